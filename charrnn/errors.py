@@ -1,0 +1,31 @@
+"""What can go wrong by a user's hand. Each message says what, the offending value, and the remedy."""
+
+
+class CharRNNError(Exception):
+    """A mistake that one clear line explains; the command line shows that line and exits with 1."""
+
+
+class ConfigError(CharRNNError, ValueError):
+    """A setting outside its range; on the command line a usage error, exit code 2."""
+
+
+class CorpusError(CharRNNError):
+    """Text that cannot be read, or is too short to learn from."""
+
+
+class UnknownCharacterError(CharRNNError):
+    """Text with characters that the model's alphabet lacks."""
+
+
+class CheckpointError(CharRNNError):
+    """A model or resume file that cannot be read, written, or trusted."""
+
+
+class DivergedError(CharRNNError):
+    """Training left all bounds twice; exit code 3."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ConfigError with `message` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(message)

@@ -1,0 +1,195 @@
+"""The language model: look-up, recurrent layers, head, and softmax cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from charrnn.errors import require
+from charrnn.nn.cells import Array
+from charrnn.nn.embedding import sum_by_id
+from charrnn.nn.recurrent import (
+    Recurrent,
+    Resets,
+    Rng,
+    join_bias,
+    product_over_time,
+    recurrent_shapes,
+    split_bias,
+    time_inside,
+    with_ones,
+)
+from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
+from charrnn.parameters import Parameters
+
+Ids = NDArray[np.integer[Any]]
+
+HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model. Raises ConfigError for values out of range."""
+
+    vocabulary_size: int  # V
+    cell: str = "gru"
+    hidden_size: int = 256  # H
+    num_layers: int = 1  # L
+    embedding_size: int = 64  # E; 0 means one-hot input
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(
+            self.vocabulary_size >= 1,
+            f"vocabulary_size is {self.vocabulary_size}: it must be at least 1",
+        )
+        require(
+            self.embedding_size >= 0,
+            f"embedding_size is {self.embedding_size}: it must be 0 (one-hot) or more",
+        )
+        require(0 <= self.dropout < 1, f"dropout is {self.dropout}: it must be 0 or more, below 1")
+        self.shapes()
+
+    @property
+    def input_size(self) -> int:
+        """The number of features that the first layer is given."""
+        return self.embedding_size or self.vocabulary_size
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return names and shapes of all parameters, as a torch twin's state_dict has them."""
+        V, H, E = self.vocabulary_size, self.hidden_size, self.embedding_size
+        recurrent = recurrent_shapes(self.cell, self.input_size, H, self.num_layers)
+        return {
+            **({"embedding.weight": (V, E)} if E else {}),
+            **{f"rnn.{name}": shape for name, shape in recurrent.items()},
+            "head.weight": (V, H),
+            "head.bias": (V,),
+        }
+
+
+class CharRNN:
+    """A character-level language model over its flat `parameters`, which start at zero.
+
+    Ids are (T, B), states (L, S, H, B): a state is passed in, and the next one returned. With
+    `training=False` there are no `gradients`, and no buffers for them.
+    """
+
+    def __init__(
+        self, config: ModelConfig, dtype: DTypeLike = np.float32, training: bool = True
+    ) -> None:
+        self.config = config
+        self.parameters = Parameters(config.shapes(), dtype)
+        self.gradients = Parameters(config.shapes(), dtype) if training else None
+        self.recurrent = Recurrent(
+            config.cell, self.parameters, self.gradients, config.dropout, "rnn."
+        )
+
+    def zero_state(self, batch_size: int) -> Array:
+        """Return the state (L, S, H, B) that knows nothing."""
+        return self.recurrent.zero_state(batch_size)
+
+    def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
+        """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
+        output, state = self._recur(ids, state, None, None)
+        return np.matmul(self._joined_head().T, output), state
+
+    def losses(
+        self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
+    ) -> tuple[Array, NDArray[np.bool_], Array]:
+        """Return each target's loss in nats (T, B), whether it was the likeliest guess (T, B),
+        and the next state. Where `resets` (T, B) is true, the state is zero before that step.
+        """
+        output, state = self._recur(inputs, state, resets, None)
+        head = self._joined_head()
+        losses = np.empty(targets.shape, output.dtype)
+        correct = np.empty(targets.shape, np.bool_)
+        for block in self._head_blocks(*targets.shape):
+            logits = np.matmul(head.T, output[block])
+            losses[block], correct[block] = cross_entropy(logits, targets[block])
+        return losses, correct, state
+
+    def train(
+        self,
+        inputs: Ids,
+        targets: Ids,
+        state: Array,
+        resets: Resets | None = None,
+        rng: Rng | None = None,
+    ) -> tuple[float, Array, Array]:
+        """Compute the mean loss in nats and its gradients; dropout happens if `rng` is given.
+
+        Return the loss, the next state, and dL/dstate. The final state's own gradient is taken as
+        zero: that is the truncation in truncated backpropagation through time.
+        """
+        assert self.gradients is not None, "this model was made with training=False"
+        output, next_state = self._recur(inputs, state, resets, rng)
+        head = self._joined_head()
+        loss = 0.0
+        d_head = np.zeros(head.shape[::-1], head.dtype)
+        d_output = np.empty((output.shape[0], output.shape[1] - 1, output.shape[2]), head.dtype)
+        for block in self._head_blocks(*targets.shape):
+            logits = np.matmul(head.T, output[block])
+            losses, _ = cross_entropy(logits, targets[block])
+            loss += float(losses.sum(dtype=np.float64))
+            cross_entropy_backward(logits, targets[block], 1 / targets.size)
+            np.matmul(head[1:], logits, out=d_output[block])
+            d_head += product_over_time(time_inside(logits), time_inside(output[block]))
+        split_bias(d_head, self.gradients["head.bias"], self.gradients["head.weight"])
+        d_state = self.recurrent.run_backward(d_output)
+        self._input_backward(inputs)
+        return loss / targets.size, next_state, d_state
+
+    def _recur(
+        self, ids: Ids, state: Array, resets: Resets | None, rng: Rng | None
+    ) -> tuple[Array, Array]:
+        self.recurrent.prepare(*ids.shape)
+        first = self.recurrent.layers[0]
+        if self._uses_table(ids):
+            first.look_up(self.input_table(), ids)
+        else:
+            embedded = self.parameters["embedding.weight"][ids]  # (T, B, E)
+            first.project(with_ones(embedded.transpose(0, 2, 1)))
+        return self.recurrent.run(state, resets, rng)
+
+    def _uses_table(self, ids: Ids) -> bool:
+        """Whether one product for each character of the alphabet is less than one for each id."""
+        return self.config.embedding_size == 0 or self.config.vocabulary_size <= ids.size
+
+    def input_table(self) -> Array:
+        """Return the first layer's input part for every character, (G*H, V): W_ih x + b_ih."""
+        W, b = self.parameters["rnn.weight_ih_l0"], self.parameters["rnn.bias_ih_l0"]
+        if self.config.embedding_size:
+            W = W @ self.parameters["embedding.weight"].T
+        return W + b[:, None]
+
+    def _input_backward(self, ids: Ids) -> None:
+        assert self.gradients is not None
+        first, g, flat_ids = self.recurrent.layers[0], self.gradients, ids.reshape(-1)
+        if not self._uses_table(ids):
+            d_x = time_inside(first.project_backward())  # (E, T, B)
+            sum_by_id(d_x.reshape(len(d_x), -1), flat_ids, out=g["embedding.weight"].T)
+            return
+        d_a = time_inside(first.gates)  # (G*H, T, B)
+        d_table = np.empty((len(d_a), self.config.vocabulary_size), d_a.dtype)
+        sum_by_id(d_a.reshape(len(d_a), -1), flat_ids, out=d_table)
+        d_table.sum(axis=1, out=g["rnn.bias_ih_l0"])
+        if self.config.embedding_size:
+            W, embedding = self.parameters["rnn.weight_ih_l0"], self.parameters["embedding.weight"]
+            np.matmul(d_table, embedding, out=g["rnn.weight_ih_l0"])
+            np.matmul(d_table.T, W, out=g["embedding.weight"])
+        else:
+            g["rnn.weight_ih_l0"][...] = d_table
+
+    def _joined_head(self) -> Array:
+        W = self.parameters["head.weight"]
+        joined = np.empty((1 + W.shape[1], W.shape[0]), W.dtype)
+        join_bias(self.parameters["head.bias"], W, joined)
+        return joined
+
+    def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
+        steps = max(1, HEAD_BLOCK // (self.config.vocabulary_size * B))
+        return (slice(t, min(t + steps, T)) for t in range(0, T, steps))

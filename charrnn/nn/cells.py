@@ -1,0 +1,195 @@
+"""The recurrent cells: elementwise equations, forward and backward, and no matrix product.
+
+A cell is given the two pre-activations of one time step, each (G, H, B), in torch's order of gates,
+
+    a = W_ih x + b_ih  (input part)        u = W_hh h + b_hh  (recurrent part)
+
+and the previous state (S, H, B), whose first row is h. All work is done in place, on buffers that
+the layer owns:
+
+    forward(a, u, old, new)             a becomes the gates' values; the next state is written to new
+    backward(a, u, old, new, d, tmp)    a becomes dL/da and, unless the parts are summed, u becomes
+                                        dL/du; d comes in as dL/dnew and leaves as the share of
+                                        dL/dold that does not pass through u; tmp is scratch space
+
+Weights, equations and order of gates are those of torch.nn.RNN, LSTM and GRU.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+
+class Cell(Protocol):
+    """What the layers ask of a cell; to add one, write it below and list it in CELLS."""
+
+    gates: ClassVar[int]  # G
+    states: ClassVar[int]  # S
+    scratch: ClassVar[int]  # how many (H, B) arrays `backward` needs as tmp
+    summed: ClassVar[bool]  # only a + u matters, so dL/du is dL/da and u need not be kept
+    bias: ClassVar[tuple[float, ...]]  # (G,): what each gate's b_ih starts from
+
+    @staticmethod
+    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+        """Compute one time step."""
+
+    @staticmethod
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
+        """Compute the gradients of one time step."""
+
+
+class RNN:
+    """Elman's simple recurrent network (1990).
+
+    h' = tanh(a + u)
+    """
+
+    gates, states, scratch, summed = 1, 1, 0, True
+    bias = (0.0,)
+
+    @staticmethod
+    def forward(a: Array, u: Array, old: Array, new: Array) -> None:  # noqa: ARG004 (old is in u)
+        """Compute one time step."""
+        np.add(a, u, out=a)
+        np.tanh(a, out=new)
+
+    @staticmethod
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+        """Compute the gradients of one time step.
+
+        da = dh' (1 - h'^2)
+        """
+        np.multiply(new, new, out=a)
+        np.subtract(1, a, out=a)
+        np.multiply(a, d, out=a)
+        d.fill(0)
+
+
+class LSTM:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+    i = sigmoid(a_i + u_i)    f = sigmoid(a_f + u_f)    g = tanh(a_g + u_g)    o = sigmoid(a_o + u_o)
+    c' = f c + i g
+    h' = o tanh(c')
+    """
+
+    gates, states, scratch, summed = 4, 2, 6, True
+    bias = (0.0, 1.0, 0.0, 0.0)  # an open forget gate: Jozefowicz et al. (2015)
+
+    @staticmethod
+    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+        """Compute one time step."""
+        i, f, g, o = a
+        c_old = old[1]
+        h, c = new
+        np.add(a, u, out=a)
+        sigmoid(a[:2])
+        np.tanh(g, out=g)
+        sigmoid(o)
+        np.multiply(f, c_old, out=c)
+        np.multiply(i, g, out=h)
+        np.add(c, h, out=c)
+        np.tanh(c, out=h)
+        np.multiply(o, h, out=h)
+
+    @staticmethod
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+        """Compute the gradients of one time step.
+
+        dc += dh' o (1 - tanh(c')^2)
+        di = dc g i (1 - i)              df = dc c f (1 - f)
+        dg = dc i (1 - g^2)              do = dh' tanh(c') o (1 - o)
+        """
+        i, f, g, o = a
+        c_old, c = old[1], new[1]
+        dh, dc = d
+        slope, tanh_c, x = tmp[:4], tmp[4], tmp[5]
+        np.tanh(c, out=tanh_c)
+        np.multiply(tanh_c, tanh_c, out=x)
+        np.subtract(1, x, out=x)
+        np.multiply(x, o, out=x)
+        np.multiply(x, dh, out=x)
+        np.add(dc, x, out=dc)
+        # The gates' slopes, then the gates' values are no longer needed and make room.
+        np.multiply(a, a, out=slope)
+        np.subtract(a[:2], slope[:2], out=slope[:2])
+        np.subtract(1, slope[2], out=slope[2])
+        np.subtract(o, slope[3], out=slope[3])
+        np.multiply(dh, tanh_c, out=o)
+        np.multiply(dc, i, out=x)
+        np.multiply(dc, g, out=i)
+        np.copyto(g, x)
+        np.multiply(dc, f, out=x)
+        np.multiply(dc, c_old, out=f)
+        np.multiply(a, slope, out=a)
+        np.copyto(dc, x)
+        dh.fill(0)
+
+
+class GRU:
+    """Gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as in torch.
+
+    r = sigmoid(a_r + u_r)    z = sigmoid(a_z + u_z)    n = tanh(a_n + r u_n)
+    h' = (1 - z) n + z h = n + z (h - n)
+    """
+
+    gates, states, scratch, summed = 3, 1, 3, False
+    bias = (0.0, 0.0, 0.0)
+
+    @staticmethod
+    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+        """Compute one time step."""
+        r, z, n = a
+        h_old, h = old[0], new[0]
+        gates = a[:2]
+        np.add(gates, u[:2], out=gates)
+        sigmoid(gates)
+        np.multiply(r, u[2], out=h)
+        np.add(n, h, out=n)
+        np.tanh(n, out=n)
+        np.subtract(h_old, n, out=h)
+        np.multiply(h, z, out=h)
+        np.add(h, n, out=h)
+
+    @staticmethod
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+        """Compute the gradients of one time step.
+
+        dn = dh' (1 - z) (1 - n^2)       dz = dh' (h - n) z (1 - z)       dh = dh' z
+        dr = dn u_n r (1 - r)            du = (dr, dz, dn r)
+        """
+        r, z, n = a
+        h_old, dh = old[0], d[0]
+        slope, x = tmp[:2], tmp[2]
+        np.multiply(a[:2], a[:2], out=slope)
+        np.subtract(a[:2], slope, out=slope)
+        np.subtract(h_old, n, out=x)
+        np.multiply(slope[1], x, out=slope[1])
+        np.multiply(slope[1], dh, out=slope[1])  # dz
+        np.multiply(dh, z, out=x)
+        np.subtract(dh, x, out=dh)  # dh' (1 - z)
+        np.multiply(n, n, out=n)
+        np.subtract(1, n, out=n)
+        np.multiply(n, dh, out=n)  # dn
+        np.copyto(dh, x)
+        np.multiply(n, u[2], out=x)
+        np.multiply(x, slope[0], out=slope[0])  # dr
+        np.multiply(n, r, out=u[2])
+        np.copyto(a[:2], slope)
+        np.copyto(u[:2], slope)
+
+
+def sigmoid(x: Array) -> None:
+    """Apply 1 / (1 + e^-x) in place, as (1 + tanh(x / 2)) / 2: tanh is vectorised, no overflow."""
+    np.multiply(x, 0.5, out=x)
+    np.tanh(x, out=x)
+    np.multiply(x, 0.5, out=x)
+    np.add(x, 0.5, out=x)
+
+
+CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}

@@ -1,0 +1,319 @@
+"""Recurrent layers, stacked: the matrix products, the loop over time, and the buffers.
+
+Layouts (letters as in `charrnn.nn`):
+
+    sequence   (T, F, B)       so that a step is W @ h, and each gate one contiguous block
+    state      (L, S, H, B)    a value: passed in, returned, never kept
+    history    (T+1, 1+S*H, B) row 0 is ones, then h, then the cell's other states; history[0] is
+                               the carried state, so that no step is special
+
+The row of ones makes a bias the weight of a constant: [b | W] @ [1; x] = W x + b, in the product
+and in its gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import require
+from charrnn.nn.cells import CELLS, Array, Cell
+from charrnn.nn.embedding import look_up
+
+Rng = np.random.Generator
+Resets = NDArray[np.bool_]  # (T, B): the state is zero before this step
+MAX_LAYERS = 8
+
+
+def recurrent_shapes(
+    cell: str, input_size: int, hidden_size: int, num_layers: int = 1
+) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the stack's parameters, those of torch.nn.RNN/LSTM/GRU.
+
+    Raises ConfigError for an unknown cell or sizes below 1.
+    """
+    require(cell in CELLS, f"cell is {cell!r}: choose one of {', '.join(CELLS)}")
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+        require(size >= 1, f"{name} is {size}: it must be at least 1")
+    require(
+        1 <= num_layers <= MAX_LAYERS, f"num_layers is {num_layers}: it must be 1 to {MAX_LAYERS}"
+    )
+    rows = CELLS[cell].gates * hidden_size
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in range(num_layers):
+        shapes[f"weight_ih_l{layer}"] = (rows, hidden_size if layer else input_size)
+        shapes[f"weight_hh_l{layer}"] = (rows, hidden_size)
+        shapes[f"bias_ih_l{layer}"] = (rows,)
+        shapes[f"bias_hh_l{layer}"] = (rows,)
+    return shapes
+
+
+class Recurrent:
+    """A stack of recurrent layers over given weights, with dropout after every layer.
+
+    `weights` (and `gradients`, if there is to be a backward pass) map the names of
+    `recurrent_shapes`, each after `prefix`, to arrays; these are read afresh at every forward
+    pass, and the gradients overwritten at every backward pass.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        weights: Mapping[str, Array],
+        gradients: Mapping[str, Array] | None = None,
+        dropout: float = 0.0,
+        prefix: str = "",
+    ) -> None:
+        require(0 <= dropout < 1, f"dropout is {dropout}: it must be at least 0 and below 1")
+        self.dropout = dropout
+        self.layers: list[Layer] = []
+        while f"{prefix}weight_hh_l{len(self.layers)}" in weights:
+            suffix = f"_l{len(self.layers)}"
+            names = [f"{prefix}{kind}{suffix}" for kind in Layer.parameters]
+            self.layers.append(
+                Layer(
+                    CELLS[cell],
+                    [weights[name] for name in names],
+                    [gradients[name] for name in names] if gradients is not None else None,
+                )
+            )
+
+    def zero_state(self, batch_size: int) -> Array:
+        """Return the state (L, S, H, B) that knows nothing."""
+        first = self.layers[0]
+        shape = (len(self.layers), first.cell.states, first.hidden_size, batch_size)
+        return np.zeros(shape, first.dtype)
+
+    def forward(
+        self, x: Array, state: Array, resets: Resets | None = None, rng: Rng | None = None
+    ) -> tuple[Array, Array]:
+        """Return the outputs (T, H, B) of the last layer for `x` (T, I, B), and the next state.
+
+        `state` is (L, S, H, B). Dropout happens if `rng` is given.
+        """
+        T, _, B = x.shape
+        self.prepare(T, B)
+        self.layers[0].project(with_ones(x))
+        output, state = self.run(state, resets, rng)
+        return output[:, 1:].copy(), state
+
+    def backward(self, d_output: Array) -> tuple[Array, Array]:
+        """Go back through the last forward pass; needs `gradients`.
+
+        From dL/doutput (T, H, B) compute the weights' gradients, and return dL/dx (T, I, B) and
+        dL/dstate (L, S, H, B). The final state's own gradient is taken as zero (truncation).
+        """
+        d_state = self.run_backward(d_output)
+        return self.layers[0].project_backward(), d_state
+
+    # What follows is the same in smaller steps, for a caller that makes the first layer's input
+    # part itself (the model's look-up table), and can live with views of the buffers.
+
+    def prepare(self, T: int, B: int) -> None:
+        """Make room for chunks of (T, B), and take up the weights as they are now."""
+        for layer in self.layers:
+            layer.prepare(T, B)
+
+    def run(self, state: Array, resets: Resets | None, rng: Rng | None) -> tuple[Array, Array]:
+        """Go through time, the first layer's input part being in place.
+
+        Return the last layer's output (T, 1+H, B), row 0 ones, valid until the next pass, and the
+        next state.
+        """
+        for index, layer in enumerate(self.layers):
+            if index > 0:
+                layer.project(output)
+            layer.forward(state[index], resets)
+            output = layer.drop(self.dropout, rng)
+        return output, np.stack([layer.state() for layer in self.layers])
+
+    def run_backward(self, d_output: Array) -> Array:
+        """Compute all gradients but those of the first layer's input and input weights; return
+        dL/dstate. `d_output` is overwritten.
+        """
+        d_states = []
+        for layer in reversed(self.layers):
+            d_states.append(layer.backward(d_output))
+            if layer is not self.layers[0]:
+                d_output = layer.project_backward()
+        return np.stack(d_states[::-1])
+
+
+class Layer:
+    """One recurrent layer: its weights, and its buffers for chunks of (T, B)."""
+
+    parameters = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+    def __init__(
+        self, cell: type[Cell], weights: list[Array], gradients: list[Array] | None
+    ) -> None:
+        self.cell = cell
+        self.W_ih, self.W_hh, self.b_ih, self.b_hh = weights
+        self.gradients = gradients
+        self.hidden_size = self.W_hh.shape[1]
+        self.dtype = self.W_hh.dtype
+        # [b | W], transposed: BLAS is fastest with a column-major left factor.
+        self._input = np.empty((1 + self.W_ih.shape[1], len(self.b_ih)), self.dtype)
+        self._recurrent = np.empty((1 + self.hidden_size, len(self.b_hh)), self.dtype)
+        self.shape = (0, 0)
+
+    def prepare(self, T: int, B: int) -> None:
+        """Take up the weights as they are now, and allocate buffers if (T, B) is new."""
+        join_bias(self.b_ih, self.W_ih, self._input)
+        join_bias(self.b_hh, self.W_hh, self._recurrent)
+        if self.shape != (T, B):
+            self.shape = (T, B)
+            self._allocate(T, B)
+
+    def _allocate(self, T: int, B: int) -> None:
+        H, S, G = self.hidden_size, self.cell.states, self.cell.gates
+        training = self.gradients is not None
+        self.history = np.zeros((T + 1, 1 + S * H, B), self.dtype)
+        self.history[:, 0] = 1
+        self.gates = np.empty((T, G * H, B), self.dtype)  # a; the gates; dL/da, one after another
+        self.recurrent = np.empty(  # u; dL/du: kept where the backward pass needs it
+            (T if training and not self.cell.summed else 1, G * H, B), self.dtype
+        )
+        self._old = np.empty((1 + S * H, B), self.dtype)  # a state with columns reset
+        if training:
+            self._scratch = np.empty((self.cell.scratch, H, B), self.dtype)
+            self._product = np.empty((H, B), self.dtype)
+        # Views, made once: slicing costs as much as a small ufunc.
+        self._steps = [
+            (
+                self.gates[t].reshape(G, H, B),
+                self.recurrent[t % len(self.recurrent)],
+                self.recurrent[t % len(self.recurrent)].reshape(G, H, B),
+                self.history[t],
+                *self._views(self.history[t]),
+                self._views(self.history[t + 1])[1],
+            )
+            for t in range(T)
+        ]
+
+    def _views(self, history: Array) -> tuple[Array, Array]:
+        """Return [1; h] (1+H, B) and the state (S, H, B) of one step's history (1+S*H, B)."""
+        states = history[1:].reshape(self.cell.states, self.hidden_size, -1)
+        return history[: 1 + self.hidden_size], states
+
+    def project(self, x: Array) -> None:
+        """Compute the input part of all steps from `x` (T, 1+I, B), row 0 ones."""
+        self._x = x
+        np.matmul(self._input.T, x, out=self.gates)
+
+    def look_up(self, table: Array, ids: NDArray[np.integer[Any]]) -> None:
+        """Take the input part of all steps from `table` (G*H, V) instead, by `ids` (T, B)."""
+        look_up(table, ids, out=self.gates)
+
+    def forward(self, state: Array, resets: Resets | None) -> None:
+        """Go through time from `state` (S, H, B); the input part must be in place."""
+        self.history[0, 1:] = state.reshape(-1, state.shape[-1])
+        self._resets = resets
+        self._reset_at = set() if resets is None else set(np.flatnonzero(resets.any(axis=1)))
+        W = self._recurrent.T
+        for t, (a, product, u, _, h, old, new) in enumerate(self._steps):
+            if t in self._reset_at:
+                h, old = self._reset(t)
+            np.matmul(W, h, out=product)
+            self.cell.forward(a, u, old, new)
+
+    def _reset(self, t: int) -> tuple[Array, Array]:
+        assert self._resets is not None
+        np.multiply(self.history[t], ~self._resets[t], out=self._old)
+        self._old[0] = 1
+        return self._views(self._old)
+
+    def state(self) -> Array:
+        """Return the state (S, H, B) after the last step."""
+        return self._views(self.history[-1])[1].copy()
+
+    def drop(self, rate: float, rng: Rng | None) -> Array:
+        """Return the output (T, 1+H, B), row 0 ones, with inverted dropout if `rng` is given."""
+        output = self.history[1:, : 1 + self.hidden_size]
+        self._mask = None
+        if rng is not None and rate > 0:
+            self._mask = dropout_mask(output[:, 1:].shape, rate, rng, self.dtype)
+            output = output.copy()
+            output[:, 1:] *= self._mask
+        return output
+
+    def backward(self, d_output: Array) -> Array:
+        """Compute the gradients of the recurrent weights, and dL/da for all steps.
+
+        Return dL/dstate (S, H, B) for the state that `forward` started from. `d_output` (T, H, B)
+        is overwritten.
+        """
+        assert self.gradients is not None
+        if self._mask is not None:
+            np.multiply(d_output, self._mask, out=d_output)
+        W_T = self._recurrent[1:]
+        (T, B), cell, product = self.shape, self.cell, self._product
+        d = np.zeros((cell.states, self.hidden_size, B), self.dtype)
+        d_h = d[0]
+        for t in reversed(range(T)):
+            a, d_u, u, _, _, old, new = self._steps[t]
+            if t in self._reset_at:
+                _, old = self._reset(t)
+            np.add(d_h, d_output[t], out=d_h)
+            cell.backward(a, u, old, new, d, self._scratch)
+            np.matmul(W_T, self.gates[t] if cell.summed else d_u, out=product)
+            np.add(d_h, product, out=d_h)
+            if t in self._reset_at and self._resets is not None:
+                d *= ~self._resets[t]
+
+        h = time_inside(self.history[:-1, : 1 + self.hidden_size])  # (1+H, T, B)
+        if self._resets is not None:
+            h[1:, self._resets] = 0
+        d_u = time_inside(self.gates if cell.summed else self.recurrent)
+        split_bias(product_over_time(d_u, h), self.gradients[3], self.gradients[1])
+        return d
+
+    def project_backward(self) -> Array:
+        """Compute the gradients of the input weights, and return dL/dx (T, I, B)."""
+        assert self.gradients is not None
+        d_a = product_over_time(time_inside(self.gates), time_inside(self._x))
+        split_bias(d_a, self.gradients[2], self.gradients[0])
+        return np.matmul(self._input[1:], self.gates)
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, rng: Rng, dtype: Any) -> Array:
+    """Return zeros at the given rate and 1 / (1 - rate) elsewhere, so that the mean is 1."""
+    kept = rng.random(shape, np.float32) >= rate
+    return np.multiply(kept, 1 / (1 - rate), dtype=dtype)
+
+
+def with_ones(x: Array) -> Array:
+    """Return `x` (T, F, B) with a row of ones before its features, (T, 1+F, B)."""
+    T, F, B = x.shape
+    padded = np.empty((T, 1 + F, B), x.dtype)
+    padded[:, 0] = 1
+    padded[:, 1:] = x
+    return padded
+
+
+def join_bias(b: Array, W: Array, out: Array) -> None:
+    """Write [b | W], transposed, to `out` (1+I, F), for b (F,) and W (F, I)."""
+    out[0] = b
+    out[1:] = W.T
+
+
+def split_bias(joined: Array, b: Array, W: Array) -> None:
+    """Write [b | W] (F, 1+I) to b (F,) and W (F, I)."""
+    b[...] = joined[:, 0]
+    W[...] = joined[:, 1:]
+
+
+def time_inside(x: Array) -> Array:
+    """Return a copy of `x` (T, F, B) as (F, T, B): features by all the chunk's characters."""
+    return np.ascontiguousarray(x.transpose(1, 0, 2))
+
+
+def product_over_time(d: Array, x: Array) -> Array:
+    """Return the sum over t and b of d[:, t, b] x[:, t, b]^T, (F, I), for d (F, T, B), x (I, T, B).
+
+    One long product over all time steps instead of T short ones.
+    """
+    return np.matmul(d.reshape(len(d), -1), x.reshape(len(x), -1).T)

@@ -1,0 +1,64 @@
+"""The networks and optimizers agree with torch: the figures come from fixtures/torch.safetensors,
+which fixtures/make_torch_fixture.py computed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from charrnn.model import CharRNN, ModelConfig
+
+ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
+MODELS = {
+    "rnn": ModelConfig(11, "rnn", 7, 2, 5, 0.0),
+    "lstm": ModelConfig(11, "lstm", 7, 2, 5, 0.0),
+    "gru": ModelConfig(11, "gru", 7, 2, 5, 0.0),
+    "onehot": ModelConfig(11, "lstm", 7, 1, 0, 0.0),
+}
+
+
+def oracle(name, prefix):
+    start = f"{name}.{prefix}."
+    return {key[len(start) :]: value for key, value in ORACLE.items() if key.startswith(start)}
+
+
+def chunk(name):
+    return [ORACLE[f"{name}.{part}"] for part in ("inputs", "targets", "state")]
+
+
+def make_model(name, dtype=np.float64):
+    model = CharRNN(MODELS[name], dtype)
+    initial = oracle(name, "initial")
+    assert {key: value.shape for key, value in initial.items()} == model.config.shapes()
+    for key, value in initial.items():
+        model.parameters[key][...] = value
+    return model
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_and_final_state(name):
+    inputs, _, state = chunk(name)
+    logits, final = make_model(name).logits(inputs, state)
+    np.testing.assert_allclose(logits, ORACLE[f"{name}.logits"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(final, ORACLE[f"{name}.final_state"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_loss_and_every_gradient(name):
+    model = make_model(name)
+    loss, final, d_state = model.train(*chunk(name))
+    gradients = oracle(name, "gradient")
+    assert loss == pytest.approx(float(ORACLE[f"{name}.loss"][0]), abs=1e-12)
+    np.testing.assert_allclose(final, ORACLE[f"{name}.final_state"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(d_state, gradients.pop("state"), rtol=0, atol=1e-12)
+    assert gradients.keys() == model.gradients.keys()
+    for key, value in gradients.items():
+        np.testing.assert_allclose(model.gradients[key], value, rtol=0, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_loss_in_float32(name):
+    inputs, targets, state = chunk(name)
+    loss, *_ = make_model(name, np.float32).train(inputs, targets, state.astype(np.float32))
+    assert loss == pytest.approx(float(ORACLE[f"{name}.loss32"][0]), rel=1e-5)
