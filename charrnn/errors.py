@@ -1,4 +1,4 @@
-"""What can go wrong by a user's hand. Each message says what, the offending value, and the remedy."""
+"""What can go wrong by a user's hand: each message says what, the value, and the remedy."""
 
 
 class CharRNNError(Exception):

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from charrnn.errors import require
-from charrnn.nn.cells import Array
+from charrnn.nn.cells import CELLS, Array
 from charrnn.nn.embedding import sum_by_id
 from charrnn.nn.recurrent import (
+    MAX_LAYERS,
     Recurrent,
     Resets,
-    Rng,
     join_bias,
     product_over_time,
     recurrent_shapes,
@@ -25,6 +24,8 @@ from charrnn.nn.recurrent import (
 )
 from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
 from charrnn.parameters import Parameters
+from charrnn.randomness import Rng
+from charrnn.settings import require_choices, require_range, setting
 
 Ids = NDArray[np.integer[Any]]
 
@@ -35,34 +36,23 @@ HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet need
 class ModelConfig:
     """The shape of a model. Raises ConfigError for values out of range."""
 
-    vocabulary_size: int  # V
-    cell: str = "gru"
-    hidden_size: int = 256  # H
-    num_layers: int = 1  # L
-    embedding_size: int = 64  # E; 0 means one-hot input
-    dropout: float = 0.1
+    cell: str = setting("gru", "Kind of recurrent cell.", CELLS)
+    hidden_size: int = setting(256, "Units in each recurrent layer.")
+    num_layers: int = setting(1, "Recurrent layers, one upon the other.")
+    embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
+    dropout: float = setting(0.1, "Share of each layer's outputs dropped while training.")
 
     def __post_init__(self) -> None:
-        require(
-            self.vocabulary_size >= 1,
-            f"vocabulary_size is {self.vocabulary_size}: it must be at least 1",
-        )
-        require(
-            self.embedding_size >= 0,
-            f"embedding_size is {self.embedding_size}: it must be 0 (one-hot) or more",
-        )
-        require(0 <= self.dropout < 1, f"dropout is {self.dropout}: it must be 0 or more, below 1")
-        self.shapes()
+        require_choices(self)
+        require_range(self, "hidden_size", 1)
+        require_range(self, "num_layers", 1, MAX_LAYERS)
+        require_range(self, "embedding_size", 0)
+        require_range(self, "dropout", 0, 1, open_end=True)
 
-    @property
-    def input_size(self) -> int:
-        """The number of features that the first layer is given."""
-        return self.embedding_size or self.vocabulary_size
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Return names and shapes of all parameters, as a torch twin's state_dict has them."""
-        V, H, E = self.vocabulary_size, self.hidden_size, self.embedding_size
-        recurrent = recurrent_shapes(self.cell, self.input_size, H, self.num_layers)
+        V, H, E = vocabulary_size, self.hidden_size, self.embedding_size
+        recurrent = recurrent_shapes(self.cell, E or V, H, self.num_layers)
         return {
             **({"embedding.weight": (V, E)} if E else {}),
             **{f"rnn.{name}": shape for name, shape in recurrent.items()},
@@ -72,18 +62,26 @@ class ModelConfig:
 
 
 class CharRNN:
-    """A character-level language model over its flat `parameters`, which start at zero.
+    """A character-level language model.
 
-    Ids are (T, B), states (L, S, H, B): a state is passed in, and the next one returned. With
-    `training=False` there are no `gradients`, and no buffers for them.
+    Ids are (T, B), states (L, S, H, B): a state is passed in, and the next one returned.
+    `parameters` are zero unless given (and then shared, not copied). With `training=False` there
+    are no `gradients`, and no buffers for them.
     """
 
     def __init__(
-        self, config: ModelConfig, dtype: DTypeLike = np.float32, training: bool = True
+        self,
+        config: ModelConfig,
+        vocabulary_size: int,
+        dtype: DTypeLike = np.float32,
+        parameters: Parameters | None = None,
+        training: bool = True,
     ) -> None:
+        shapes = config.shapes(vocabulary_size)
         self.config = config
-        self.parameters = Parameters(config.shapes(), dtype)
-        self.gradients = Parameters(config.shapes(), dtype) if training else None
+        self.vocabulary_size = vocabulary_size
+        self.parameters = Parameters(shapes, dtype) if parameters is None else parameters
+        self.gradients = Parameters(shapes, dtype) if training else None
         self.recurrent = Recurrent(
             config.cell, self.parameters, self.gradients, config.dropout, "rnn."
         )
@@ -95,7 +93,7 @@ class CharRNN:
     def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
         """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
         output, state = self._recur(ids, state, None, None)
-        return np.matmul(self._joined_head().T, output), state
+        return np.matmul(self.joined_head().T, output), state
 
     def losses(
         self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
@@ -104,7 +102,7 @@ class CharRNN:
         and the next state. Where `resets` (T, B) is true, the state is zero before that step.
         """
         output, state = self._recur(inputs, state, resets, None)
-        head = self._joined_head()
+        head = self.joined_head()
         losses = np.empty(targets.shape, output.dtype)
         correct = np.empty(targets.shape, np.bool_)
         for block in self._head_blocks(*targets.shape):
@@ -127,7 +125,7 @@ class CharRNN:
         """
         assert self.gradients is not None, "this model was made with training=False"
         output, next_state = self._recur(inputs, state, resets, rng)
-        head = self._joined_head()
+        head = self.joined_head()
         loss = 0.0
         d_head = np.zeros(head.shape[::-1], head.dtype)
         d_output = np.empty((output.shape[0], output.shape[1] - 1, output.shape[2]), head.dtype)
@@ -157,7 +155,7 @@ class CharRNN:
 
     def _uses_table(self, ids: Ids) -> bool:
         """Whether one product for each character of the alphabet is less than one for each id."""
-        return self.config.embedding_size == 0 or self.config.vocabulary_size <= ids.size
+        return self.config.embedding_size == 0 or self.vocabulary_size <= ids.size
 
     def input_table(self) -> Array:
         """Return the first layer's input part for every character, (G*H, V): W_ih x + b_ih."""
@@ -174,7 +172,7 @@ class CharRNN:
             sum_by_id(d_x.reshape(len(d_x), -1), flat_ids, out=g["embedding.weight"].T)
             return
         d_a = time_inside(first.gates)  # (G*H, T, B)
-        d_table = np.empty((len(d_a), self.config.vocabulary_size), d_a.dtype)
+        d_table = np.empty((len(d_a), self.vocabulary_size), d_a.dtype)
         sum_by_id(d_a.reshape(len(d_a), -1), flat_ids, out=d_table)
         d_table.sum(axis=1, out=g["rnn.bias_ih_l0"])
         if self.config.embedding_size:
@@ -184,12 +182,35 @@ class CharRNN:
         else:
             g["rnn.weight_ih_l0"][...] = d_table
 
-    def _joined_head(self) -> Array:
+    def joined_head(self) -> Array:
+        """Return the head's [b | W], transposed, (1+H, V)."""
         W = self.parameters["head.weight"]
         joined = np.empty((1 + W.shape[1], W.shape[0]), W.dtype)
         join_bias(self.parameters["head.bias"], W, joined)
         return joined
 
     def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
-        steps = max(1, HEAD_BLOCK // (self.config.vocabulary_size * B))
+        steps = max(1, HEAD_BLOCK // (self.vocabulary_size * B))
         return (slice(t, min(t + steps, T)) for t in range(0, T, steps))
+
+
+class Stepper:
+    """A model that goes one step at a time, from `state` (L, S, H, B), for a sampler.
+
+    The weights are taken up once, when it is made.
+    """
+
+    def __init__(self, model: CharRNN, state: Array) -> None:
+        self._recurrent = Recurrent(model.config.cell, model.parameters, prefix="rnn.")
+        self._recurrent.prepare(1, state.shape[-1])
+        self._recurrent.set_state(state)
+        self._table = model.input_table()
+        self._head = model.joined_head()
+        self._logits = np.empty((model.vocabulary_size, state.shape[-1]), state.dtype)
+
+    def step(self, ids: Ids) -> Array:
+        """Read `ids` (B,), and return the logits (V, B) of what follows, valid until the next
+        step.
+        """
+        np.matmul(self._head.T, self._recurrent.advance(self._table, ids), out=self._logits)
+        return self._logits

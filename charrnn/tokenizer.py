@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Tokenizer:
     def __len__(self) -> int:
         return len(self.alphabet)
 
-    def encode(self, text: str, unknown: Literal["error", "skip"] = "error") -> Ids:
+    def encode(self, text: str, unknown: str = "error") -> Ids:
         """Return the ids (N,) of `text`; characters outside the alphabet are named in an
         UnknownCharacterError, or left out with `unknown="skip"`.
         """

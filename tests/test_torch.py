@@ -11,10 +11,10 @@ from charrnn.model import CharRNN, ModelConfig
 
 ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
 MODELS = {
-    "rnn": ModelConfig(11, "rnn", 7, 2, 5, 0.0),
-    "lstm": ModelConfig(11, "lstm", 7, 2, 5, 0.0),
-    "gru": ModelConfig(11, "gru", 7, 2, 5, 0.0),
-    "onehot": ModelConfig(11, "lstm", 7, 1, 0, 0.0),
+    "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
+    "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),
+    "gru": ModelConfig("gru", 7, 2, 5, 0.0),
+    "onehot": ModelConfig("lstm", 7, 1, 0, 0.0),
 }
 
 
@@ -28,9 +28,9 @@ def chunk(name):
 
 
 def make_model(name, dtype=np.float64):
-    model = CharRNN(MODELS[name], dtype)
+    model = CharRNN(MODELS[name], 11, dtype)
     initial = oracle(name, "initial")
-    assert {key: value.shape for key, value in initial.items()} == model.config.shapes()
+    assert {key: value.shape for key, value in initial.items()} == model.config.shapes(11)
     for key, value in initial.items():
         model.parameters[key][...] = value
     return model

@@ -7,7 +7,7 @@ A cell is given the two pre-activations of one time step, each (G, H, B), in tor
 and the previous state (S, H, B), whose first row is h. All work is done in place, on buffers that
 the layer owns:
 
-    forward(a, u, old, new)             a becomes the gates' values; the next state is written to new
+    forward(a, u, old, new)             a becomes the gates' values; new becomes the next state
     backward(a, u, old, new, d, tmp)    a becomes dL/da and, unless the parts are summed, u becomes
                                         dL/du; d comes in as dL/dnew and leaves as the share of
                                         dL/dold that does not pass through u; tmp is scratch space
@@ -43,7 +43,7 @@ class Cell(Protocol):
         """Compute the gradients of one time step."""
 
 
-class RNN:
+class RNN(Cell):
     """Elman's simple recurrent network (1990).
 
     h' = tanh(a + u)
@@ -53,13 +53,13 @@ class RNN:
     bias = (0.0,)
 
     @staticmethod
-    def forward(a: Array, u: Array, old: Array, new: Array) -> None:  # noqa: ARG004 (old is in u)
+    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
         np.add(a, u, out=a)
         np.tanh(a, out=new)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
         """Compute the gradients of one time step.
 
         da = dh' (1 - h'^2)
@@ -70,10 +70,11 @@ class RNN:
         d.fill(0)
 
 
-class LSTM:
+class LSTM(Cell):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-    i = sigmoid(a_i + u_i)    f = sigmoid(a_f + u_f)    g = tanh(a_g + u_g)    o = sigmoid(a_o + u_o)
+    i = sigmoid(a_i + u_i)           f = sigmoid(a_f + u_f)
+    g = tanh(a_g + u_g)              o = sigmoid(a_o + u_o)
     c' = f c + i g
     h' = o tanh(c')
     """
@@ -98,7 +99,7 @@ class LSTM:
         np.multiply(o, h, out=h)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
         """Compute the gradients of one time step.
 
         dc += dh' o (1 - tanh(c')^2)
@@ -131,7 +132,7 @@ class LSTM:
         dh.fill(0)
 
 
-class GRU:
+class GRU(Cell):
     """Gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as in torch.
 
     r = sigmoid(a_r + u_r)    z = sigmoid(a_z + u_z)    n = tanh(a_n + r u_n)
@@ -157,7 +158,7 @@ class GRU:
         np.add(h, n, out=h)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:  # noqa: ARG004
+    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
         """Compute the gradients of one time step.
 
         dn = dh' (1 - z) (1 - n^2)       dz = dh' (h - n) z (1 - z)       dh = dh' z

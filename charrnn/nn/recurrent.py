@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from charrnn.errors import require
 from charrnn.nn.cells import CELLS, Array, Cell
 from charrnn.nn.embedding import look_up
+from charrnn.randomness import Rng
 
-Rng = np.random.Generator
 Resets = NDArray[np.bool_]  # (T, B): the state is zero before this step
 MAX_LAYERS = 8
 
@@ -123,12 +123,33 @@ class Recurrent:
         Return the last layer's output (T, 1+H, B), row 0 ones, valid until the next pass, and the
         next state.
         """
-        for index, layer in enumerate(self.layers):
-            if index > 0:
+        output = None
+        for layer, first_state in zip(self.layers, state, strict=True):
+            if output is not None:
                 layer.project(output)
-            layer.forward(state[index], resets)
+            layer.forward(first_state, resets)
             output = layer.drop(self.dropout, rng)
+        assert output is not None
         return output, np.stack([layer.state() for layer in self.layers])
+
+    def set_state(self, state: Array) -> None:
+        """Make `state` (L, S, H, B) what `advance` goes on from."""
+        for layer, first_state in zip(self.layers, state, strict=True):
+            layer.set_state(first_state)
+
+    def advance(self, table: Array, ids: NDArray[np.integer[Any]]) -> Array:
+        """Go on by one step, the first layer's input part being the columns `ids` (B,) of `table`
+        (G*H, V), after `prepare(1, B)`. Return [1; h] (1+H, B) of the last layer.
+        """
+        output = None
+        for layer in self.layers:
+            if output is None:
+                layer.look_up(table, ids[None])
+            else:
+                layer.project(output[None])
+            output = layer.advance()
+        assert output is not None
+        return output
 
     def run_backward(self, d_output: Array) -> Array:
         """Compute all gradients but those of the first layer's input and input weights; return
@@ -220,6 +241,20 @@ class Layer:
             np.matmul(W, h, out=product)
             self.cell.forward(a, u, old, new)
 
+    def set_state(self, state: Array) -> None:
+        """Make `state` (S, H, B) the last step's."""
+        self.history[-1, 1:] = state.reshape(-1, state.shape[-1])
+
+    def advance(self) -> Array:
+        """Go on by one step from the last one's state, in buffers for a single step; return
+        [1; h] (1+H, B).
+        """
+        np.copyto(self.history[0], self.history[1])
+        a, product, u, h, _, old, new = self._steps[0]
+        np.matmul(self._recurrent.T, h, out=product)
+        self.cell.forward(a, u, old, new)
+        return self.history[1, : 1 + self.hidden_size]
+
     def _reset(self, t: int) -> tuple[Array, Array]:
         assert self._resets is not None
         np.multiply(self.history[t], ~self._resets[t], out=self._old)
@@ -276,7 +311,8 @@ class Layer:
         assert self.gradients is not None
         d_a = product_over_time(time_inside(self.gates), time_inside(self._x))
         split_bias(d_a, self.gradients[2], self.gradients[0])
-        return np.matmul(self._input[1:], self.gates)
+        d_x: Array = np.matmul(self._input[1:], self.gates)
+        return d_x
 
 
 def dropout_mask(shape: tuple[int, ...], rate: float, rng: Rng, dtype: Any) -> Array:
@@ -316,4 +352,5 @@ def product_over_time(d: Array, x: Array) -> Array:
 
     One long product over all time steps instead of T short ones.
     """
-    return np.matmul(d.reshape(len(d), -1), x.reshape(len(x), -1).T)
+    product: Array = np.matmul(d.reshape(len(d), -1), x.reshape(len(x), -1).T)
+    return product

@@ -1,0 +1,124 @@
+"""How well a model foretells a text. Nothing here can touch training: states are values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError, require
+from charrnn.model import CharRNN
+from charrnn.streams import Encoded
+
+WARM_UP = 256  # characters read unscored by each of several streams
+CHUNK = 2048  # characters in one pass of the network, over all streams
+MAX_STREAMS = 64
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, over `characters` predictions."""
+
+    nats_per_char: float
+    accuracy: float  # share of characters whose most likely guess was right
+    characters: int
+
+    @property
+    def bits_per_char(self) -> float:
+        """The loss in bits."""
+        return self.nats_per_char / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """The number of characters between which the model is, on average, undecided."""
+        return math.exp(min(self.nats_per_char, 700.0))
+
+
+def evaluate(
+    model: CharRNN, text: Encoded, streams: int = 1, block_size: int | None = None
+) -> Evaluation:
+    """Score every character of `text` but the first.
+
+    One stream is exact: a single pass with the state carried. Several are quicker and approximate:
+    each begins with some characters unscored. With a `block_size`, blocks of that many characters
+    are scored independently, each from a zero state, as nanoGPT does it.
+
+    Raises CorpusError for fewer than 2 characters, ConfigError for counts below 1.
+    """
+    _require_two(text)
+    require(streams >= 1, f"streams is {streams}: it must be at least 1")
+    if block_size is not None:
+        require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
+        starts = np.arange(0, len(text) - 1, block_size)
+        return score(model, text, starts, block_size, warm_up=0)
+    length = -(-(len(text) - 1) // streams)
+    starts = np.arange(0, len(text) - 1, length)
+    return score(model, text, starts, length, WARM_UP if len(starts) > 1 else 0)
+
+
+def validate(
+    model: CharRNN, text: Encoded, stopped: Callable[[], bool] = lambda: False
+) -> Evaluation:
+    """Score `text` quickly, for use while training: over many streams, and of a very long text only
+    a part of each. Ends early, with what it has, once `stopped` is true.
+    """
+    _require_two(text)
+    streams = min(MAX_STREAMS, max(1, len(text) // 1024))
+    length = -(-(len(text) - 1) // streams)
+    starts = np.arange(0, len(text) - 1, length)
+    warm_up = WARM_UP if len(starts) > 1 else 0
+    return score(model, text, starts, min(length, MAX_LENGTH), warm_up, stopped)
+
+
+MAX_LENGTH = 4096  # characters that each stream scores in `validate`
+
+
+def validated_characters(text: Encoded) -> int:
+    """Return about how many characters `validate` reads of `text`."""
+    return min(len(text), MAX_STREAMS * MAX_LENGTH)
+
+
+def score(
+    model: CharRNN,
+    text: Encoded,
+    starts: NDArray[np.int64],
+    length: int,
+    warm_up: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Evaluation:
+    """Score the `length` characters after each of the `starts`, a zero state having read `warm_up`
+    characters before them.
+    """
+    nats, correct, count = 0.0, 0, 0
+    last = len(text) - 1
+    for group in range(0, len(starts), MAX_STREAMS):
+        begin = starts[group : group + MAX_STREAMS]
+        state = model.zero_state(len(begin))
+        chunk = max(1, CHUNK // len(begin))
+        for t in range(-warm_up, length, chunk):
+            if stopped():
+                break
+            steps = min(chunk, length - t)
+            at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
+            resets = text.resets(begin + t, steps)
+            if warm_up and (at[:, 0] == 0).any():  # the first stream has nothing before it
+                resets = np.zeros(at.shape, np.bool_) if resets is None else resets
+                resets |= at == 0
+            window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
+            losses, right, state = model.losses(*window, state, resets)
+            scored = (at >= begin) & (at < last) & (at < begin + length)
+            nats += float(losses[scored].sum(dtype=np.float64))
+            correct += int(right[scored].sum())
+            count += int(scored.sum())
+    count = max(count, 1)
+    return Evaluation(nats / count, correct / count, count)
+
+
+def _require_two(text: Encoded) -> None:
+    if len(text) < 2:
+        raise CorpusError(
+            f"there are {len(text)} characters to evaluate on; the least is 2: give a longer text"
+        )

@@ -1,0 +1,60 @@
+"""What the parameters are before training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from charrnn.model import ModelConfig
+from charrnn.nn.cells import CELLS, Array
+from charrnn.parameters import Parameters
+from charrnn.randomness import INITIAL, Rng, generator
+
+Initialiser = Callable[[str, tuple[int, ...], ModelConfig, Rng], Array]
+
+
+def initialise(parameters: Parameters, config: ModelConfig, init: str, seed: int) -> None:
+    """Fill `parameters` by the scheme `init`; each tensor's numbers depend on `seed`, its place and
+    its shape alone.
+    """
+    for index, (name, values) in enumerate(parameters.items()):
+        values[...] = INITS[init](name, values.shape, config, generator(seed, INITIAL, index))
+
+
+def orthogonal(name: str, shape: tuple[int, ...], config: ModelConfig, rng: Rng) -> Array:
+    """Orthogonal recurrent blocks (Saxe et al. 2014), Glorot input blocks (Glorot and Bengio
+    2010), zero biases but for the cell's own (an open forget gate).
+    """
+    cell, H = CELLS[config.cell], config.hidden_size
+    if "weight_hh" in name:
+        return np.concatenate([_orthogonal_block(H, rng) for _ in range(cell.gates)])
+    if "weight_ih" in name:
+        bound = math.sqrt(6 / (H + shape[1]))
+        return rng.uniform(-bound, bound, shape)
+    if "bias_ih" in name:
+        return np.repeat(cell.bias, H)
+    if "bias" in name:
+        return np.zeros(shape)
+    if name == "embedding.weight":
+        return rng.standard_normal(shape)
+    bound = math.sqrt(6 / sum(shape))
+    return rng.uniform(-bound, bound, shape)
+
+
+def like_torch(name: str, shape: tuple[int, ...], config: ModelConfig, rng: Rng) -> Array:
+    """What torch.nn's modules begin with: normal embeddings, the rest uniform in +-1/sqrt(H)."""
+    if name == "embedding.weight":
+        return rng.standard_normal(shape)
+    bound = 1 / math.sqrt(config.hidden_size)
+    return rng.uniform(-bound, bound, shape)
+
+
+def _orthogonal_block(size: int, rng: Rng) -> Array:
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    block: Array = q * np.sign(np.diag(r))  # makes the distribution uniform (Mezzadri 2007)
+    return block
+
+
+INITS: dict[str, Initialiser] = {"orthogonal": orthogonal, "torch": like_torch}

@@ -1,0 +1,72 @@
+"""Settings that live beside what they configure: frozen dataclasses whose fields bear a help text.
+
+The command line is built from these fields, and a model file's settings are checked against them,
+so a new setting is one line in its dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from charrnn.errors import ConfigError, require
+
+T = TypeVar("T")
+
+
+def setting(default: Any, help: str, choices: Collection[str] = ()) -> Any:
+    """Declare a dataclass field with its default, help text and, for names, the choices."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+def require_range(
+    config: Any, name: str, low: float, high: float = math.inf, open_end: bool = False
+) -> None:
+    """Raise ConfigError unless the field `name` is None or a finite number from low to high."""
+    value = getattr(config, name)
+    if value is None:
+        return
+    inside = low <= value <= high and math.isfinite(value) and not (open_end and value == high)
+    limits = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+    if open_end:
+        limits = f"at least {low:g} and below {high:g}"
+    require(inside, f"{name} is {value}: it must be {limits}")
+
+
+def require_choices(config: Any) -> None:
+    """Raise ConfigError unless every field that has choices is one of them."""
+    for field in dataclasses.fields(config):
+        choices = field.metadata.get("choices")
+        if choices:
+            value = getattr(config, field.name)
+            require(
+                value in choices,
+                f"{field.name} is {value!r}: choose one of {', '.join(choices)}",
+            )
+
+
+def from_dict(cls: type[T], values: object) -> T:
+    """Make the dataclass `cls` from a JSON object; raises ConfigError unless it has exactly the
+    fields of `cls`, each of the right type.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{cls.__name__} is not an object")
+    hints = get_type_hints(cls)
+    if values.keys() != hints.keys():
+        odd = sorted(str(name) for name in values.keys() ^ hints.keys())
+        raise ConfigError(f"{cls.__name__} has missing or unknown fields: {', '.join(odd)[:200]}")
+    for name, hint in hints.items():
+        if not _fits(values[name], hint):
+            raise ConfigError(f"{cls.__name__}.{name} has the wrong type")
+    return cls(**values)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if hint is float:
+        return type(value) in (int, float)
+    return type(value) is hint

@@ -1,0 +1,126 @@
+"""Encoded text, cut into chunks for truncated backpropagation through time.
+
+The text is a ring. At the start of an epoch a random offset is drawn; from there B streams of equal
+length lie one after another, and each step takes the next T characters of every stream, so that
+the state can be carried from chunk to chunk:
+
+    stream 0   a b c|d e f|g h i        step 0 is a b c, m n o; its targets b c d, n o p
+    stream 1   m n o|p q r|s t u
+
+The state starts fresh after the last character of a document, which is therefore both the end of
+one and the beginning of the next: what follows it is learnt from a state that knows nothing else,
+and a sampler that is to start a document feeds in just this character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+from charrnn.randomness import OFFSET, generator
+from charrnn.tokenizer import Ids, Tokenizer
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text as ids (N,), and the positions of each document's last character, ascending."""
+
+    ids: Ids
+    ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def resets(self, starts: NDArray[np.int64], steps: int) -> NDArray[np.bool_] | None:
+        """Return where the state starts fresh, (steps, B), for pieces from `starts` (B,), or None
+        if nowhere. Positions past the end begin at 0 again.
+        """
+        mask = None
+        first = np.searchsorted(self.ends, starts % len(self))
+        for b, start in enumerate(starts % len(self)):
+            end = first[b]
+            while (at := self._end(end) - start) < steps:
+                if mask is None:
+                    mask = np.zeros((steps, len(starts)), np.bool_)
+                mask[at, b] = True
+                end += 1
+        return mask
+
+    def _end(self, index: int) -> int:
+        rounds, index = divmod(index, len(self.ends))
+        return int(self.ends[index]) + rounds * len(self)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one training step learns from, each (T, B)."""
+
+    inputs: Ids
+    targets: Ids
+    resets: NDArray[np.bool_] | None
+
+
+def encode(tokenizer: Tokenizer, documents: Sequence[str], unknown: str = "error") -> Encoded:
+    """Encode `documents` one after another; characters that `tokenizer` lacks are an
+    UnknownCharacterError, or left out with `unknown="skip"`.
+    """
+    parts = [tokenizer.encode(document, unknown) for document in documents]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return Encoded(np.empty(0, tokenizer.dtype), np.empty(0, np.int64))
+    lengths = np.fromiter((len(part) for part in parts), np.int64, len(parts))
+    return Encoded(np.concatenate(parts), np.cumsum(lengths) - 1)
+
+
+class Streams:
+    """Training chunks by step number; needs at least batch_size x seq_len characters."""
+
+    def __init__(self, text: Encoded, batch_size: int, seq_len: int, seed: int) -> None:
+        if len(text) < batch_size * seq_len:
+            raise CorpusError(
+                f"the corpus has {len(text):,} characters to train on; batch_size {batch_size} x "
+                f"seq_len {seq_len} needs {batch_size * seq_len:,}: lower either"
+            )
+        self.text = text
+        self.batch_size = batch_size
+        self.seq_len = seq_len
+        self.seed = seed
+        self.chunks_per_epoch = len(text) // (batch_size * seq_len)
+
+    def chunk(self, step: int) -> Chunk:
+        """Return chunk number `step`, counted over all epochs; an epoch's first resets all."""
+        epoch, index = divmod(step, self.chunks_per_epoch)
+        offset = int(generator(self.seed, OFFSET, epoch).integers(len(self.text)))
+        T, B = self.seq_len, self.batch_size
+        starts = offset + index * T + np.arange(B) * (self.chunks_per_epoch * T)
+        window = self.text.ids[(starts + np.arange(T + 1)[:, None]) % len(self.text)]  # (T+1, B)
+        resets = self.text.resets(starts, T)
+        if index == 0:
+            resets = np.zeros((T, B), np.bool_) if resets is None else resets
+            resets[0] = True
+        return Chunk(window[:-1], window[1:], resets)
+
+
+def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
+    """Return a batch_size and seq_len of which one chunk fits into so few characters.
+
+    The larger of the two is halved until it fits. Raises CorpusError below 2 characters.
+
+    >>> fit(1000, 50, 50)
+    (25, 25)
+    """
+    if characters < 2:
+        raise CorpusError(
+            f"the corpus has {characters} character{'' if characters == 1 else 's'} to train on; "
+            "the least is 2, one to read and one to foresee: give a longer text"
+        )
+    while batch_size * seq_len > characters:
+        if batch_size >= seq_len:
+            batch_size = (batch_size + 1) // 2
+        else:
+            seq_len = (seq_len + 1) // 2
+    return batch_size, seq_len

@@ -1,0 +1,147 @@
+"""Text becomes ids and text again, and what cannot be encoded is named."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+import charrnn.tokenizer
+from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
+from charrnn.tokenizer import Tokenizer, alphabet_of, describe
+
+
+def distinct_characters(count):
+    return "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)][:count]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "banana bread\n",
+        "café, cafe\u0301",
+        "👩\u200d🚀 and 🎶",
+        "שלום עולם",
+        "\0\t\r\n\x7f\ufeff\u2028\U0010ffff",
+        distinct_characters(300),
+    ],
+    ids=["ascii", "accents", "emoji", "hebrew", "controls", "300 characters"],
+)
+def test_decoding_gives_the_encoded_text_back(text):
+    tokenizer = Tokenizer.from_text(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "dtype"),
+    [
+        (1, np.uint8),
+        (256, np.uint8),
+        (257, np.uint16),
+        (65_536, np.uint16),
+        (65_537, np.uint32),
+        (70_000, np.uint32),
+    ],
+)
+def test_ids_have_the_smallest_type_that_holds_the_alphabet(count, dtype):
+    alphabet = distinct_characters(count)
+    tokenizer = Tokenizer(alphabet)
+    ids = tokenizer.encode(alphabet)
+    assert len(tokenizer) == count
+    assert ids.dtype == dtype
+    np.testing.assert_array_equal(ids, np.arange(count))
+    assert tokenizer.decode(ids) == alphabet
+
+
+def test_the_alphabet_is_the_sorted_characters_of_all_texts():
+    assert Tokenizer.from_text("bread", "", "Béla 🎶").alphabet == " Babdelré🎶"
+    assert alphabet_of(["ba", "cb"]) == "abc"
+    assert alphabet_of([]) == ""
+
+
+def test_the_order_of_the_alphabet_is_the_order_of_ids():
+    tokenizer = Tokenizer("zaé")
+    np.testing.assert_array_equal(tokenizer.encode("aézz"), [1, 2, 0, 0])
+    assert tokenizer.decode(np.array([2, 0], np.int64)) == "éz"
+
+
+def test_no_text_has_no_ids():
+    tokenizer = Tokenizer("ab")
+    assert tokenizer.encode("").shape == (0,)
+    assert tokenizer.encode("").dtype == np.uint8
+    assert tokenizer.decode(tokenizer.encode("")) == ""
+
+
+def test_unknown_characters_are_named_with_their_code_points():
+    with pytest.raises(UnknownCharacterError) as caught:
+        Tokenizer("abc").encode("abc é\u200bé")
+    message = str(caught.value)
+    assert "' ' (U+0020 SPACE)" in message
+    assert "'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)" in message
+    assert "U+200B ZERO WIDTH SPACE" in message
+    assert "more" not in message
+    assert message.count("U+00E9") == 1
+
+
+def test_of_many_unknown_characters_five_are_named():
+    with pytest.raises(UnknownCharacterError, match=r"'a' .* 'e' .* and 3 more") as caught:
+        Tokenizer("x").encode("hgfedcbaabcdefgh")
+    assert str(caught.value).count("U+") == 5
+
+
+@pytest.mark.parametrize("stranger", ["\0", "é", "\uffff", "\U0010ffff"])
+def test_characters_below_between_and_beyond_the_alphabet_are_unknown(stranger):
+    tokenizer = Tokenizer("aö")
+    with pytest.raises(UnknownCharacterError):
+        tokenizer.encode(f"a{stranger}")
+    np.testing.assert_array_equal(tokenizer.encode(f"{stranger}aö{stranger}a", "skip"), [0, 1, 0])
+
+
+def test_skipping_can_leave_nothing():
+    assert Tokenizer("a").encode("xyz", unknown="skip").shape == (0,)
+
+
+@pytest.mark.parametrize("length", range(10))
+def test_blocks_leave_no_trace(monkeypatch, length):
+    text = "aé🎶bcdאfg"[:length] + "a"
+    whole = Tokenizer.from_text(text)
+    ids = whole.encode(text)
+    monkeypatch.setattr(charrnn.tokenizer, "BLOCK", 4)
+    in_blocks = Tokenizer.from_text(text)
+    assert in_blocks.alphabet == whole.alphabet
+    np.testing.assert_array_equal(in_blocks.encode(text), ids)
+    assert in_blocks.decode(ids) == text
+    strange = "?".join(text) + "????"
+    np.testing.assert_array_equal(in_blocks.encode(strange, "skip"), ids)
+    with pytest.raises(UnknownCharacterError, match=r"U\+003F"):
+        in_blocks.encode(text + "?")
+
+
+@pytest.mark.parametrize("use", [Tokenizer, Tokenizer.from_text, Tokenizer("ab").encode])
+def test_a_lone_surrogate_is_refused_by_name_and_place(use):
+    with pytest.raises(CharRNNError, match=r"U\+D83C, at character 2\b"):
+        use("ab\ud83c")
+
+
+def test_an_empty_alphabet_is_refused():
+    with pytest.raises(ConfigError, match="empty"):
+        Tokenizer("")
+    with pytest.raises(ConfigError, match="empty"):
+        Tokenizer.from_text("", "")
+
+
+def test_a_character_twice_over_is_refused():
+    with pytest.raises(ConfigError, match="twice"):
+        Tokenizer("abca")
+
+
+def test_characters_are_described_so_that_look_alikes_differ():
+    assert describe("a") == "'a' (U+0061 LATIN SMALL LETTER A)"
+    assert describe("а") == "'а' (U+0430 CYRILLIC SMALL LETTER A)"
+    assert describe("\n") == r"'\n' (U+000A)"
+    assert describe("🎶") == "'🎶' (U+1F3B6 MULTIPLE MUSICAL NOTES)"
+
+
+def test_the_examples_in_the_docstrings_run():
+    results = doctest.testmod(charrnn.tokenizer)
+    assert results.attempted > 0
+    assert results.failed == 0
