@@ -1,0 +1,72 @@
+"""Character-level text generation with RNN, LSTM and GRU written by hand in NumPy.
+
+>>> from charrnn import Limits, Trainer, generate, read
+>>> trainer = Trainer(read(["corpora/fables.txt"]), limits=Limits(minutes=1))  # doctest: +SKIP
+>>> for report in trainer.run():  # doctest: +SKIP
+...     print(report.step, report.loss)
+>>> print(generate(trainer.checkpoint(), prompt="THE ")[0])  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint, load
+    from charrnn.corpus import Corpus, read, split
+    from charrnn.errors import CharRNNError
+    from charrnn.evaluator import Evaluation, evaluate
+    from charrnn.model import CharRNN, ModelConfig
+    from charrnn.sampler import generate, stream
+    from charrnn.streams import encode
+    from charrnn.tokenizer import Tokenizer
+    from charrnn.trainer import Limits, Report, TrainConfig, Trainer
+
+__version__ = "0.1.0"
+
+# Loaded when first used, so that `charrnn --help` need not wait for NumPy.
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "load": "checkpoint",
+    "Corpus": "corpus",
+    "read": "corpus",
+    "split": "corpus",
+    "CharRNNError": "errors",
+    "Evaluation": "evaluator",
+    "evaluate": "evaluator",
+    "CharRNN": "model",
+    "ModelConfig": "model",
+    "generate": "sampler",
+    "stream": "sampler",
+    "encode": "streams",
+    "Tokenizer": "tokenizer",
+    "Limits": "trainer",
+    "Report": "trainer",
+    "TrainConfig": "trainer",
+    "Trainer": "trainer",
+}
+__all__ = [
+    "CharRNN",
+    "CharRNNError",
+    "Checkpoint",
+    "Corpus",
+    "Evaluation",
+    "Limits",
+    "ModelConfig",
+    "Report",
+    "Tokenizer",
+    "TrainConfig",
+    "Trainer",
+    "encode",
+    "evaluate",
+    "generate",
+    "load",
+    "read",
+    "split",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+    return getattr(import_module(f"charrnn.{_HOMES[name]}"), name)

@@ -1,8 +1,8 @@
 """Model and resume files: safetensors with one JSON object, checked in full when read.
 
 A file's tensors are named and shaped as the model's configuration says; its one metadata entry,
-`charrnn`, is canonical JSON, with a SHA-256 over all the rest. Writing is atomic: what is on disk is
-the old file or the new one.
+`charrnn`, is canonical JSON, with a SHA-256 over all the rest. Writing is atomic: what is on disk
+is the old file or the new one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors import safe_open
@@ -190,7 +190,7 @@ class Reader:
         if not stat.S_ISREG(status.st_mode):
             raise CheckpointError(f"{self.path} is not a file: give a {self.kind} file")
         try:
-            self._file = safe_open(self.path, framework="np").__enter__()
+            self._file = cast(Any, safe_open(self.path, framework="np"))
             metadata = self._file.metadata() or {}
             self.names = set(self._file.keys())
         except Exception as error:  # half a dozen types, by what is wrong with the file

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.checkpoint import Checkpoint
+from charrnn.corpus import Corpus, split
 from charrnn.errors import CorpusError, require
 from charrnn.model import CharRNN
-from charrnn.streams import Encoded
+from charrnn.streams import Encoded, encode
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams
 MAX_STREAMS = 64
+MAX_LENGTH = 4096  # characters that each stream scores in `validate`
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,6 @@ def validate(
     return score(model, text, starts, min(length, MAX_LENGTH), warm_up, stopped)
 
 
-MAX_LENGTH = 4096  # characters that each stream scores in `validate`
-
-
 def validated_characters(text: Encoded) -> int:
     """Return about how many characters `validate` reads of `text`."""
     return min(len(text), MAX_STREAMS * MAX_LENGTH)
@@ -122,3 +122,15 @@ def _require_two(text: Encoded) -> None:
         raise CorpusError(
             f"there are {len(text)} characters to evaluate on; the least is 2: give a longer text"
         )
+
+
+def part_of(
+    model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
+) -> Encoded:
+    """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
+    "all" of it, encoded.
+    """
+    documents = str(model.training.get("documents", "whole"))
+    fraction = model.training.get("valid_fraction", 0.1) if part != "all" else 0.0
+    train, valid = split(corpus, documents, float(fraction))
+    return encode(model.tokenizer, valid if part == "valid" else train, unknown)

@@ -2,14 +2,14 @@
 
     python examples/forecast.py --cell lstm
 
-Each of B streams is a sine with a phase and a period of its own, plus noise, and the next value
-is forecast from all before it:
+Of B sines side by side, each value is forecast from those before it:
 
     h = recurrent(x)        y = W h + b        error = mean (y - next x)^2
 
-The streams are read in chunks of T steps. The state is carried from chunk to chunk, the gradient
-is not: truncated backpropagation through time. Every chunk is forecast before it is learned from,
-so the errors printed are honest. None can stay below the noise's own.
+They are read in chunks of T steps. The state is carried from chunk to chunk, the gradient is not:
+truncated backpropagation through time. After CHUNKS of them come new sines and a zero state: the
+same sines for ever would teach little about finding the period of a new one.
+A chunk is forecast before it is learned from, so the errors are of values never seen before.
 """
 
 import argparse
@@ -20,34 +20,36 @@ from charrnn.nn.cells import CELLS, Array
 from charrnn.nn.recurrent import Recurrent, recurrent_shapes
 from charrnn.parameters import Parameters
 
-T, B, H = 25, 32, 32
-NOISE, LEARNING_RATE, MOMENTUM = 0.1, 0.1, 0.9
+T, CHUNKS, B, H = 25, 20, 32, 32
+NOISE, LEARNING_RATE = 0.1, 0.01
 
 
 class Forecaster:
-    """Recurrent layers and a linear read-out, trained by gradient descent with momentum."""
+    """A recurrent layer, a linear read-out, and Adam without its bias correction."""
 
     def __init__(self, cell: str, rng: np.random.Generator) -> None:
         shapes = {**recurrent_shapes(cell, 1, H), "weight": (1, H), "bias": (1, 1)}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         self.parameters.flat[:] = rng.uniform(-1, 1, self.parameters.flat.shape) / np.sqrt(H)
-        self.velocity = np.zeros_like(self.parameters.flat)
+        self.mean, self.square = np.zeros((2, *self.parameters.flat.shape), np.float32)
         self.recurrent = Recurrent(cell, self.parameters, self.gradients)
 
     def forecast(self, x: Array, state: Array) -> tuple[Array, Array, Array]:
-        """Return the forecasts (T, 1, B) after each of `x` (T, 1, B), h (T, H, B), next state."""
+        """Return what follows each of `x` (T, 1, B), likewise; h (T, H, B); the next state."""
         h, state = self.recurrent.forward(x, state)
         return self.parameters["weight"] @ h + self.parameters["bias"], h, state
 
-    def learn(self, x: Array, target: Array, state: Array) -> tuple[Array, Array]:
+    def learn(self, x: Array, target: Array, state: Array, rate: float) -> tuple[Array, Array]:
         """Forecast, take one step downhill, and return the forecasts and the next state."""
         y, h, state = self.forecast(x, state)
         d_y = 2 * (y - target) / target.size
         self.gradients["weight"][:] = np.einsum("tib,thb->ih", d_y, h)
         self.gradients["bias"][:] = d_y.sum()
         self.recurrent.backward(self.parameters["weight"].T @ d_y)
-        self.velocity[:] = MOMENTUM * self.velocity - LEARNING_RATE * self.gradients.flat
-        self.parameters.flat += self.velocity
+        g = self.gradients.flat
+        self.mean += 0.1 * (g - self.mean)
+        self.square += 0.01 * (g * g - self.square)
+        self.parameters.flat -= rate * self.mean / (np.sqrt(self.square) + 1e-8)
         return y, state
 
 
@@ -63,24 +65,25 @@ def main() -> None:
     """Train, print the errors, and draw a forecast that feeds on itself."""
     parser = argparse.ArgumentParser(description="Forecast noisy sines.")
     parser.add_argument("--cell", choices=CELLS, default="gru")
-    parser.add_argument("--steps", type=int, default=2000, help="chunks to learn from")
+    parser.add_argument("--steps", type=int, default=3000, help="chunks to learn from")
     options = parser.parse_args()
     rng = np.random.default_rng(1)
-    model = Forecaster(options.cell, rng)
+    model, errors = Forecaster(options.cell, rng), []
 
-    clean, noisy = sines(options.steps * T + 1, B, rng)
-    state, errors = model.recurrent.zero_state(B), []
-    print("  step   error  last value again  the noise itself")
-    for step in range(1, options.steps + 1):
-        chunk = slice((step - 1) * T, step * T)
-        x, target, truth = noisy[chunk], noisy[1:][chunk], clean[1:][chunk]
-        y, state = model.learn(x, target, state)
+    print("  step   error  the last value again  the noise itself")
+    for step in range(options.steps):
+        t = step % CHUNKS * T
+        if t == 0:
+            clean, noisy = sines(CHUNKS * T + 1, B, rng)
+            state = model.recurrent.zero_state(B)
+        x, target, truth = noisy[t : t + T], noisy[t + 1 : t + T + 1], clean[t + 1 : t + T + 1]
+        y, state = model.learn(x, target, state, LEARNING_RATE * (1 - step / options.steps))
         errors.append([np.mean((guess - target) ** 2) for guess in (y, x, truth)])
-        if step % max(1, options.steps // 10) == 0:
-            print("{:6} {:7.4f} {:17.4f} {:17.4f}".format(step, *np.mean(errors, axis=0)))
+        if (step + 1) % max(1, options.steps // 10) == 0:
+            print("{:6} {:7.4f} {:21.4f} {:17.4f}".format(step + 1, *np.mean(errors, axis=0)))
             errors.clear()
 
-    print("\nA new sine (o), and its forecast (*), each value made from the forecast before:")
+    print("\nA new sine (o, or hidden), and its forecast (*), made from the forecasts before:")
     clean, noisy = sines(130, 1, rng)
     y, _, state = model.forecast(noisy[:100], model.recurrent.zero_state(1))
     for truth in clean[100:, 0, 0]:

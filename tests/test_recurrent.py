@@ -164,9 +164,16 @@ def test_a_reset_before_the_first_step_forgets_the_state_passed_in(cell):
 def test_resets_do_not_outlast_their_chunk(cell):
     recurrent, _ = random_recurrent(cell)
     x, state = random_input(recurrent)
-    expected = recurrent.forward(x, state)
+
+    def results():
+        output, final = recurrent.forward(x, state)
+        d_x, d_state = recurrent.backward(np.ones_like(output))
+        gradients = [each.copy() for layer in recurrent.layers for each in layer.gradients]
+        return [output, final, d_x, d_state, *gradients]
+
+    expected = results()
     recurrent.forward(x, state, np.ones((T, B), np.bool_))
-    assert_equal(recurrent.forward(x, state), expected)
+    assert_equal(results(), expected)
 
 
 @every_cell

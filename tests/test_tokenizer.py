@@ -22,9 +22,10 @@ def distinct_characters(count):
         "👩\u200d🚀 and 🎶",
         "שלום עולם",
         "\0\t\r\n\x7f\ufeff\u2028\U0010ffff",
+        "\ufeff🎶",
         distinct_characters(300),
     ],
-    ids=["ascii", "accents", "emoji", "hebrew", "controls", "300 characters"],
+    ids=["ascii", "accents", "emoji", "hebrew", "controls", "byte order mark", "300 characters"],
 )
 def test_decoding_gives_the_encoded_text_back(text):
     tokenizer = Tokenizer.from_text(text)
@@ -86,6 +87,8 @@ def test_of_many_unknown_characters_five_are_named():
     with pytest.raises(UnknownCharacterError, match=r"'a' .* 'e' .* and 3 more") as caught:
         Tokenizer("x").encode("hgfedcbaabcdefgh")
     assert str(caught.value).count("U+") == 5
+    with pytest.raises(UnknownCharacterError, match=r"'e' [^)]*\): "):
+        Tokenizer("x").encode("edcba")
 
 
 @pytest.mark.parametrize("stranger", ["\0", "é", "\uffff", "\U0010ffff"])

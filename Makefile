@@ -1,0 +1,28 @@
+# The two commands: each makes .venv and installs what it needs.
+
+PYTHON ?= python3
+VENV := .venv/bin
+
+demo: .venv/installed
+	$(VENV)/charrnn train corpora/fables.txt -o .venv/demo.safetensors --overwrite --minutes 1
+	$(VENV)/charrnn sample .venv/demo.safetensors --temperature 0.7 --length 1200 --seed 1
+
+test: .venv/tested
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/python -m pytest -q
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv
+
+.PHONY: demo test clean

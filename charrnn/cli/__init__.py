@@ -1,0 +1,67 @@
+"""The command line: parse, call, print. Exit codes are turned out here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from charrnn import __version__
+from charrnn.cli.evaluate import evaluate
+from charrnn.cli.info import info
+from charrnn.cli.sample import sample
+from charrnn.cli.terminal import tell
+from charrnn.cli.train import train
+from charrnn.errors import CharRNNError, ConfigError, DivergedError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="charrnn")
+def cli() -> None:
+    """Train character-level language models, and generate text with them.
+
+    \b
+    Examples:
+      charrnn train novel.txt --minutes 10
+      charrnn sample novel.safetensors --prompt "Once " --length 500
+      charrnn evaluate novel.safetensors novel.txt --split valid
+      charrnn info novel.safetensors
+
+    Results go to standard output, all else to standard error. Exit codes: 0 done, 1 an error,
+    2 wrong usage, 3 training diverged; 129, 130, 143 ended by a signal, with the work saved.
+    """
+
+
+for command in (train, sample, evaluate, info):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        code = cli.main(arguments, prog_name="charrnn", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except CharRNNError as error:
+        tell(f"error: {error}")
+        return 2 if isinstance(error, ConfigError) else 3 if isinstance(error, DivergedError) else 1
+    except MemoryError:
+        tell("error: the memory does not suffice: choose a smaller --hidden-size or --batch-size")
+        return 1
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        tell(f"error: {error.filename or 'output'}: {error.strerror}")
+        return 1

@@ -1,0 +1,83 @@
+"""charrnn evaluate."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN
+from charrnn.cli.terminal import tell
+
+
+@click.command()
+@EXISTING_MODEL
+@click.argument("corpus", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--split",
+    "part",
+    type=click.Choice(["valid", "train", "all"]),
+    default="all",
+    show_default=True,
+    help="The part of CORPUS, as the model's training divided it.",
+)
+@click.option(
+    "--streams",
+    default=1,
+    show_default=True,
+    help="Read in so many places at once: quicker, and approximate.",
+)
+@click.option(
+    "--block-size",
+    type=int,
+    help="Score blocks of so many characters independently, each from a zero state.",
+)
+@ENCODING
+@UNKNOWN
+@JSON
+def evaluate(
+    model: str,
+    corpus: tuple[str, ...],
+    part: str,
+    streams: int,
+    block_size: int | None,
+    encoding: str,
+    unknown: str,
+    as_json: bool,
+) -> None:
+    """Measure how well MODEL foretells CORPUS: files, folders, or - for standard input.
+
+    \b
+    Examples:
+      charrnn evaluate novel.safetensors novel.txt --split valid
+      charrnn evaluate novel.safetensors another.txt --json
+
+    One pass with the state carried, unless --streams or --block-size is given.
+    """
+    from charrnn.checkpoint import load
+    from charrnn.corpus import read
+    from charrnn.evaluator import evaluate as measure
+    from charrnn.evaluator import part_of
+
+    checkpoint = load(model)
+    texts = read(corpus, encoding)
+    for notice in texts.notices:
+        tell(notice)
+    result = measure(
+        checkpoint.model(), part_of(checkpoint, texts, part, unknown), streams, block_size
+    )
+    figures = {
+        "nats_per_char": result.nats_per_char,
+        "bits_per_char": result.bits_per_char,
+        "perplexity": result.perplexity,
+        "accuracy": result.accuracy,
+        "characters": result.characters,
+    }
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(f"nats per character  {result.nats_per_char:.4f}")
+    click.echo(f"bits per character  {result.bits_per_char:.4f}")
+    click.echo(f"perplexity          {result.perplexity:.3f}")
+    click.echo(f"accuracy            {result.accuracy:.1%}")
+    click.echo(f"characters          {result.characters:,}")

@@ -1,0 +1,57 @@
+"""charrnn info."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.terminal import printable
+
+
+@click.command()
+@EXISTING_MODEL
+@JSON
+def info(model: str, as_json: bool) -> None:
+    """Tell what MODEL is, how it was trained, its history and alphabet.
+
+    \b
+    Examples:
+      charrnn info novel.safetensors
+      charrnn info novel.safetensors --json
+    """
+    from charrnn.checkpoint import load
+
+    checkpoint = load(model)
+    content = {
+        "file": model,
+        "bytes": Path(model).stat().st_size,
+        "parameters": checkpoint.parameters.flat.size,
+        "config": asdict(checkpoint.config),
+        "vocabulary": checkpoint.tokenizer.alphabet,
+        "training": checkpoint.training,
+        "history": checkpoint.history,
+    }
+    if as_json:
+        click.echo(json.dumps(content))
+        return
+    config = checkpoint.config
+    source = f"embedding {config.embedding_size}" if config.embedding_size else "one-hot input"
+    lines = [
+        f"{model}: {content['bytes']:,} bytes, {content['parameters']:,} parameters",
+        f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
+        f"dropout {config.dropout:g}",
+        f"alphabet  {len(checkpoint.tokenizer)} characters: "
+        + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200]),
+    ]
+    lines += [f"  {name:16} {value}" for name, value in sorted(checkpoint.training.items())]
+    if checkpoint.history:
+        lines.append("history   step, loss while training, loss in validation (nats/char)")
+        lines += [
+            f"  {entry.get('step')!s:>8}  {entry.get('train'):.4f}  {entry.get('valid'):.4f}"
+            for entry in checkpoint.history
+        ]
+    click.echo("\n".join(printable(line) for line in lines))

@@ -1,0 +1,101 @@
+"""charrnn sample."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import click
+
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, SettingsCommand
+from charrnn.cli.terminal import Output, tell
+
+
+def _filter_options() -> list[click.Parameter]:
+    from charrnn.sampler import FILTERS
+
+    return [
+        click.Option(["--" + name.replace("_", "-")], type=filter.kind, help=f"{filter.help}")
+        for name, filter in FILTERS.items()
+    ]
+
+
+@click.command(cls=SettingsCommand, settings=_filter_options)
+@EXISTING_MODEL
+@click.option("-p", "--prompt", default="", help="Text to go on from; it is printed first.")
+@click.option("--prompt-file", type=click.Path(), help="A file with the text to go on from.")
+@click.option("-n", "--length", default=500, show_default=True, help="Characters to generate.")
+@click.option(
+    "-t",
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    help="Below 1 safer, above 1 bolder; 0 always takes the likeliest character.",
+)
+@click.option("--stop", default="", help="End before this text.")
+@click.option("--num-samples", default=1, show_default=True, help="How many texts to generate.")
+@click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
+@ENCODING
+@UNKNOWN
+@JSON
+def sample(
+    model: str,
+    prompt: str,
+    prompt_file: str | None,
+    length: int,
+    temperature: float,
+    stop: str,
+    num_samples: int,
+    seed: int | None,
+    encoding: str,
+    unknown: str,
+    as_json: bool,
+    **filters: float | None,
+) -> None:
+    """Generate text with MODEL, a file that `charrnn train` wrote.
+
+    \b
+    Examples:
+      charrnn sample novel.safetensors
+      charrnn sample novel.safetensors --prompt "Once upon a time" --temperature 0.7
+      charrnn sample names.safetensors --num-samples 20 --seed 1
+
+    The same model, seed and options give the same text. A model that was trained on several
+    documents (--documents) ends where a document does. Filters are off unless given.
+    """
+    from charrnn import corpus
+    from charrnn.checkpoint import load
+    from charrnn.sampler import stream, terminator
+
+    if prompt and prompt_file:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    if seed is None:
+        seed = secrets.randbits(32)
+        tell(f"seed {seed}")
+    checkpoint = load(model)
+    if prompt_file:
+        prompt = "".join(corpus.read([prompt_file], encoding).texts)
+    given = {name: value for name, value in filters.items() if value is not None}
+    pieces = stream(
+        checkpoint, prompt, length, temperature, seed, num_samples, stop, unknown, **given
+    )
+    texts = [""] * num_samples
+    if as_json:
+        for index, text in pieces:
+            texts[index] += text
+        result = {"model": model, "prompt": prompt, "seed": seed, "samples": texts}
+        click.echo(json.dumps(result))
+        return
+
+    # The first sample is shown as it comes; the others, made along with it, after it.
+    output = Output()
+    output.write(prompt)
+    for index, text in pieces:
+        texts[index] += text
+        if index == 0:
+            output.write(text)
+    between = terminator(checkpoint) or "\n\n----\n\n"
+    for text in texts[1:]:
+        output.write(between + prompt + text)
+    if output.is_terminal:
+        output.write("\n")

@@ -1,0 +1,59 @@
+"""What a person sees: escaped text, and messages on standard error."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from typing import IO
+
+import click
+
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # they move the cursor, or hide
+
+
+def tell(message: str) -> None:
+    """Write a line for the person to standard error."""
+    click.echo(f"charrnn: {printable(message)}", err=True)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters escaped, but for newline and tab.
+
+    >>> printable("a\x1b[2Jb\n")
+    'a\\x1b[2Jb\n'
+    """
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNSAFE and character not in "\n\t"
+        else character
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Return `text` as a single printable line."""
+    return " ".join(printable(text).split())
+
+
+class Output:
+    """Standard output for generated text: escaped on a terminal, raw in a pipe."""
+
+    def __init__(self) -> None:
+        self.stream: IO[str] = sys.stdout
+        self.is_terminal = self.stream.isatty()
+        self._told = False
+
+    def write(self, text: str) -> None:
+        """Write `text` at once; what the stream cannot encode is replaced, and told once."""
+        if self.is_terminal:
+            text = printable(text)
+        encoding = self.stream.encoding or "utf-8"
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.encode(encoding, "replace").decode(encoding)
+            if not self._told:
+                tell(f"standard output is {encoding}: characters that it lacks became '?'")
+                self._told = True
+        self.stream.write(text)
+        self.stream.flush()

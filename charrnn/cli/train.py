@@ -1,0 +1,308 @@
+"""charrnn train."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
+from charrnn.cli.terminal import one_line, tell
+from charrnn.errors import CharRNNError, CheckpointError
+
+if TYPE_CHECKING:
+    from charrnn.trainer import Report, Trainer
+
+# Signals that end a run, saved. Windows has no SIGHUP.
+SIGNALS = {
+    getattr(signal, name): text
+    for name, text in (("SIGINT", "Ctrl-C"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGHUP"))
+    if hasattr(signal, name)
+}
+SECONDS_BETWEEN_LINES = 10
+PREVIEW = 100  # characters
+
+
+def _settings() -> list[click.Parameter]:
+    from charrnn.model import ModelConfig
+    from charrnn.trainer import Limits, TrainConfig
+
+    return [*options_of(ModelConfig), *options_of(TrainConfig), *options_of(Limits)]
+
+
+@click.command(cls=SettingsCommand, settings=_settings)
+@click.argument("corpus", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(),
+    help="Model file to write; by default the first corpus's name + .safetensors, here.",
+)
+@click.option(
+    "--valid", type=click.Path(), help="Validate on this file instead of a held-out part."
+)
+@click.option("--resume", is_flag=True, help="Go on with the run that writes OUT.")
+@click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing model.")
+@click.option("--log", type=click.Path(), help="Write a line of JSON for each step to this file.")
+@ENCODING
+@UNKNOWN
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    corpus: tuple[str, ...],
+    out: str | None,
+    valid: str | None,
+    resume: bool,
+    init_from: str | None,
+    overwrite: bool,
+    log: str | None,
+    encoding: str,
+    unknown: str,
+    **_: Any,
+) -> int:
+    """Train a model on CORPUS: text files, folders of them, or - for standard input.
+
+    \b
+    Examples:
+      charrnn train novel.txt
+      charrnn train novel.txt --minutes 60 --hidden-size 512 --dropout 0.3 -o big.safetensors
+      charrnn train names.txt --documents lines --epochs 30
+      charrnn train novel.txt -o big.safetensors --resume --minutes 90
+
+    The run can be stopped at any time with Ctrl-C: it is saved, and --resume goes on with it.
+    """
+    if resume and (overwrite or init_from):
+        raise click.UsageError("--resume goes on with a run: leave --init-from and --overwrite out")
+    path = Path(out) if out else _default_out(corpus[0])
+    if path.is_file() and not resume and not overwrite:
+        raise CheckpointError(
+            f"{path} exists: go on with its run by --resume, start another from its weights with "
+            "--init-from and a new --out, or replace it with --overwrite"
+        )
+    tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
+    trainer = _make_trainer(
+        ctx, corpus, path, valid, resume, init_from, encoding=encoding, unknown=unknown
+    )
+    for notice in trainer.notices:
+        tell(notice)
+    if resume and trainer.progress() >= 1:
+        tell(f"the run of {path} is finished: raise its limit, as with --max-steps or --minutes")
+        return 0
+    _describe(trainer, resume)
+    with _log(log, resume) as log_file, _signals(trainer) as received:
+        for report in _shown(trainer):
+            if log_file:
+                log_file.write(json.dumps(_as_json(report)) + "\n")
+    return _conclude(ctx, trainer, corpus, path, received)
+
+
+def _default_out(corpus: str) -> Path:
+    name = "stdin" if corpus == "-" else Path(corpus).resolve().stem
+    return Path(f"{name}.safetensors")
+
+
+def _make_trainer(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    out: Path,
+    valid_path: str | None,
+    resume: bool,
+    init_from: str | None,
+    encoding: str,
+    unknown: str,
+) -> Trainer:
+    from charrnn.checkpoint import check_writable, load
+    from charrnn.corpus import read
+    from charrnn.model import ModelConfig
+    from charrnn.trainer import Limits, TrainConfig, Trainer
+
+    model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
+    limits = Limits(**stated(ctx, Limits))
+    base = load(init_from) if init_from else None
+    config = replace(base.config if base else ModelConfig(), **model_settings)
+    train_config = TrainConfig(**train_settings)
+    check_writable(out)
+    corpus = read(paths, encoding)
+    valid = read([valid_path], encoding) if valid_path else None
+    if resume:
+        given = model_settings | train_settings
+        return Trainer.resume(corpus, out, limits, valid, unknown, **given)
+    return Trainer(corpus, config, train_config, limits, out, valid, unknown, init_from=base)
+
+
+def _describe(trainer: Trainer, resume: bool) -> None:
+    config, streams = trainer.config, trainer.streams
+    validation = f", {len(trainer.valid):,} to validate on" if trainer.valid else ""
+    tell(
+        f"{len(streams.text):,} characters to train on{validation}; "
+        f"alphabet of {len(trainer.tokenizer)}"
+    )
+    tell(
+        f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
+        f"{trainer.network.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
+        f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch"
+    )
+    if resume:
+        tell(f"going on from step {trainer.counters.step:,}")
+
+
+@contextmanager
+def _signals(trainer: Trainer) -> Iterator[list[int]]:
+    """Let signals stop the run, saved; a list gathers them. An ignored one stays ignored."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signal's contract)
+        received.append(number)
+        trainer.stop()
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _log(path: str | None, append: bool) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = Path(path).open("a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        raise CharRNNError(f"the log {path} cannot be written: {error.strerror}") from None
+    with file:  # opened above, so that an error while training is not taken for one of the log
+        yield file
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    evaluation = report.evaluation
+    content = asdict(report)
+    content["evaluation"] = None
+    if evaluation is not None:
+        content["evaluation"] = asdict(evaluation) | {"bits_per_char": evaluation.bits_per_char}
+    return content
+
+
+def _shown(trainer: Trainer) -> Iterator[Report]:
+    """Yield the reports of the run, showing them on standard error."""
+    bar = _bar() if sys.stderr.isatty() else None
+    started, shown = time.monotonic(), time.monotonic()
+    before = trainer.counters.step
+    try:
+        for report in trainer.run():
+            yield report
+            steps = report.step - before
+            speed = (
+                steps
+                * trainer.streams.batch_size
+                * trainer.streams.seq_len
+                / max(time.monotonic() - started, 1e-9)
+            )
+            if bar is not None:
+                bar.set_postfix_str(
+                    _short(report, trainer.counters.best_loss, speed), refresh=False
+                )
+                bar.update(max(0, int(1000 * report.progress) - bar.n))
+            write = _write_line if bar is None else partial(bar.write, file=sys.stderr)
+            if report.notice:
+                write(f"charrnn: {report.notice}")
+            if report.evaluation is not None:
+                write(_line(report, speed))
+                write("    " + _preview(trainer))
+                shown = time.monotonic()
+            elif bar is None and time.monotonic() - shown >= SECONDS_BETWEEN_LINES:
+                write(_line(report, speed))
+                shown = time.monotonic()
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _write_line(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _bar() -> Any:
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # no thread
+    return tqdm(
+        total=1000,
+        file=sys.stderr,
+        bar_format="{percentage:3.0f}%|{bar:20}| {postfix}",
+        dynamic_ncols=True,
+    )
+
+
+def _short(report: Report, best_loss: float | None, speed: float) -> str:
+    valid = "" if best_loss is None else f", best {best_loss / math.log(2):.3f} bits/char"
+    return f"loss {report.loss:.3f}{valid}, {speed:,.0f} chars/s, {_time_left(report)} left"
+
+
+def _line(report: Report, speed: float) -> str:
+    valid = ""
+    if report.evaluation is not None:
+        nats, bits = report.evaluation.nats_per_char, report.evaluation.bits_per_char
+        valid = f"  valid {nats:.4f} = {bits:.3f} bits/char{' (best)' if report.best else ''}"
+    return (
+        f"step {report.step:,}  epoch {report.epoch:.2f}  loss {report.loss:.4f}{valid}  "
+        f"{speed:,.0f} chars/s  {_time_left(report)} left"
+    )
+
+
+def _time_left(report: Report) -> str:
+    if report.progress <= 0:
+        return "?"
+    seconds = int(report.seconds * (1 - report.progress) / report.progress)
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
+def _preview(trainer: Trainer) -> str:
+    from charrnn.sampler import generate
+
+    text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8)[0]
+    return one_line(text)
+
+
+def _conclude(
+    ctx: click.Context, trainer: Trainer, corpus: tuple[str, ...], out: Path, received: list[int]
+) -> int:
+    counters = trainer.counters
+    if trainer.stopped:
+        number = received[0]
+        again = ["charrnn", "train", *corpus, "-o", str(out), "--resume"]
+        for name in ("valid", "encoding", "unknown", "log"):
+            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                again += [f"--{name}", str(ctx.params[name])]
+        tell(f"ended by {SIGNALS[number]} at step {counters.step:,}; saved. Go on with:")
+        _write_line(f"  {shlex.join(again)}")
+        return 128 + number
+    if counters.best_loss is None:
+        tell(f"{out} holds the weights of step {counters.step:,}")
+    else:
+        nats = counters.best_loss
+        tell(f"{out} holds the best weights: {nats:.4f} nats = {nats / math.log(2):.3f} bits/char")
+    tell("now let it write:")
+    _write_line(f"  {shlex.join(['charrnn', 'sample', str(out)])} --temperature 0.8")
+    return 0

@@ -1,0 +1,241 @@
+"""Text from a model: temperature, filters, and characters as they come.
+
+To add a filter, write a function that sets probabilities to zero, and list it in FILTERS; the
+command line's option follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.corpus import DOCUMENTS
+from charrnn.errors import ConfigError, require
+from charrnn.model import Stepper
+from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
+
+Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
+
+PROMPT_CHUNK = 1024
+
+
+def top_k(p: Probabilities, k: float) -> None:
+    """Keep the k likeliest characters (Fan et al. 2018)."""
+    kept = min(int(k), p.shape[1])
+    threshold = np.partition(p, -kept, axis=1)[:, -kept, None]
+    p[p < threshold] = 0
+
+
+def top_p(p: Probabilities, share: float) -> None:
+    """Keep the fewest characters that together have at least this share (Holtzman et al. 2020)."""
+    order = np.argsort(-p, axis=1, kind="stable")
+    descending = np.take_along_axis(p, order, axis=1)
+    before = np.cumsum(descending, axis=1) - descending
+    np.put_along_axis(
+        p, order, np.where(before < share * p.sum(axis=1, keepdims=True), descending, 0), axis=1
+    )
+
+
+def min_p(p: Probabilities, share: float) -> None:
+    """Keep characters at least this share as likely as the likeliest (Nguyen et al. 2024)."""
+    p[p < share * p.max(axis=1, keepdims=True)] = 0
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter, the range of its value, and its option's help."""
+
+    apply: Callable[[Probabilities, float], None]
+    kind: type[int] | type[float]
+    low: float
+    high: float
+    help: str
+
+
+# In the order in which they are applied. A filter is off unless its value is given.
+FILTERS: dict[str, Filter] = {
+    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the K likeliest characters."),
+    "top_p": Filter(top_p, float, 0, 1, "Keep the likeliest characters that make up this share."),
+    "min_p": Filter(min_p, float, 0, 1, "Keep characters this share as likely as the likeliest."),
+}
+
+
+def generate(
+    model: Checkpoint,
+    prompt: str = "",
+    length: int = 500,
+    temperature: float = 1.0,
+    seed: int = 0,
+    num_samples: int = 1,
+    stop: str = "",
+    unknown: str = "error",
+    **filters: float,
+) -> list[str]:
+    """Return `num_samples` texts that go on from `prompt`, which is not repeated in them.
+
+    The arguments are those of `stream`.
+    """
+    texts = [""] * num_samples
+    for index, text in stream(
+        model, prompt, length, temperature, seed, num_samples, stop, unknown, **filters
+    ):
+        texts[index] += text
+    return texts
+
+
+def stream(
+    model: Checkpoint,
+    prompt: str = "",
+    length: int = 500,
+    temperature: float = 1.0,
+    seed: int = 0,
+    num_samples: int = 1,
+    stop: str = "",
+    unknown: str = "error",
+    **filters: float,
+) -> Iterator[tuple[int, str]]:
+    """Yield (sample, characters) as they come, all samples being one batch.
+
+    A sample ends after `length` characters, before the text `stop`, and where a document does, if
+    the model was trained on several. Without a `prompt` it begins as a document does. `temperature`
+    divides the logits; 0 takes the likeliest character. `filters` are those of FILTERS.
+
+    Raises ConfigError for values out of range, UnknownCharacterError for a prompt with characters
+    that the model lacks (unless `unknown="skip"`).
+    """
+    require(length >= 0, f"length is {length}: it must be at least 0")
+    require(num_samples >= 1, f"num_samples is {num_samples}: it must be at least 1")
+    require(
+        0 <= temperature < np.inf, f"temperature is {temperature}: it must be 0 (greedy) or more"
+    )
+    require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
+    for name, value in filters.items():
+        _check_filter(name, value)
+    ids = model.tokenizer.encode(prompt, unknown)
+    logits, state = _read(model, ids if len(ids) else _beginning(model))
+    return _continue(
+        model,
+        np.repeat(logits, num_samples, axis=1),
+        np.repeat(state, num_samples, axis=3),
+        length,
+        temperature,
+        generator(seed, SAMPLE),
+        [text for text in (stop, terminator(model)) if text],
+        filters,
+    )
+
+
+def terminator(model: Checkpoint) -> str:
+    """Return what ends a document of the kind that `model` was trained on, "" if nothing does."""
+    kind = DOCUMENTS.get(str(model.training.get("documents")))
+    return kind.terminator if kind else ""
+
+
+def _beginning(model: Checkpoint) -> NDArray[np.integer[Any]]:
+    """Return the one id that a document's first character follows, in training as here."""
+    return np.array([max(0, model.tokenizer.alphabet.find("\n"))])
+
+
+def _read(model: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
+    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+    network = model.model()
+    state = network.zero_state(1)
+    for start in range(0, len(ids), PROMPT_CHUNK):
+        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1], state
+
+
+def _continue(
+    model: Checkpoint,
+    logits: Any,
+    state: Any,
+    length: int,
+    temperature: float,
+    rng: Rng,
+    stops: list[str],
+    filters: dict[str, float],
+) -> Iterator[tuple[int, str]]:
+    stepper = Stepper(model.model(), state)
+    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    for count in range(length):
+        ids = choose(logits.T, temperature, rng, filters)
+        for index, (sample, id) in enumerate(zip(samples, ids, strict=True)):
+            if not sample.ended:
+                text = sample.add(model.tokenizer.alphabet[id])
+                if count == length - 1:
+                    text += sample.held
+                if text:
+                    yield index, text
+        if all(sample.ended for sample in samples):
+            return
+        if count < length - 1:
+            logits = stepper.step(ids)
+
+
+def choose(
+    logits: Any, temperature: float, rng: Rng, filters: dict[str, float]
+) -> NDArray[np.intp]:
+    """Draw an id for each row of `logits` (B, V)."""
+    ids: NDArray[np.intp]
+    if temperature == 0:
+        ids = logits.argmax(axis=1)
+        return ids
+    p = logits.astype(np.float64)
+    p -= p.max(axis=1, keepdims=True)
+    np.exp(p / temperature, out=p)
+    for name, filter in FILTERS.items():
+        if name in filters:
+            filter.apply(p, filters[name])
+    cumulative = np.cumsum(p, axis=1)
+    drawn = rng.random((len(p), 1)) * cumulative[:, -1:]
+    ids = (cumulative <= drawn).sum(axis=1)
+    return ids
+
+
+@dataclass
+class Tail:
+    """The end of one sample, held back as long as it may become one of the `stops`."""
+
+    stops: list[str]
+    held: str = field(default="", init=False)
+    ended: bool = field(default=False, init=False)
+
+    def add(self, character: str) -> str:
+        """Return what may be shown after one more character.
+
+        >>> tail = Tail(["END"])
+        >>> [tail.add(character) for character in "EEND"]
+        ['', 'E', '', '']
+        >>> tail.ended
+        True
+        """
+        text = self.held + character
+        for stop in self.stops:
+            if text.endswith(stop):
+                self.ended = True
+                self.held = ""
+                return text.removesuffix(stop)
+        keep = max((_overlap(text, stop) for stop in self.stops), default=0)
+        shown = text[: len(text) - keep]
+        self.held = text[len(shown) :]
+        return shown
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return the length of the longest end of `text` that `stop` begins with."""
+    return next(n for n in range(min(len(text), len(stop)), -1, -1) if text.endswith(stop[:n]))
+
+
+def _check_filter(name: str, value: float) -> None:
+    if name not in FILTERS:
+        raise ConfigError(f"there is no filter {name!r}: choose among {', '.join(FILTERS)}")
+    filter = FILTERS[name]
+    require(
+        filter.low <= value <= filter.high,
+        f"{name} is {value}: it must be {filter.low:g} to {filter.high:g}",
+    )

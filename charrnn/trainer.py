@@ -1,0 +1,567 @@
+"""Training: the loop that yields reports, prints nothing, and can be stopped and gone on with.
+
+A run is a pure function of its settings, its corpus and its step number: every random number is
+found by counting, so there is no state besides the arrays and counters that a resume file holds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from charrnn import checkpoint
+from charrnn.checkpoint import Checkpoint, Reader, check_writable, resume_path
+from charrnn.corpus import DOCUMENTS, Corpus, split
+from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
+from charrnn.evaluator import Evaluation, validate, validated_characters
+from charrnn.initial import INITS, initialise
+from charrnn.model import CharRNN, ModelConfig
+from charrnn.optim import (
+    OPTIMIZERS,
+    SCHEDULES,
+    clip_by_norm,
+    clip_by_value,
+    scheduled_rate,
+)
+from charrnn.parameters import Array, Parameters
+from charrnn.randomness import DROPOUT, MAX_SEED, generator
+from charrnn.settings import from_dict, require_choices, require_range, setting
+from charrnn.streams import Streams, encode, fit
+from charrnn.tokenizer import Tokenizer, alphabet_of
+
+DEFAULT_MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model learns. Together with corpus and model it is a run's identity: none of it may
+    change when the run is resumed. Raises ConfigError for values out of range.
+    """
+
+    init: str = setting("orthogonal", "Scheme of the first weights.", INITS)
+    seq_len: int = setting(64, "Time steps in a chunk: how far gradients go back.")
+    batch_size: int = setting(32, "Streams that are read side by side.")
+    optimizer: str = setting("adam", "Update rule.", OPTIMIZERS)
+    learning_rate: float = setting(4e-3, "Learning rate at its highest.")
+    momentum: float = setting(0.9, "Momentum of sgd.")
+    schedule: str = setting("cosine", "Course of the learning rate over the run.", SCHEDULES)
+    warmup_steps: int = setting(20, "Steps in which the learning rate rises to its highest.")
+    weight_decay: float = setting(0.0, "Weight decay.")
+    clip_norm: float = setting(1.0, "Limit of the gradient's norm; 0 for none.")
+    clip_value: float = setting(0.0, "Limit of each number of the gradient; 0 for none.")
+    seed: int = setting(0, "Seed of all random numbers of the run.")
+    documents: str = setting(
+        "whole",
+        "What stands alone, the state starting fresh: each file, line, or paragraph.",
+        DOCUMENTS,
+    )
+    valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
+
+    def __post_init__(self) -> None:
+        require_choices(self)
+        require_range(self, "seq_len", 1)
+        require_range(self, "batch_size", 1)
+        require_range(self, "learning_rate", 0)
+        require(self.learning_rate > 0, "learning_rate is 0: nothing would be learnt")
+        require_range(self, "momentum", 0, 1, open_end=True)
+        require_range(self, "warmup_steps", 0)
+        require_range(self, "weight_decay", 0)
+        require_range(self, "clip_norm", 0)
+        require_range(self, "clip_value", 0)
+        require_range(self, "seed", 0, MAX_SEED)
+        require_range(self, "valid_fraction", 0, 1, open_end=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run ends, evaluates and saves; all of it may change when the run is resumed.
+
+    The first limit that is reached ends the run, and the schedule runs over it. Raises ConfigError
+    for values out of range.
+    """
+
+    epochs: float | None = setting(None, "Passes over the training text.")
+    max_steps: int | None = setting(None, "Training steps.")
+    minutes: float | None = setting(None, "Minutes of training; 10 if no limit is given.")
+    eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
+    save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
+    patience: int | None = setting(None, "Evaluations without a better one that end the run.")
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "minutes"):
+            require_range(self, name, 0)
+            require(getattr(self, name) != 0, f"{name} is 0: it must be above 0")
+        for name in ("max_steps", "eval_every", "save_every", "patience"):
+            require_range(self, name, 1)
+
+    def updated(self, other: Limits) -> Limits:
+        """Return these limits with all that `other` states put in their place."""
+        return replace(self, **{k: v for k, v in asdict(other).items() if v is not None})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What happened at a step; `evaluation` is there where the model was validated."""
+
+    step: int
+    epoch: float
+    progress: float  # 0 to 1, by the limit that is nearest
+    loss: float  # nats per character, running mean over about 50 steps
+    learning_rate: float
+    gradient_norm: float  # before clipping: it shows gradients that vanish or explode
+    characters: int  # read so far
+    seconds: float  # trained so far, before a resume included
+    evaluation: Evaluation | None = None
+    best: bool = False  # this evaluation is the best so far
+    notice: str | None = None  # something a person should be told
+
+
+@dataclass
+class Counters:
+    """A run's progress: all numbers that a resume file holds besides its arrays."""
+
+    step: int = 0
+    seconds: float = 0.0
+    loss: float = 0.0  # running mean
+    best_loss: float | None = None
+    stale: int = 0  # evaluations since the best
+    evaluated_at: int = 0  # step
+    saved_at: int = 0  # step
+    rate_factor: float = 1.0  # a tenth after a divergence
+    model_digest: str = ""  # the model file that belongs to this state
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment: what going on from there needs."""
+
+    tensors: dict[str, Array]  # the weights, the best weights, the moments, the carried state
+    counters: Counters
+    history: list[dict[str, Any]]
+
+
+class Trainer:
+    """One run. Iterate over `run()` to train; `stop()` ends it, saved, after the current step.
+
+    `out` is where the model is written, with its resume file beside it; without it nothing is
+    written. `checkpoint()` is the model with the best weights so far. With `valid`, a corpus of its
+    own, nothing is held out of the first. With `init_from`, training starts from that model's
+    weights, and new characters are added to its alphabet.
+
+    Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
+    characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
+    `init_from`, and CheckpointError for an `out` that cannot be written.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        model: ModelConfig | None = None,
+        train: TrainConfig | None = None,
+        limits: Limits | None = None,
+        out: str | Path | None = None,
+        valid: Corpus | None = None,
+        unknown: str = "error",
+        init_from: Checkpoint | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        self.out = Path(out) if out is not None else None
+        if self.out is not None:
+            check_writable(self.out)
+        self.train_config = train = train or TrainConfig()
+        self.config = model or (init_from.config if init_from else ModelConfig())
+        self.limits = limits or Limits()
+        self.notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
+        if init_from is not None:
+            require_same(
+                asdict(self.config),
+                asdict(init_from.config) | {"dropout": self.config.dropout},
+                "the model to start from",
+            )
+            tokenizer = extend(init_from.tokenizer, alphabet_of(corpus.texts))
+        self.tokenizer = tokenizer or Tokenizer.from_text(*corpus.texts)
+        self.corpus_digest = corpus.digest() + (valid.digest() if valid is not None else "")
+        self._read(corpus, valid, unknown)
+
+        self.network = CharRNN(self.config, len(self.tokenizer))
+        self.judge = CharRNN(
+            self.config, len(self.tokenizer), parameters=self.network.parameters, training=False
+        )
+        initialise(self.network.parameters, self.config, train.init, train.seed)
+        if init_from is not None:
+            for name, values in init_from.parameters.items():
+                self.network.parameters[name][tuple(map(slice, values.shape))] = values
+        self.optimizer = OPTIMIZERS[train.optimizer](
+            self.network.parameters.flat.size,
+            weight_decay=train.weight_decay,
+            momentum=train.momentum,
+        )
+        self.state = self.network.zero_state(self.streams.batch_size)
+        self.best = self.network.parameters.flat.copy()
+        self.counters = Counters()
+        self.history: list[dict[str, Any]] = []
+        self.stopped = False
+        self._stop_requested = False
+        self._gradient_norm = self._learning_rate = 0.0
+        self._closing_seconds: float | None = None
+        self._good = self._snapshot()
+
+    def _read(self, corpus: Corpus, valid: Corpus | None, unknown: str) -> None:
+        """Split and encode the texts, and make the sizes fit."""
+        config = self.train_config
+        fraction = config.valid_fraction if valid is None else 0.0
+        train_texts, valid_texts = split(corpus, config.documents, fraction)
+        if valid is not None:
+            valid_texts, _ = split(valid, config.documents, 0.0)
+        text = encode(self.tokenizer, train_texts)
+        held_out = encode(self.tokenizer, valid_texts, unknown)
+        self.valid = held_out if len(held_out) >= 2 else None
+        if self.valid is None and (valid is not None or fraction > 0):
+            self.notices.append(
+                "too little text is held out to validate on: the last weights will be the model"
+            )
+        sizes = fit(len(text), config.batch_size, config.seq_len)
+        if sizes != (config.batch_size, config.seq_len):
+            self.notices.append(
+                f"the corpus has {len(text):,} characters to train on, and one chunk of batch_size "
+                f"{config.batch_size} x seq_len {config.seq_len} needs "
+                f"{config.batch_size * config.seq_len:,}: made it {sizes[0]} x {sizes[1]}"
+            )
+        self.streams = Streams(text, *sizes, config.seed)
+
+    @classmethod
+    def resume(
+        cls,
+        corpus: Corpus,
+        out: str | Path,
+        limits: Limits | None = None,
+        valid: Corpus | None = None,
+        unknown: str = "error",
+        **given: Any,
+    ) -> Trainer:
+        """Go on with the run that writes `out`, from its last saved moment.
+
+        `limits` that are stated replace the run's. Settings `given` must be those of the run.
+        Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
+        that is not the run's.
+        """
+        with Reader(resume_path(out), "resume") as reader:
+            config, tokenizer = reader.config_and_tokenizer()
+            train, run_limits, counters, history = _parse(reader)
+            identity = asdict(config) | asdict(train)
+            require_same(given, {name: identity[name] for name in given}, "the run to resume")
+            new_limits = run_limits.updated(limits or Limits())
+            trainer = cls(
+                corpus, config, train, new_limits, out, valid, unknown, tokenizer=tokenizer
+            )
+            if reader.document.get("corpus") != trainer.corpus_digest:
+                raise ConfigError(
+                    f"this corpus is not the one that the run of {out} began with: give the same "
+                    "text, or start another run from its model with --init-from"
+                )
+            shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
+            reader.expect(shapes, np.float32)
+            tensors = {name: reader.tensor(name) for name in shapes}
+            reader.verify(tensors)
+        trainer._restore(Snapshot(tensors, counters, history))
+        trainer._good = trainer._snapshot()
+        if reader.document.get("fingerprint") != fingerprint():
+            trainer.notices.append(
+                "this processor, NumPy or BLAS is not the one that the run was on before: it goes "
+                "on, but not bit for bit as it would have there"
+            )
+        if counters.model_digest != _digest_of(out):
+            trainer.notices.append(
+                f"{out} is not of the same moment as its resume file: it will be written anew"
+            )
+        return trainer
+
+    # ---- the loop ----------------------------------------------------------------------------
+
+    def run(self) -> Iterator[Report]:
+        """Train until a limit is reached or `stop()` is called, yielding a report a step.
+
+        Raises DivergedError if training leaves all bounds a second time, and CheckpointError if the
+        model cannot be written.
+        """
+        counters = self.counters
+        began = time.monotonic() - counters.seconds
+        while True:
+            ended = self.progress() >= 1 or self._out_of_patience()
+            if self._evaluation_due(ended):
+                report = self._evaluate()
+                if report is not None:
+                    yield report
+                    ended = ended or self._out_of_patience()
+            if self._save_due(ended):
+                self.save()
+            if ended or self._stop_requested:
+                self.stopped = not ended
+                return
+            notice = self._step()
+            self.counters.seconds = time.monotonic() - began
+            yield self._report(notice=notice)
+
+    def stop(self) -> None:
+        """Ask the run to save and end after the current step; a signal handler may call it."""
+        self._stop_requested = True
+
+    def progress(self) -> float:
+        """Return the share of the run that is done, by the limit that is nearest, 0 to 1."""
+        counters, limits = self.counters, self.limits
+        shares = [0.0]
+        if limits.max_steps is not None:
+            shares.append(counters.step / limits.max_steps)
+        if limits.epochs is not None:
+            steps = math.ceil(limits.epochs * self.streams.chunks_per_epoch)
+            shares.append(counters.step / steps)
+        minutes = limits.minutes
+        if len(shares) == 1 and minutes is None:
+            minutes = DEFAULT_MINUTES
+        if minutes is not None:
+            # The last evaluation and save are part of the minutes.
+            training = 60 * minutes - self._closing_time()
+            shares.append(counters.seconds / training if training > 0 else 1.0)
+        return min(1.0, max(shares))
+
+    def _closing_time(self) -> float:
+        if self._closing_seconds is not None or self.counters.step == 0:
+            return self._closing_seconds or 0.0
+        if self.valid is None:
+            return 0.0
+        # Not measured yet: a forward pass is about a third of a training step.
+        a_character = self.counters.seconds / self._characters()
+        return validated_characters(self.valid) * a_character / 3
+
+    def _characters(self) -> int:
+        return self.counters.step * self.streams.batch_size * self.streams.seq_len
+
+    def _step(self) -> str | None:
+        """Learn from one chunk; return a notice if training had to go back."""
+        config, counters, network = self.train_config, self.counters, self.network
+        assert network.gradients is not None
+        g = network.gradients.flat
+        chunk = self.streams.chunk(counters.step)
+        rng = generator(config.seed, DROPOUT, counters.step) if self.config.dropout else None
+        rate = counters.rate_factor * scheduled_rate(
+            config.learning_rate,
+            config.schedule,
+            self.progress(),
+            counters.step,
+            config.warmup_steps,
+        )
+        with np.errstate(all="ignore"):  # what is not finite is seen to below
+            loss, state, _ = network.train(
+                chunk.inputs, chunk.targets, self.state, chunk.resets, rng
+            )
+            clip_by_value(g, config.clip_value)
+            norm = clip_by_norm(g, config.clip_norm)
+            mean = counters.loss + 0.02 * (loss - counters.loss) if counters.step else loss
+            if not (math.isfinite(norm) and mean <= 2 * math.log(len(self.tokenizer))):
+                return self._go_back()
+            self.optimizer.step(network.parameters.flat, g, rate)
+        self.state, counters.loss = state, mean
+        counters.step += 1
+        self._gradient_norm, self._learning_rate = norm, rate
+        return None
+
+    def _go_back(self) -> str:
+        """Return to the last good state with a tenth of the learning rate, once."""
+        step, seconds = self.counters.step, self.counters.seconds
+        if self.counters.rate_factor < 1:
+            where = f"; {self.out} is the last good model" if self._good.counters.step else ""
+            raise DivergedError(
+                f"training diverged again at step {step}, with a tenth of the learning rate: start "
+                f"with a --learning-rate below {self.train_config.learning_rate / 10:g}, or a "
+                f"smaller --clip-norm{where}"
+            )
+        self._restore(self._good)
+        self.counters.rate_factor = 0.1
+        self.counters.seconds = seconds
+        return (
+            f"training diverged at step {step}: back to step {self.counters.step}, "
+            "with a tenth of the learning rate"
+        )
+
+    # ---- evaluation --------------------------------------------------------------------------
+
+    def _evaluation_due(self, ended: bool) -> bool:
+        counters = self.counters
+        if self.valid is None or counters.step == 0 or counters.evaluated_at == counters.step:
+            return False
+        return ended or counters.step % self._eval_every() == 0
+
+    def _eval_every(self) -> int:
+        """Return the steps between evaluations, by default such that they cost about 5%."""
+        if self.limits.eval_every is not None or self.valid is None:
+            return self.limits.eval_every or 100
+        chunk = self.streams.batch_size * self.streams.seq_len
+        return max(100, 7 * validated_characters(self.valid) // chunk)
+
+    def _evaluate(self) -> Report | None:
+        """Validate; the best weights are kept. Return None if it was stopped on the way."""
+        assert self.valid is not None
+        counters = self.counters
+        began = time.monotonic()
+        with np.errstate(all="ignore"):
+            evaluation = validate(self.judge, self.valid, lambda: self._stop_requested)
+        if self._stop_requested:
+            return None
+        if not math.isfinite(evaluation.nats_per_char):
+            return self._report(notice=self._go_back())
+        counters.evaluated_at = counters.step
+        best = counters.best_loss is None or evaluation.nats_per_char < counters.best_loss
+        if best:
+            counters.best_loss = evaluation.nats_per_char
+            self.best[...] = self.network.parameters.flat
+        counters.stale = 0 if best else counters.stale + 1
+        self.history.append(
+            {"step": counters.step, "train": counters.loss, "valid": evaluation.nats_per_char}
+        )
+        self._closing_seconds = time.monotonic() - began
+        return self._report(evaluation, best)
+
+    def _out_of_patience(self) -> bool:
+        return self.limits.patience is not None and self.counters.stale >= self.limits.patience
+
+    def _report(
+        self, evaluation: Evaluation | None = None, best: bool = False, notice: str | None = None
+    ) -> Report:
+        counters = self.counters
+        return Report(
+            step=counters.step,
+            epoch=counters.step / self.streams.chunks_per_epoch,
+            progress=self.progress(),
+            loss=counters.loss,
+            learning_rate=self._learning_rate,
+            gradient_norm=self._gradient_norm,
+            characters=self._characters(),
+            seconds=counters.seconds,
+            evaluation=evaluation,
+            best=best,
+            notice=notice,
+        )
+
+    # ---- saving ------------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the model with the best weights; before the first evaluation, the current ones."""
+        parameters = Parameters(self.network.parameters.shapes)
+        evaluated = self.counters.best_loss is not None
+        parameters.flat[...] = self.best if evaluated else self.network.parameters.flat
+        training = asdict(self.train_config) | {
+            "batch_size": self.streams.batch_size,
+            "seq_len": self.streams.seq_len,
+            "steps": self.counters.step,
+            "characters": len(self.streams.text),
+            "corpus": self.corpus_digest,
+        }
+        return Checkpoint(self.config, self.tokenizer, parameters, training, list(self.history))
+
+    def save(self) -> None:
+        """Write the model, then all that going on needs; does nothing without `out`."""
+        if not np.isfinite(self.network.parameters.flat).all():
+            self._restore(self._good)
+        self.counters.saved_at = self.counters.step
+        if self.out is not None:
+            self.counters.model_digest = self.checkpoint().save(self.out)
+            snapshot = self._snapshot()
+            document = {
+                "config": asdict(self.config),
+                "vocabulary": self.tokenizer.alphabet,
+                "training": asdict(self.train_config),
+                "limits": asdict(self.limits),
+                "counters": asdict(snapshot.counters),
+                "history": snapshot.history,
+                "corpus": self.corpus_digest,
+                "fingerprint": fingerprint(),
+            }
+            checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
+        self._good = self._snapshot()
+
+    def _save_due(self, ended: bool) -> bool:
+        counters = self.counters
+        if ended or self._stop_requested:
+            return True
+        if counters.step == 0 or counters.saved_at == counters.step:
+            return False
+        return counters.step % (self.limits.save_every or self._eval_every()) == 0
+
+    def _snapshot(self) -> Snapshot:
+        tensors = {
+            "parameters": self.network.parameters.flat,
+            "best": self.best,
+            "moments": self.optimizer.moments,
+            "state": self.state,
+        }
+        return Snapshot(
+            {name: values.copy() for name, values in tensors.items()},
+            replace(self.counters),
+            list(self.history),
+        )
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self.network.parameters.flat[...] = snapshot.tensors["parameters"]
+        self.best[...] = snapshot.tensors["best"]
+        self.optimizer.moments[...] = snapshot.tensors["moments"]
+        self.state = snapshot.tensors["state"].copy()
+        self.counters = replace(snapshot.counters)
+        self.optimizer.steps = self.counters.step
+        self.history = list(snapshot.history)
+
+
+def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> None:
+    """Raise ConfigError, naming the setting, unless all that is `given` is as it is in `what`."""
+    for name, value in given.items():
+        require(
+            value == current[name],
+            f"{what} has {name} {current[name]}, and that cannot become {value}: leave "
+            f"--{name.replace('_', '-')} out, or start afresh",
+        )
+
+
+def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:
+    """Return `tokenizer` with the characters of `alphabet` that it lacks, in their order."""
+    known = set(tokenizer.alphabet)
+    return Tokenizer(tokenizer.alphabet + "".join(c for c in alphabet if c not in known))
+
+
+def fingerprint() -> dict[str, Any]:
+    """Return what the last bits of a result depend on besides the run's settings."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {
+        "numpy": np.__version__,
+        "blas": [
+            {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
+            for pool in pools
+        ],
+        "threads": [pool["num_threads"] for pool in pools],
+    }
+
+
+def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str, Any]]]:
+    document = reader.document
+    try:
+        return (
+            from_dict(TrainConfig, document.get("training")),
+            from_dict(Limits, document.get("limits")),
+            from_dict(Counters, document.get("counters")),
+            list(document.get("history", [])),
+        )
+    except (ConfigError, TypeError) as error:
+        raise reader.damaged(str(error)) from None
+
+
+def _digest_of(path: str | Path) -> str | None:
+    try:
+        with Reader(path, "model") as reader:
+            return str(reader.document.get("digest"))
+    except CheckpointError:
+        return None

@@ -1,0 +1,31 @@
+"""The examples run as a reader would run them, and learn."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn.nn.cells import CELLS
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(name, *options):
+    command = [sys.executable, "-W", "error", ROOT / "examples" / name, *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_forecast_comes_near_the_noise(cell):
+    table, plot = run("forecast.py", "--cell", cell, "--steps", "300").split("\n\n")
+    rows = [[float(number) for number in row.split()] for row in table.splitlines()[1:]]
+    assert [row[0] for row in rows] == list(range(30, 301, 30))
+    _, first_error, *_ = rows[0]
+    _, error, last_value, noise = rows[-1]
+    assert noise < error < min(first_error, last_value) / 2
+    assert [line.count("*") for line in plot.splitlines()[1:]] == [1] * 30
