@@ -19,7 +19,6 @@ from charrnn.nn.recurrent import (
     product_over_time,
     recurrent_shapes,
     split_bias,
-    time_inside,
     with_ones,
 )
 from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
@@ -135,7 +134,10 @@ class CharRNN:
             loss += float(losses.sum(dtype=np.float64))
             cross_entropy_backward(logits, targets[block], 1 / targets.size)
             np.matmul(head[1:], logits, out=d_output[block])
-            d_head += product_over_time(time_inside(logits), time_inside(output[block]))
+            d_head += product_over_time(
+                np.ascontiguousarray(logits.transpose(1, 0, 2)),
+                np.ascontiguousarray(output[block].transpose(1, 0, 2)),
+            )
         split_bias(d_head, self.gradients["head.bias"], self.gradients["head.weight"])
         d_state = self.recurrent.run_backward(d_output)
         self._input_backward(inputs)
@@ -168,10 +170,10 @@ class CharRNN:
         assert self.gradients is not None
         first, g, flat_ids = self.recurrent.layers[0], self.gradients, ids.reshape(-1)
         if not self._uses_table(ids):
-            d_x = time_inside(first.project_backward())  # (E, T, B)
+            d_x = first.project_backward().transpose(1, 0, 2)  # (E, T, B)
             sum_by_id(d_x.reshape(len(d_x), -1), flat_ids, out=g["embedding.weight"].T)
             return
-        d_a = time_inside(first.gates)  # (G*H, T, B)
+        d_a = first.d_input()  # (G*H, T, B)
         d_table = np.empty((len(d_a), self.vocabulary_size), d_a.dtype)
         sum_by_id(d_a.reshape(len(d_a), -1), flat_ids, out=d_table)
         d_table.sum(axis=1, out=g["rnn.bias_ih_l0"])

@@ -29,7 +29,8 @@ class Tokenizer:
     """An alphabet, and the two look-up tables between code points and ids.
 
     The order of `alphabet` is the order of ids. Raises ConfigError when it is empty, repeats a
-    character, or holds a lone surrogate (half a character, which no file can store).
+    character, CharRNNError when it holds a lone surrogate (half a character, which no file can
+    store).
     """
 
     def __init__(self, alphabet: str) -> None:
@@ -56,6 +57,7 @@ class Tokenizer:
         """Return the ids (N,) of `text`; characters outside the alphabet are named in an
         UnknownCharacterError, or left out with `unknown="skip"`.
         """
+        require(unknown in ("error", "skip"), f"unknown is {unknown!r}: choose error or skip")
         ids = np.empty(len(text), self.dtype)
         end = 0
         for block in _blocks(text):
@@ -111,6 +113,6 @@ def _code_points(text: str) -> NDArray[np.uint32]:
         return np.frombuffer(text.encode("utf-32-le"), "<u4")
     except UnicodeEncodeError as error:
         raise CharRNNError(
-            f"the text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character "
-            f"{error.start}: it is half a character and cannot be stored; remove it"
+            f"the text holds a lone surrogate, U+{ord(text[error.start]):04X}: it is half a "
+            "character and cannot be stored; remove it"
         ) from None

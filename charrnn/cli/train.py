@@ -249,7 +249,7 @@ def _bar() -> Any:
     return tqdm(
         total=1000,
         file=sys.stderr,
-        bar_format="{percentage:3.0f}%|{bar:20}| {postfix}",
+        bar_format="{percentage:3.0f}%|{bar:20}| {desc}",
         dynamic_ncols=True,
     )
 

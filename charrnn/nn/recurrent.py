@@ -106,7 +106,7 @@ class Recurrent:
         From dL/doutput (T, H, B) compute the weights' gradients, and return dL/dx (T, I, B) and
         dL/dstate (L, S, H, B). The final state's own gradient is taken as zero (truncation).
         """
-        d_state = self.run_backward(d_output)
+        d_state = self.run_backward(d_output.copy())
         return self.layers[0].project_backward(), d_state
 
     # What follows is the same in smaller steps, for a caller that makes the first layer's input
@@ -202,6 +202,10 @@ class Layer:
         if training:
             self._scratch = np.empty((self.cell.scratch, H, B), self.dtype)
             self._product = np.empty((H, B), self.dtype)
+            # The same with time inside, for the products over all steps: (F, T, B).
+            self._gates_inside = np.empty((G * H, T, B), self.dtype)
+            self._h_inside = np.empty((1 + H, T, B), self.dtype)
+            self._x_inside = np.empty((len(self._input), T, B), self.dtype)
         # Views, made once: slicing costs as much as a small ufunc.
         self._steps = [
             (
@@ -262,8 +266,8 @@ class Layer:
         return self._views(self._old)
 
     def state(self) -> Array:
-        """Return the state (S, H, B) after the last step."""
-        return self._views(self.history[-1])[1].copy()
+        """Return the state (S, H, B) after the last step, a view."""
+        return self._views(self.history[-1])[1]
 
     def drop(self, rate: float, rng: Rng | None) -> Array:
         """Return the output (T, 1+H, B), row 0 ones, with inverted dropout if `rng` is given."""
@@ -299,18 +303,27 @@ class Layer:
             if t in self._reset_at and self._resets is not None:
                 d *= ~self._resets[t]
 
-        h = time_inside(self.history[:-1, : 1 + self.hidden_size])  # (1+H, T, B)
+        h = time_inside(self.history[:-1, : 1 + self.hidden_size], out=self._h_inside)
         if self._resets is not None:
             h[1:, self._resets] = 0
-        d_u = time_inside(self.gates if cell.summed else self.recurrent)
+        d_u = time_inside(self.gates if cell.summed else self.recurrent, out=self._gates_inside)
         split_bias(product_over_time(d_u, h), self.gradients[3], self.gradients[1])
         return d
+
+    def d_input(self) -> Array:
+        """Return dL/da after `backward`, with time inside: (G*H, T, B)."""
+        # Where the parts are summed, `backward` has left just this there.
+        return (
+            self._gates_inside
+            if self.cell.summed
+            else time_inside(self.gates, out=self._gates_inside)
+        )
 
     def project_backward(self) -> Array:
         """Compute the gradients of the input weights, and return dL/dx (T, I, B)."""
         assert self.gradients is not None
-        d_a = product_over_time(time_inside(self.gates), time_inside(self._x))
-        split_bias(d_a, self.gradients[2], self.gradients[0])
+        x = time_inside(self._x, out=self._x_inside)
+        split_bias(product_over_time(self.d_input(), x), self.gradients[2], self.gradients[0])
         d_x: Array = np.matmul(self._input[1:], self.gates)
         return d_x
 
@@ -342,9 +355,10 @@ def split_bias(joined: Array, b: Array, W: Array) -> None:
     W[...] = joined[:, 1:]
 
 
-def time_inside(x: Array) -> Array:
-    """Return a copy of `x` (T, F, B) as (F, T, B): features by all the chunk's characters."""
-    return np.ascontiguousarray(x.transpose(1, 0, 2))
+def time_inside(x: Array, out: Array) -> Array:
+    """Copy `x` (T, F, B) to `out` (F, T, B), features by all the chunk's characters; return it."""
+    np.copyto(out, x.transpose(1, 0, 2))
+    return out
 
 
 def product_over_time(d: Array, x: Array) -> Array:
