@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.model import CharRNN, ModelConfig
+    from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
     from charrnn.streams import encode
     from charrnn.tokenizer import Tokenizer
-    from charrnn.trainer import Limits, Report, TrainConfig, Trainer
+    from charrnn.trainer import Trainer
 
 __version__ = "0.1.0"
 
@@ -39,9 +40,9 @@ _HOMES = {
     "stream": "sampler",
     "encode": "streams",
     "Tokenizer": "tokenizer",
-    "Limits": "trainer",
-    "Report": "trainer",
-    "TrainConfig": "trainer",
+    "Limits": "run",
+    "Report": "run",
+    "TrainConfig": "run",
     "Trainer": "trainer",
 }
 __all__ = [

@@ -24,7 +24,8 @@ from charrnn.cli.terminal import one_line, tell
 from charrnn.errors import CharRNNError, CheckpointError
 
 if TYPE_CHECKING:
-    from charrnn.trainer import Report, Trainer
+    from charrnn.run import Report
+    from charrnn.trainer import Trainer
 
 # Signals that end a run, saved. Windows has no SIGHUP.
 SIGNALS = {
@@ -38,7 +39,7 @@ PREVIEW = 100  # characters
 
 def _settings() -> list[click.Parameter]:
     from charrnn.model import ModelConfig
-    from charrnn.trainer import Limits, TrainConfig
+    from charrnn.run import Limits, TrainConfig
 
     return [*options_of(ModelConfig), *options_of(TrainConfig), *options_of(Limits)]
 
@@ -129,7 +130,8 @@ def _make_trainer(
     from charrnn.checkpoint import check_writable, load
     from charrnn.corpus import read
     from charrnn.model import ModelConfig
-    from charrnn.trainer import Limits, TrainConfig, Trainer
+    from charrnn.run import Limits, TrainConfig
+    from charrnn.trainer import Trainer
 
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
     limits = Limits(**stated(ctx, Limits))
