@@ -212,7 +212,6 @@ class Layer:
                 self.gates[t].reshape(G, H, B),
                 self.recurrent[t % len(self.recurrent)],
                 self.recurrent[t % len(self.recurrent)].reshape(G, H, B),
-                self.history[t],
                 *self._views(self.history[t]),
                 self._views(self.history[t + 1])[1],
             )
@@ -239,7 +238,7 @@ class Layer:
         self._resets = resets
         self._reset_at = set() if resets is None else set(np.flatnonzero(resets.any(axis=1)))
         W = self._recurrent.T
-        for t, (a, product, u, _, h, old, new) in enumerate(self._steps):
+        for t, (a, product, u, h, old, new) in enumerate(self._steps):
             if t in self._reset_at:
                 h, old = self._reset(t)
             np.matmul(W, h, out=product)
@@ -254,7 +253,7 @@ class Layer:
         [1; h] (1+H, B).
         """
         np.copyto(self.history[0], self.history[1])
-        a, product, u, h, _, old, new = self._steps[0]
+        a, product, u, h, old, new = self._steps[0]
         np.matmul(self._recurrent.T, h, out=product)
         self.cell.forward(a, u, old, new)
         return self.history[1, : 1 + self.hidden_size]
@@ -293,7 +292,7 @@ class Layer:
         d = np.zeros((cell.states, self.hidden_size, B), self.dtype)
         d_h = d[0]
         for t in reversed(range(T)):
-            a, d_u, u, _, _, old, new = self._steps[t]
+            a, d_u, u, _, old, new = self._steps[t]
             if t in self._reset_at:
                 _, old = self._reset(t)
             np.add(d_h, d_output[t], out=d_h)
