@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.parameters import Array, Parameters
@@ -66,10 +67,25 @@ def load(path: str | Path) -> Checkpoint:
             values[...] = reader.tensor(name)
         document = reader.document
         training, history = document.get("training"), document.get("history")
-        if not isinstance(training, dict) or not isinstance(history, list):
-            raise CheckpointError(f"{path} is damaged: its training record is no record")
+        if not _is_record(training, history):
+            raise reader.damaged("the record of its training is none")
         reader.verify(parameters)
     return Checkpoint(config, tokenizer, parameters, training, history)
+
+
+def _is_record(training: Any, history: Any) -> bool:
+    numbers = (int, float)
+    return (
+        isinstance(training, dict)
+        and training.get("documents", "whole") in DOCUMENTS
+        and isinstance(training.get("valid_fraction", 0.0), numbers)
+        and isinstance(history, list)
+        and all(
+            isinstance(entry, dict)
+            and all(isinstance(entry.get(key), numbers) for key in ("step", "train", "valid"))
+            for entry in history
+        )
+    )
 
 
 def resume_path(path: str | Path) -> Path:
@@ -158,12 +174,13 @@ def sync_folder(folder: Path) -> None:
 def check_writable(path: Path) -> None:
     """Raise CheckpointError if a file could not be written to `path`; sweep an older leftover."""
     path = Path(os.path.realpath(path))
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder: give the model file's name with --out")
-    if not path.parent.is_dir():
-        raise CheckpointError(f"the folder {path.parent} does not exist: make it first")
     temporary = temporary_path(path)
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no file"
+            raise CheckpointError(f"{path} is {what}: give the model file's name with --out")
+        if not path.parent.is_dir():
+            raise CheckpointError(f"the folder {path.parent} does not exist: make it first")
         temporary.write_bytes(b"")
         temporary.unlink()
     except OSError as error:
@@ -272,9 +289,3 @@ class Reader:
             genuine = False
         if not genuine:
             raise self.damaged("its content does not match its digest")
-
-
-def sweep(paths: Iterable[Path]) -> None:
-    """Remove what an interrupted write left beside `paths`."""
-    for path in paths:
-        temporary_path(Path(os.path.realpath(path))).unlink(missing_ok=True)

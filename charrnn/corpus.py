@@ -82,7 +82,7 @@ def read(paths: Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
                 notices.append(f"{file} is empty")
     if not texts:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
-        nothing = "has no text file in it" if Path(paths[0]).is_dir() else "is empty"
+        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112
         raise CorpusError(f"{what} {nothing}: there is nothing to read")
     if crlf:
         notices.append("CRLF line ends were read as LF")
@@ -91,7 +91,7 @@ def read(paths: Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
 
 def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
     """Yield the files of `path`, and whether they were found in a folder."""
-    if str(path) == STDIN or not Path(path).is_dir():
+    if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
         yield path, False
         return
     for folder, folders, names in os.walk(path):

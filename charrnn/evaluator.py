@@ -55,8 +55,8 @@ def evaluate(
     require(streams >= 1, f"streams is {streams}: it must be at least 1")
     if block_size is not None:
         require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
-        starts = np.arange(0, len(text) - 1, block_size)
-        return score(model, text, starts, block_size, warm_up=0)
+        length = min(block_size, len(text))
+        return score(model, text, np.arange(0, len(text) - 1, length), length, warm_up=0)
     length = -(-(len(text) - 1) // streams)
     starts = np.arange(0, len(text) - 1, length)
     return score(model, text, starts, length, WARM_UP if len(starts) > 1 else 0)

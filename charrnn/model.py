@@ -28,6 +28,7 @@ from charrnn.settings import require_choices, require_range, setting
 
 Ids = NDArray[np.integer[Any]]
 
+MAX_SIZE = 2**16
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
 
 
@@ -43,9 +44,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         require_choices(self)
-        require_range(self, "hidden_size", 1)
+        require_range(self, "hidden_size", 1, MAX_SIZE)
         require_range(self, "num_layers", 1, MAX_LAYERS)
-        require_range(self, "embedding_size", 0)
+        require_range(self, "embedding_size", 0, MAX_SIZE)
         require_range(self, "dropout", 0, 1, open_end=True)
 
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
@@ -92,7 +93,7 @@ class CharRNN:
     def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
         """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
         output, state = self._recur(ids, state, None, None)
-        return np.matmul(self.joined_head().T, output), state
+        return np.matmul(self.joined_head(), output), state
 
     def losses(
         self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
@@ -105,7 +106,7 @@ class CharRNN:
         losses = np.empty(targets.shape, output.dtype)
         correct = np.empty(targets.shape, np.bool_)
         for block in self._head_blocks(*targets.shape):
-            logits = np.matmul(head.T, output[block])
+            logits = np.matmul(head, output[block])
             losses[block], correct[block] = cross_entropy(logits, targets[block])
         return losses, correct, state
 
@@ -126,14 +127,14 @@ class CharRNN:
         output, next_state = self._recur(inputs, state, resets, rng)
         head = self.joined_head()
         loss = 0.0
-        d_head = np.zeros(head.shape[::-1], head.dtype)
+        d_head = np.zeros_like(head)
         d_output = np.empty((output.shape[0], output.shape[1] - 1, output.shape[2]), head.dtype)
         for block in self._head_blocks(*targets.shape):
-            logits = np.matmul(head.T, output[block])
+            logits = np.matmul(head, output[block])
             losses, _ = cross_entropy(logits, targets[block])
             loss += float(losses.sum(dtype=np.float64))
             cross_entropy_backward(logits, targets[block], 1 / targets.size)
-            np.matmul(head[1:], logits, out=d_output[block])
+            np.matmul(head[:, 1:].T, logits, out=d_output[block])
             d_head += product_over_time(
                 np.ascontiguousarray(logits.transpose(1, 0, 2)),
                 np.ascontiguousarray(output[block].transpose(1, 0, 2)),
@@ -185,11 +186,8 @@ class CharRNN:
             g["rnn.weight_ih_l0"][...] = d_table
 
     def joined_head(self) -> Array:
-        """Return the head's [b | W], transposed, (1+H, V)."""
-        W = self.parameters["head.weight"]
-        joined = np.empty((1 + W.shape[1], W.shape[0]), W.dtype)
-        join_bias(self.parameters["head.bias"], W, joined)
-        return joined
+        """Return the head's [b | W], (V, 1+H)."""
+        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"])
 
     def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
         steps = max(1, HEAD_BLOCK // (self.vocabulary_size * B))
@@ -214,5 +212,5 @@ class Stepper:
         """Read `ids` (B,), and return the logits (V, B) of what follows, valid until the next
         step.
         """
-        np.matmul(self._head.T, self._recurrent.advance(self._table, ids), out=self._logits)
+        np.matmul(self._head, self._recurrent.advance(self._table, ids), out=self._logits)
         return self._logits

@@ -15,6 +15,7 @@ from charrnn.randomness import MAX_SEED
 from charrnn.settings import require_choices, require_range, setting
 
 DEFAULT_MINUTES = 10.0
+MAX_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_choices(self)
-        require_range(self, "seq_len", 1)
-        require_range(self, "batch_size", 1)
+        require_range(self, "seq_len", 1, MAX_CHUNK)
+        require_range(self, "batch_size", 1, MAX_CHUNK)
         require_range(self, "learning_rate", 0)
         require(self.learning_rate > 0, "learning_rate is 0: nothing would be learnt")
         require_range(self, "momentum", 0, 1, open_end=True)

@@ -22,13 +22,13 @@ from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 
 PROMPT_CHUNK = 1024
+MAX_SAMPLES = 100_000
 
 
 def top_k(p: Probabilities, k: float) -> None:
     """Keep the k likeliest characters (Fan et al. 2018)."""
-    kept = min(int(k), p.shape[1])
-    threshold = np.partition(p, -kept, axis=1)[:, -kept, None]
-    p[p < threshold] = 0
+    rest = np.argsort(-p, axis=1, kind="stable")[:, int(k) :]
+    np.put_along_axis(p, rest, 0, axis=1)
 
 
 def top_p(p: Probabilities, share: float) -> None:
@@ -36,9 +36,9 @@ def top_p(p: Probabilities, share: float) -> None:
     order = np.argsort(-p, axis=1, kind="stable")
     descending = np.take_along_axis(p, order, axis=1)
     before = np.cumsum(descending, axis=1) - descending
-    np.put_along_axis(
-        p, order, np.where(before < share * p.sum(axis=1, keepdims=True), descending, 0), axis=1
-    )
+    kept = before < share * p.sum(axis=1, keepdims=True)
+    kept[:, 0] = True
+    np.put_along_axis(p, order, np.where(kept, descending, 0), axis=1)
 
 
 def min_p(p: Probabilities, share: float) -> None:
@@ -109,7 +109,10 @@ def stream(
     that the model lacks (unless `unknown="skip"`).
     """
     require(length >= 0, f"length is {length}: it must be at least 0")
-    require(num_samples >= 1, f"num_samples is {num_samples}: it must be at least 1")
+    require(
+        1 <= num_samples <= MAX_SAMPLES,
+        f"num_samples is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
+    )
     require(
         0 <= temperature < np.inf, f"temperature is {temperature}: it must be 0 (greedy) or more"
     )
@@ -187,7 +190,8 @@ def choose(
         return ids
     p = logits.astype(np.float64)
     p -= p.max(axis=1, keepdims=True)
-    np.exp(p / temperature, out=p)
+    with np.errstate(over="ignore"):  # a tiny temperature: all but the likeliest become 0
+        np.exp(p / temperature, out=p)
     for name, filter in FILTERS.items():
         if name in filters:
             filter.apply(p, filters[name])
@@ -237,5 +241,5 @@ def _check_filter(name: str, value: float) -> None:
     filter = FILTERS[name]
     require(
         filter.low <= value <= filter.high,
-        f"{name} is {value}: it must be {filter.low:g} to {filter.high:g}",
+        f"{name} is {value}: it must be {filter.low} to {filter.high}",
     )

@@ -7,7 +7,6 @@ so a new setting is one line in its dataclass.
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -23,17 +22,15 @@ def setting(default: Any, help: str, choices: Collection[str] = ()) -> Any:
 
 
 def require_range(
-    config: Any, name: str, low: float, high: float = math.inf, open_end: bool = False
+    config: Any, name: str, low: float, high: float = 10**12, open_end: bool = False
 ) -> None:
-    """Raise ConfigError unless the field `name` is None or a finite number from low to high."""
+    """Raise ConfigError unless the field `name` is None or a number from low to high."""
     value = getattr(config, name)
     if value is None:
         return
-    inside = low <= value <= high and math.isfinite(value) and not (open_end and value == high)
-    limits = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
-    if open_end:
-        limits = f"at least {low:g} and below {high:g}"
-    require(inside, f"{name} is {value}: it must be {limits}")
+    inside = low <= value <= high and not (open_end and value == high)
+    limits = f"at least {low} and below {high}" if open_end else f"{low} to {high}"
+    require(inside, f"{name} is {str(value)[:20]}: it must be {limits}")
 
 
 def require_choices(config: Any) -> None:

@@ -114,9 +114,10 @@ def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
     (25, 25)
     """
     if characters < 2:
+        plural = "" if characters == 1 else "s"
         raise CorpusError(
-            f"the corpus has {characters} character{'' if characters == 1 else 's'} to train on; "
-            "the least is 2, one to read and one to foresee: give a longer text"
+            f"there is {characters} character{plural} to train on, and the least is 2, one to read "
+            "and one to foresee: give a longer text, or hold out less"
         )
     while batch_size * seq_len > characters:
         if batch_size >= seq_len:

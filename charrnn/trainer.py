@@ -65,6 +65,7 @@ class Trainer:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
             check_writable(self.out)
+            check_writable(resume_path(self.out))
         self.train_config = train = train or TrainConfig()
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
@@ -77,7 +78,7 @@ class Trainer:
             )
             tokenizer = extend(init_from.tokenizer, alphabet_of(corpus.texts))
         self.tokenizer = tokenizer or Tokenizer.from_text(*corpus.texts)
-        self.corpus_digest = corpus.digest() + (valid.digest() if valid is not None else "")
+        self.corpus_digest = digest_of(corpus, valid)
         self._read(corpus, valid, unknown)
 
         self.network = CharRNN(self.config, len(self.tokenizer))
@@ -106,7 +107,7 @@ class Trainer:
     def _read(self, corpus: Corpus, valid: Corpus | None, unknown: str) -> None:
         """Split and encode the texts, and make the sizes fit."""
         config = self.train_config
-        fraction = config.valid_fraction if valid is None else 0.0
+        self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
         train_texts, valid_texts = split(corpus, config.documents, fraction)
         if valid is not None:
             valid_texts, _ = split(valid, config.documents, 0.0)
@@ -122,7 +123,8 @@ class Trainer:
             self.notices.append(
                 f"the corpus has {len(text):,} characters to train on, and one chunk of batch_size "
                 f"{config.batch_size} x seq_len {config.seq_len} needs "
-                f"{config.batch_size * config.seq_len:,}: made it {sizes[0]} x {sizes[1]}"
+                f"{config.batch_size * config.seq_len:,}: made it batch_size {sizes[0]} x "
+                f"seq_len {sizes[1]}"
             )
         self.streams = Streams(text, *sizes, config.seed)
 
@@ -142,7 +144,14 @@ class Trainer:
         Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
         that is not the run's.
         """
+        if not resume_path(out).exists():
+            raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
         with Reader(resume_path(out), "resume") as reader:
+            if reader.document.get("corpus") != digest_of(corpus, valid):
+                raise ConfigError(
+                    f"this corpus is not the one that the run of {out} began with: give the same "
+                    "text, or start another run from its model with --init-from"
+                )
             config, tokenizer = reader.config_and_tokenizer()
             train, run_limits, counters, history = _parse(reader)
             identity = asdict(config) | asdict(train)
@@ -151,11 +160,6 @@ class Trainer:
             trainer = cls(
                 corpus, config, train, new_limits, out, valid, unknown, tokenizer=tokenizer
             )
-            if reader.document.get("corpus") != trainer.corpus_digest:
-                raise ConfigError(
-                    f"this corpus is not the one that the run of {out} began with: give the same "
-                    "text, or start another run from its model with --init-from"
-                )
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
@@ -254,7 +258,7 @@ class Trainer:
             clip_by_value(g, config.clip_value)
             norm = clip_by_norm(g, config.clip_norm)
             mean = counters.loss + 0.02 * (loss - counters.loss) if counters.step else loss
-            if not (math.isfinite(norm) and mean <= 2 * math.log(len(self.tokenizer))):
+            if not (math.isfinite(norm) and mean <= 2 * math.log(max(2, len(self.tokenizer)))):
                 return self._go_back()
             self.optimizer.step(network.parameters.flat, g, rate)
         self.state, counters.loss = state, mean
@@ -349,6 +353,7 @@ class Trainer:
         training = asdict(self.train_config) | {
             "batch_size": self.streams.batch_size,
             "seq_len": self.streams.seq_len,
+            "valid_fraction": self.valid_fraction,
             "steps": self.counters.step,
             "characters": len(self.streams.text),
             "corpus": self.corpus_digest,
@@ -415,6 +420,11 @@ def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> N
             f"{what} has {name} {current[name]}, and that cannot become {value}: leave "
             f"--{name.replace('_', '-')} out, or start afresh",
         )
+
+
+def digest_of(corpus: Corpus, valid: Corpus | None) -> str:
+    """Return what tells a run's texts from others."""
+    return corpus.digest() + (valid.digest() if valid is not None else "")
 
 
 def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:

@@ -96,7 +96,7 @@ def test_only_the_command_line_knows_click_and_tqdm(name):
 
 def test_the_core_can_be_read_in_an_hour():
     core = [path for name, path in MODULES.items() if not name.startswith("cli")]
-    assert sum(map(lines_of_code, core)) <= 2000
+    assert sum(map(lines_of_code, core)) <= 2100
 
 
 def test_at_most_six_dependencies():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -12,12 +12,27 @@ from charrnn import __version__
 from charrnn.cli.evaluate import evaluate
 from charrnn.cli.info import info
 from charrnn.cli.sample import sample
-from charrnn.cli.terminal import tell
+from charrnn.cli.terminal import give_up, tell
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError, ConfigError, DivergedError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class ClosedPipeError(Exception):
+    """Whoever read our output has read enough."""
+
+
+class Group(click.Group):
+    """A group that leaves it to us to say what a closed pipe means."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises ClosedPipeError where click would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ClosedPipeError from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="charrnn")
 def cli() -> None:
     """Train character-level language models, and generate text with them.
@@ -40,6 +55,9 @@ for command in (train, sample, evaluate, info):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, io.TextIOWrapper(io.BytesIO()))
     sys.exit(_run(arguments))
 
 
@@ -57,11 +75,15 @@ def _run(arguments: list[str] | None) -> int:
         tell(f"error: {error}")
         return 2 if isinstance(error, ConfigError) else 3 if isinstance(error, DivergedError) else 1
     except MemoryError:
-        tell("error: the memory does not suffice: choose a smaller --hidden-size or --batch-size")
+        tell(
+            "error: the memory does not suffice: ask for less, as with --hidden-size, --batch-size "
+            "or --num-samples"
+        )
         return 1
-    except BrokenPipeError:  # whoever read our output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ClosedPipeError, BrokenPipeError):
+        give_up(sys.stdout)
         return 0
     except OSError as error:
-        tell(f"error: {error.filename or 'output'}: {error.strerror}")
+        tell(f"error: {error.filename or 'standard output'}: {error.strerror}")
+        give_up(sys.stdout)
         return 1

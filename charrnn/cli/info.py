@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import EXISTING_MODEL, JSON
-from charrnn.cli.terminal import printable
+from charrnn.cli.terminal import show
 
 
 @click.command()
@@ -54,4 +54,5 @@ def info(model: str, as_json: bool) -> None:
             f"  {entry.get('step')!s:>8}  {entry.get('train'):.4f}  {entry.get('valid'):.4f}"
             for entry in checkpoint.history
         ]
-    click.echo("\n".join(printable(line) for line in lines))
+    for line in lines:
+        show(line)

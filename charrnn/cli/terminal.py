@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -13,7 +15,27 @@ _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # they move the cursor, or
 
 def tell(message: str) -> None:
     """Write a line for the person to standard error."""
-    click.echo(f"charrnn: {printable(message)}", err=True)
+    write_line(f"charrnn: {one_line(message)}")
+
+
+def write_line(line: str) -> None:
+    """Write a line to standard error; nobody need be there to read it."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
+def show(text: str) -> None:
+    """Write a line of text to standard output; what that cannot encode is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def give_up(stream: TextIO) -> None:
+    """Let nothing more be written to `stream`, by Python's last flush either."""
+    with suppress(OSError):  # it may have no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def printable(text: str) -> str:
@@ -36,7 +58,7 @@ def one_line(text: str) -> str:
 
 
 class Output:
-    """Standard output for generated text: escaped on a terminal, raw in a pipe."""
+    """Standard output for text: escaped on a terminal, raw in a pipe."""
 
     def __init__(self) -> None:
         self.stream: TextIO = sys.stdout

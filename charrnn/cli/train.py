@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
-from charrnn.cli.terminal import one_line, tell
+from charrnn.cli.terminal import one_line, tell, write_line
 from charrnn.errors import CharRNNError, CheckpointError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _settings() -> list[click.Parameter]:
 @click.option("--resume", is_flag=True, help="Go on with the run that writes OUT.")
 @click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model.")
-@click.option("--log", type=click.Path(), help="Write a line of JSON for each step to this file.")
+@click.option("--log", type=click.Path(), help="Write a line of JSON for each report to this file.")
 @ENCODING
 @UNKNOWN
 @click.pass_context
@@ -95,7 +96,9 @@ def train(
             f"{path} exists: go on with its run by --resume, start another from its weights with "
             "--init-from and a new --out, or replace it with --overwrite"
         )
-    tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
+    if log and any(_same(log, other) for other in (*corpus, path, valid, init_from) if other):
+        raise click.UsageError(f"--log {log} would overwrite a file of the run: give another name")
+    tell(_reading(corpus))
     trainer = _make_trainer(
         ctx, corpus, path, valid, resume, init_from, encoding=encoding, unknown=unknown
     )
@@ -108,8 +111,18 @@ def train(
     with _log(log, resume) as log_file, _signals(trainer) as received:
         for report in _shown(trainer):
             if log_file:
-                log_file.write(json.dumps(_as_json(report)) + "\n")
+                log_file = _logged(report, log_file)
     return _conclude(ctx, trainer, corpus, path, received)
+
+
+def _same(path: str, other: str | Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _reading(corpus: tuple[str, ...]) -> str:
+    if "-" in corpus:
+        return "reading standard input" + ("; end it with Ctrl-D" if sys.stdin.isatty() else "")
+    return f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}"
 
 
 def _default_out(corpus: str) -> Path:
@@ -192,8 +205,21 @@ def _log(path: str | None, append: bool) -> Iterator[IO[str] | None]:
         file = Path(path).open("a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115
     except OSError as error:
         raise CharRNNError(f"the log {path} cannot be written: {error.strerror}") from None
-    with file:  # opened above, so that an error while training is not taken for one of the log
+    try:
         yield file
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
+def _logged(report: Report, log: IO[str]) -> IO[str] | None:
+    """Write a report to the log; return None, and say so, if the log takes no more."""
+    try:
+        log.write(json.dumps(_as_json(report)) + "\n")
+        return log
+    except OSError as error:
+        tell(f"the log ends here, it cannot be written: {error.strerror}")
+        return None
 
 
 def _as_json(report: Report) -> dict[str, Any]:
@@ -221,11 +247,11 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
                 / max(time.monotonic() - started, 1e-9)
             )
             if bar is not None:
-                bar.set_postfix_str(
+                bar.set_description_str(
                     _short(report, trainer.counters.best_loss, speed), refresh=False
                 )
                 bar.update(max(0, int(1000 * report.progress) - bar.n))
-            write = _write_line if bar is None else partial(bar.write, file=sys.stderr)
+            write = write_line if bar is None else partial(bar.write, file=sys.stderr)
             if report.notice:
                 write(f"charrnn: {report.notice}")
             if report.evaluation is not None:
@@ -238,10 +264,6 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
     finally:
         if bar is not None:
             bar.close()
-
-
-def _write_line(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _bar() -> Any:
@@ -293,12 +315,12 @@ def _conclude(
     counters = trainer.counters
     if trainer.stopped:
         number = received[0]
-        again = ["charrnn", "train", *corpus, "-o", str(out), "--resume"]
+        options = ["--out", str(out), "--resume"]
         for name in ("valid", "encoding", "unknown", "log"):
             if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
-                again += [f"--{name}", str(ctx.params[name])]
+                options += [f"--{name}", str(ctx.params[name])]
         tell(f"ended by {SIGNALS[number]} at step {counters.step:,}; saved. Go on with:")
-        _write_line(f"  {shlex.join(again)}")
+        write_line("  " + _command("train", corpus, options))
         return 128 + number
     if counters.best_loss is None:
         tell(f"{out} holds the weights of step {counters.step:,}")
@@ -306,5 +328,14 @@ def _conclude(
         nats = counters.best_loss
         tell(f"{out} holds the best weights: {nats:.4f} nats = {nats / math.log(2):.3f} bits/char")
     tell("now let it write:")
-    _write_line(f"  {shlex.join(['charrnn', 'sample', str(out)])} --temperature 0.8")
+    write_line("  " + _command("sample", (str(out),), ["--temperature", "0.8"]))
     return 0
+
+
+def _command(name: str, arguments: tuple[str, ...], options: list[str]) -> str:
+    """Return a command line to type; no file's name in it looks like an option."""
+    files = [
+        f"./{argument}" if argument.startswith("-") and argument != "-" else argument
+        for argument in arguments
+    ]
+    return shlex.join(["charrnn", name, *files, *options])

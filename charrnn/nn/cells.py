@@ -8,9 +8,12 @@ and the previous state (S, H, B), whose first row is h. All work is done in plac
 the layer owns:
 
     forward(a, u, old, new)             a becomes the gates' values; new becomes the next state
-    backward(a, u, old, new, d, tmp)    a becomes dL/da and, unless the parts are summed, u becomes
-                                        dL/du; d comes in as dL/dnew and leaves as the share of
-                                        dL/dold that does not pass through u; tmp is scratch space
+    backward(a, u, old, new, d, tmp)    a becomes dL/da; u, given for the gates `split` alone,
+                                        becomes their dL/du; d comes in as dL/dnew and leaves as
+                                        that share of dL/dold that does not pass through u; tmp is
+                                        scratch space
+
+For most gates only a + u matters, so that dL/du is dL/da; `split` are those where it is not.
 
 Weights, equations and order of gates are those of torch.nn.RNN, LSTM and GRU.
 """
@@ -31,7 +34,7 @@ class Cell(Protocol):
     gates: ClassVar[int]  # G
     states: ClassVar[int]  # S
     scratch: ClassVar[int]  # how many (H, B) arrays `backward` needs as tmp
-    summed: ClassVar[bool]  # only a + u matters, so dL/du is dL/da and u need not be kept
+    split: ClassVar[slice]  # the gates in which a and u do not merely add up
     bias: ClassVar[tuple[float, ...]]  # (G,): what each gate's b_ih starts from
 
     @staticmethod
@@ -49,7 +52,7 @@ class RNN(Cell):
     h' = tanh(a + u)
     """
 
-    gates, states, scratch, summed = 1, 1, 0, True
+    gates, states, scratch, split = 1, 1, 0, slice(0)
     bias = (0.0,)
 
     @staticmethod
@@ -79,7 +82,7 @@ class LSTM(Cell):
     h' = o tanh(c')
     """
 
-    gates, states, scratch, summed = 4, 2, 6, True
+    gates, states, scratch, split = 4, 2, 6, slice(0)
     bias = (0.0, 1.0, 0.0, 0.0)  # an open forget gate: Jozefowicz et al. (2015)
 
     @staticmethod
@@ -139,7 +142,7 @@ class GRU(Cell):
     h' = (1 - z) n + z h = n + z (h - n)
     """
 
-    gates, states, scratch, summed = 3, 1, 3, False
+    gates, states, scratch, split = 3, 1, 3, slice(2, 3)
     bias = (0.0, 0.0, 0.0)
 
     @staticmethod
@@ -162,27 +165,26 @@ class GRU(Cell):
         """Compute the gradients of one time step.
 
         dn = dh' (1 - z) (1 - n^2)       dz = dh' (h - n) z (1 - z)       dh = dh' z
-        dr = dn u_n r (1 - r)            du = (dr, dz, dn r)
+        dr = dn u_n r (1 - r)            du_n = dn r
         """
         r, z, n = a
-        h_old, dh = old[0], d[0]
+        h_old, dh, u_n = old[0], d[0], u[0]
         slope, x = tmp[:2], tmp[2]
         np.multiply(a[:2], a[:2], out=slope)
         np.subtract(a[:2], slope, out=slope)
         np.subtract(h_old, n, out=x)
         np.multiply(slope[1], x, out=slope[1])
-        np.multiply(slope[1], dh, out=slope[1])  # dz
         np.multiply(dh, z, out=x)
+        np.multiply(slope[1], dh, out=z)  # dz
         np.subtract(dh, x, out=dh)  # dh' (1 - z)
         np.multiply(n, n, out=n)
         np.subtract(1, n, out=n)
         np.multiply(n, dh, out=n)  # dn
         np.copyto(dh, x)
-        np.multiply(n, u[2], out=x)
-        np.multiply(x, slope[0], out=slope[0])  # dr
-        np.multiply(n, r, out=u[2])
-        np.copyto(a[:2], slope)
-        np.copyto(u[:2], slope)
+        np.multiply(n, r, out=x)  # du_n
+        np.multiply(slope[0], u_n, out=r)
+        np.multiply(r, n, out=r)  # dr
+        np.copyto(u_n, x)
 
 
 def sigmoid(x: Array) -> None:

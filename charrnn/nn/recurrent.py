@@ -176,15 +176,12 @@ class Layer:
         self.gradients = gradients
         self.hidden_size = self.W_hh.shape[1]
         self.dtype = self.W_hh.dtype
-        # [b | W], transposed: BLAS is fastest with a column-major left factor.
-        self._input = np.empty((1 + self.W_ih.shape[1], len(self.b_ih)), self.dtype)
-        self._recurrent = np.empty((1 + self.hidden_size, len(self.b_hh)), self.dtype)
         self.shape = (0, 0)
 
     def prepare(self, T: int, B: int) -> None:
         """Take up the weights as they are now, and allocate buffers if (T, B) is new."""
-        join_bias(self.b_ih, self.W_ih, self._input)
-        join_bias(self.b_hh, self.W_hh, self._recurrent)
+        self._W_in = join_bias(self.b_ih, self.W_ih)  # [b | W]
+        self._W = join_bias(self.b_hh, self.W_hh)
         if self.shape != (T, B):
             self.shape = (T, B)
             self._allocate(T, B)
@@ -192,26 +189,26 @@ class Layer:
     def _allocate(self, T: int, B: int) -> None:
         H, S, G = self.hidden_size, self.cell.states, self.cell.gates
         training = self.gradients is not None
+        splits = len(range(G)[self.cell.split])
         self.history = np.zeros((T + 1, 1 + S * H, B), self.dtype)
         self.history[:, 0] = 1
         self.gates = np.empty((T, G * H, B), self.dtype)  # a; the gates; dL/da, one after another
-        self.recurrent = np.empty(  # u; dL/du: kept where the backward pass needs it
-            (T if training and not self.cell.summed else 1, G * H, B), self.dtype
-        )
+        self._u = np.empty((G * H, B), self.dtype)  # u of one step; dL/du
+        # Of u, what the backward pass needs; then dL/du.
+        self._kept = np.empty((T if training else 1, splits, H, B), self.dtype)
         self._old = np.empty((1 + S * H, B), self.dtype)  # a state with columns reset
         if training:
-            self._scratch = np.empty((self.cell.scratch, H, B), self.dtype)
-            self._product = np.empty((H, B), self.dtype)
-            # The same with time inside, for the products over all steps: (F, T, B).
-            self._gates_inside = np.empty((G * H, T, B), self.dtype)
+            self._tmp = np.empty((self.cell.scratch, H, B), self.dtype)
+            self._d_h = np.empty((H, B), self.dtype)
+            # With time inside, (F, T, B), for the products over all steps.
+            self._d_inside = np.empty((G * H, T, B), self.dtype)  # dL/du, then dL/da
             self._h_inside = np.empty((1 + H, T, B), self.dtype)
-            self._x_inside = np.empty((len(self._input), T, B), self.dtype)
+            self._x_inside = np.empty((self._W_in.shape[1], T, B), self.dtype)
         # Views, made once: slicing costs as much as a small ufunc.
         self._steps = [
             (
                 self.gates[t].reshape(G, H, B),
-                self.recurrent[t % len(self.recurrent)],
-                self.recurrent[t % len(self.recurrent)].reshape(G, H, B),
+                self._kept[t % len(self._kept)],
                 *self._views(self.history[t]),
                 self._views(self.history[t + 1])[1],
             )
@@ -226,7 +223,7 @@ class Layer:
     def project(self, x: Array) -> None:
         """Compute the input part of all steps from `x` (T, 1+I, B), row 0 ones."""
         self._x = x
-        np.matmul(self._input.T, x, out=self.gates)
+        np.matmul(self._W_in, x, out=self.gates)
 
     def look_up(self, table: Array, ids: NDArray[np.integer[Any]]) -> None:
         """Take the input part of all steps from `table` (G*H, V) instead, by `ids` (T, B)."""
@@ -237,12 +234,14 @@ class Layer:
         self.history[0, 1:] = state.reshape(-1, state.shape[-1])
         self._resets = resets
         self._reset_at = set() if resets is None else set(np.flatnonzero(resets.any(axis=1)))
-        W = self._recurrent.T
-        for t, (a, product, u, h, old, new) in enumerate(self._steps):
+        u = self._u.reshape(self.cell.gates, self.hidden_size, -1)
+        u_split = u[self.cell.split]
+        for t, (a, kept, h, old, new) in enumerate(self._steps):
             if t in self._reset_at:
                 h, old = self._reset(t)
-            np.matmul(W, h, out=product)
+            np.matmul(self._W, h, out=self._u)
             self.cell.forward(a, u, old, new)
+            np.copyto(kept, u_split)
 
     def set_state(self, state: Array) -> None:
         """Make `state` (S, H, B) the last step's."""
@@ -253,9 +252,9 @@ class Layer:
         [1; h] (1+H, B).
         """
         np.copyto(self.history[0], self.history[1])
-        a, product, u, h, old, new = self._steps[0]
-        np.matmul(self._recurrent.T, h, out=product)
-        self.cell.forward(a, u, old, new)
+        a, _, h, old, new = self._steps[0]
+        np.matmul(self._W, h, out=self._u)
+        self.cell.forward(a, self._u.reshape(a.shape), old, new)
         return self.history[1, : 1 + self.hidden_size]
 
     def _reset(self, t: int) -> tuple[Array, Array]:
@@ -287,43 +286,43 @@ class Layer:
         assert self.gradients is not None
         if self._mask is not None:
             np.multiply(d_output, self._mask, out=d_output)
-        W_T = self._recurrent[1:]
-        (T, B), cell, product = self.shape, self.cell, self._product
-        d = np.zeros((cell.states, self.hidden_size, B), self.dtype)
-        d_h = d[0]
+        (T, B), H, cell = self.shape, self.hidden_size, self.cell
+        W_T = self._W[:, 1:].T
+        split = slice(*(H * gate for gate in cell.split.indices(cell.gates)[:2]))  # of G*H rows
+        d_u = self._u
+        d = np.zeros((cell.states, H, B), self.dtype)
         for t in reversed(range(T)):
-            a, d_u, u, _, old, new = self._steps[t]
+            a, kept, _, old, new = self._steps[t]
             if t in self._reset_at:
                 _, old = self._reset(t)
-            np.add(d_h, d_output[t], out=d_h)
-            cell.backward(a, u, old, new, d, self._scratch)
-            np.matmul(W_T, self.gates[t] if cell.summed else d_u, out=product)
-            np.add(d_h, product, out=d_h)
+            np.add(d[0], d_output[t], out=d[0])
+            cell.backward(a, kept, old, new, d, self._tmp)
+            np.copyto(d_u, self.gates[t])
+            np.copyto(d_u[split], kept.reshape(-1, B))
+            np.copyto(self._d_inside[:, t], d_u)
+            np.matmul(W_T, d_u, out=self._d_h)
+            np.add(d[0], self._d_h, out=d[0])
             if t in self._reset_at and self._resets is not None:
                 d *= ~self._resets[t]
 
-        h = time_inside(self.history[:-1, : 1 + self.hidden_size], out=self._h_inside)
+        h = time_inside(self.history[:-1, : 1 + H], out=self._h_inside)
         if self._resets is not None:
             h[1:, self._resets] = 0
-        d_u = time_inside(self.gates if cell.summed else self.recurrent, out=self._gates_inside)
-        split_bias(product_over_time(d_u, h), self.gradients[3], self.gradients[1])
+        d_W = product_over_time(self._d_inside, h)
+        split_bias(d_W, self.gradients[3], self.gradients[1])
+        time_inside(self.gates[:, split], out=self._d_inside[split])
         return d
 
     def d_input(self) -> Array:
         """Return dL/da after `backward`, with time inside: (G*H, T, B)."""
-        # Where the parts are summed, `backward` has left just this there.
-        return (
-            self._gates_inside
-            if self.cell.summed
-            else time_inside(self.gates, out=self._gates_inside)
-        )
+        return self._d_inside
 
     def project_backward(self) -> Array:
         """Compute the gradients of the input weights, and return dL/dx (T, I, B)."""
         assert self.gradients is not None
         x = time_inside(self._x, out=self._x_inside)
         split_bias(product_over_time(self.d_input(), x), self.gradients[2], self.gradients[0])
-        d_x: Array = np.matmul(self._input[1:], self.gates)
+        d_x: Array = np.matmul(self._W_in[:, 1:].T, self.gates)
         return d_x
 
 
@@ -342,10 +341,9 @@ def with_ones(x: Array) -> Array:
     return padded
 
 
-def join_bias(b: Array, W: Array, out: Array) -> None:
-    """Write [b | W], transposed, to `out` (1+I, F), for b (F,) and W (F, I)."""
-    out[0] = b
-    out[1:] = W.T
+def join_bias(b: Array, W: Array) -> Array:
+    """Return [b | W] (F, 1+I) for b (F,) and W (F, I)."""
+    return np.concatenate([b[:, None], W], axis=1)
 
 
 def split_bias(joined: Array, b: Array, W: Array) -> None:

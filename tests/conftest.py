@@ -1,0 +1,145 @@
+"""A tiny corpus and model; the command line, in this process, in one of its own, on a terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from charrnn.cli import main
+from charrnn.corpus import read
+from charrnn.model import ModelConfig
+from charrnn.trainer import Limits, TrainConfig, Trainer
+
+ROOT = Path(__file__).parent.parent
+TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def corpus_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "tiny.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory, corpus_file):
+    """A model trained on `corpus_file` for an eye-blink; no test may change it."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    trainer = Trainer(
+        read([corpus_file]),
+        ModelConfig("gru", hidden_size=32, embedding_size=8, dropout=0.0),
+        TrainConfig(seq_len=16, batch_size=8, learning_rate=0.02),
+        Limits(max_steps=120, eval_every=40),
+        path,
+    )
+    for _ in trainer.run():
+        pass
+    return path
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    """Run the command line in this process and in the folder tmp_path."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Result(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command line, or another `script`, as a process in the folder tmp_path.
+
+    A dict of `signals` tells what it inherits for them; by default they are not ignored.
+    """
+    processes = []
+
+    def start(*arguments, script=("-m", "charrnn"), env=None, signals=None, **options):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_"))}
+        environment |= {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}
+        with inherited(signals or {}):
+            process = subprocess.Popen(
+                [sys.executable, "-W", "error", *map(str, (*script, *arguments))],
+                env=environment | (env or {}),
+                cwd=tmp_path,
+                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+            )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@contextmanager
+def inherited(signals):
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = {getattr(signal, name): signal.SIG_DFL for name in names} | signals
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@pytest.fixture
+def process(start):
+    """Run the command line, or another script, in a process of its own, until it ends."""
+
+    def run(*arguments, input=b"", **options):
+        child = start(*arguments, stdin=subprocess.PIPE, **options)
+        out, err = child.communicate(input, timeout=60)
+        return Result(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(start):
+    """Run the command line with `stream` on a terminal; what that shows is in its place."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+
+    def run(*arguments, stream):
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (25, 100))
+        with os.fdopen(ours, "rb", buffering=0) as screen:
+            child = start(*arguments, **{stream: theirs})
+            os.close(theirs)
+            shown = b"".join(iter(lambda: read_screen(screen), b""))
+            others = child.communicate(timeout=60)
+        texts = dict(zip(("stdout", "stderr"), others, strict=True)) | {stream: shown}
+        return Result(child.returncode, texts["stdout"].decode(), texts["stderr"].decode())
+
+    return run
+
+
+def read_screen(screen):
+    try:
+        return screen.read(1 << 16)
+    except OSError:  # Linux's way to say that the other end was closed
+        return b""

@@ -1,0 +1,571 @@
+"""`charrnn train`: what it writes, says and refuses, and how it is stopped and gone on with."""
+
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn.checkpoint import load
+
+TINY = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]
+SHORT = [*TINY, "--max-steps", "12", "--eval-every", "5"]
+TEXT = "the cat sat on the mat\n" * 40
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and files")
+
+
+@pytest.fixture
+def novel(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The names in the folder that the command line runs in."""
+    return lambda: sorted(path.name for path in tmp_path.iterdir())
+
+
+def assert_refused(result, code, *words):
+    assert (result.code, result.out) == (code, "")
+    *before, last = result.err.splitlines()
+    assert all(line.startswith("charrnn: reading") for line in before)
+    assert last.startswith("charrnn: error: ")
+    for word in words:
+        assert word in last
+
+
+# ---- what it writes --------------------------------------------------------------------------
+
+
+def test_the_model_is_named_after_the_corpus_and_lies_here(cli, tmp_path, files):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "novel.txt").write_text(TEXT)
+    result = cli("train", folder / "novel.txt", *SHORT)
+    assert (result.code, result.out) == (0, "")
+    assert files() == ["elsewhere", "novel.resume.safetensors", "novel.safetensors"]
+
+
+def test_the_model_of_a_folder_is_named_after_the_folder(cli, tmp_path, files):
+    (tmp_path / "tunes" / "old").mkdir(parents=True)
+    (tmp_path / "tunes" / "a.txt").write_text(TEXT)
+    (tmp_path / "tunes" / "old" / "b.txt").write_text(TEXT.upper())
+    assert cli("train", "tunes", *SHORT).code == 0
+    assert "tunes.safetensors" in files()
+    assert load("tunes.safetensors").tokenizer.alphabet == "\n ACEHMNOSTacehmnost"
+
+
+def test_standard_input_is_a_corpus(process, tmp_path):
+    result = process("train", "-", *SHORT, input=TEXT.encode())
+    assert (result.code, result.out) == (0, "")
+    assert load(tmp_path / "stdin.safetensors").training["steps"] == 12
+
+
+def test_out_says_where_the_model_goes(cli, novel, tmp_path, files):
+    (tmp_path / "models").mkdir()
+    assert cli("train", novel, *SHORT, "-o", "models/a.safetensors").code == 0
+    assert files() == ["models", "novel.txt"]
+    assert load("models/a.safetensors").config.hidden_size == 8
+
+
+def test_the_same_command_gives_the_same_bytes(cli, novel, tmp_path):
+    for name in "ab":
+        assert cli("train", novel, *SHORT, "-o", f"{name}.safetensors").code == 0
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_every_setting_reaches_the_model(cli, novel):
+    settings = {"cell": "rnn", "num_layers": 2, "hidden_size": 6, "embedding_size": 0}
+    training = {
+        "init": "torch",
+        "optimizer": "sgd",
+        "momentum": 0.5,
+        "schedule": "linear",
+        "warmup_steps": 3,
+        "weight_decay": 0.01,
+        "clip_norm": 2.0,
+        "clip_value": 0.5,
+        "learning_rate": 0.1,
+        "seed": 7,
+        "documents": "lines",
+        "valid_fraction": 0.2,
+    }
+    options = [
+        word
+        for name, value in (settings | training).items()
+        for word in ("--" + name.replace("_", "-"), value)
+    ]
+    assert cli("train", novel, *SHORT, *options).code == 0
+    model = load("novel.safetensors")
+    assert {name: getattr(model.config, name) for name in settings} == settings
+    assert {name: model.training[name] for name in training} == training
+
+
+@pytest.mark.parametrize("name", ["a novel.txt", "-novel.txt"])
+def test_the_next_command_is_told_and_works(cli, novel, tmp_path, name):
+    novel.rename(tmp_path / name)
+    *_, title, command = cli("train", *SHORT, "--", name).err.splitlines()
+    assert title == "charrnn: now let it write:"
+    word, *arguments = shlex.split(command)
+    assert word == "charrnn"
+    assert cli(*arguments, "--length", "5").code == 0
+
+
+# ---- an existing model -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(cli, novel, tmp_path):
+    """The model of a finished run over `novel`."""
+    assert cli("train", novel, *SHORT).code == 0
+    return tmp_path / "novel.safetensors"
+
+
+def test_an_existing_model_is_never_replaced_unasked(cli, novel, trained, files):
+    before, names = trained.read_bytes(), files()
+    result = cli("train", novel, *SHORT, "--seed", "1")
+    assert_refused(result, 1, str(trained.name), "--resume", "--init-from", "--overwrite")
+    assert trained.read_bytes() == before
+    assert files() == names
+
+
+@posix
+def test_what_is_no_regular_file_is_not_replaced(cli, novel, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert_refused(cli("train", novel, *SHORT, "-o", "pipe"), 1, "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_an_existing_file_of_another_kind_is_not_replaced_either(cli, novel):
+    assert_refused(cli("train", novel, *SHORT, "-o", novel), 1, "--overwrite")
+    assert novel.read_text() == TEXT
+
+
+def test_overwrite_replaces_it(cli, novel, trained):
+    before = trained.read_bytes()
+    assert cli("train", novel, *SHORT, "--seed", "1", "--overwrite").code == 0
+    assert trained.read_bytes() != before
+    assert load(trained).training["seed"] == 1
+
+
+def test_resume_goes_on_where_a_raised_limit_allows(cli, novel, trained):
+    result = cli("train", novel, "--resume", "--max-steps", "20")
+    assert result.code == 0
+    assert "going on from step 12" in result.err
+    assert load(trained).training["steps"] == 20
+    assert [entry["step"] for entry in load(trained).history] == [5, 10, 12, 15, 20]
+
+
+def test_a_finished_run_says_so(cli, novel, trained):
+    before = trained.read_bytes()
+    result = cli("train", novel, "--resume")
+    assert (result.code, result.out) == (0, "")
+    assert "finished" in result.err
+    assert "--max-steps" in result.err
+    assert trained.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "option", ["--seed 5", "--cell lstm", "--learning-rate 0.1", "--valid-fraction 0.3"]
+)
+def test_resume_refuses_other_settings_by_name(cli, novel, trained, option):
+    before = trained.read_bytes()
+    result = cli("train", novel, "--resume", "--max-steps", "20", *option.split())
+    assert_refused(result, 2, option.split()[0])
+    assert trained.read_bytes() == before
+
+
+@pytest.mark.parametrize("added", ["the mat\n", "a dog\n"], ids=["known", "new characters"])
+def test_resume_refuses_another_corpus(cli, novel, trained, added):
+    before = trained.read_bytes()
+    novel.write_text(TEXT + added)
+    result = cli("train", novel, "--resume", "--max-steps", "20")
+    assert_refused(result, 2, "corpus is not the one", "--init-from")
+    assert trained.read_bytes() == before
+
+
+def test_resume_needs_a_run_to_resume(cli, novel, files):
+    assert_refused(cli("train", novel, "--resume"), 1, "no run of novel.safetensors")
+    assert files() == ["novel.txt"]
+
+
+@pytest.mark.parametrize("other", ["--overwrite", "--init-from"])
+def test_resume_goes_with_no_fresh_start(cli, novel, trained, other):
+    before = trained.read_bytes()
+    value = [trained] if other == "--init-from" else []
+    result = cli("train", novel, "--resume", other, *value)
+    assert (result.code, result.out) == (2, "")
+    assert "--resume" in result.err
+    assert trained.read_bytes() == before
+
+
+def test_init_from_keeps_the_weights_and_adds_to_the_alphabet(cli, trained, tmp_path):
+    (tmp_path / "more.txt").write_text(TEXT.replace("cat", "yak"))
+    arguments = ["train", "more.txt", "--init-from", trained, "--learning-rate", "1e-30"]
+    assert cli(*arguments, "--max-steps", "1").code == 0
+    old, new = load(trained), load("more.safetensors")
+    assert new.tokenizer.alphabet == old.tokenizer.alphabet + "ky"
+    for name, values in old.parameters.items():
+        kept = new.parameters[name][tuple(map(slice, values.shape))]
+        assert abs(kept - values).max() < 1e-6
+    assert new.config == old.config
+
+
+# ---- what it says ----------------------------------------------------------------------------
+
+
+def logged(name):
+    return [json.loads(line) for line in Path(name).read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_log_has_a_line_for_each_report(cli, novel):
+    assert cli("train", novel, *SHORT, "--log", "log.jsonl").code == 0
+    entries = logged("log.jsonl")
+    trained = [entry for entry in entries if entry["evaluation"] is None]
+    evaluated = [entry for entry in entries if entry["evaluation"] is not None]
+    assert [entry["step"] for entry in trained] == list(range(1, 13))
+    assert [entry["step"] for entry in evaluated] == [5, 10, 12]
+    for entry in entries:
+        assert {"epoch", "progress", "loss", "learning_rate", "gradient_norm"} <= entry.keys()
+    assert all(entry["evaluation"]["bits_per_char"] > 0 for entry in evaluated)
+
+
+def test_a_resumed_log_goes_on(cli, novel):
+    assert cli("train", novel, *SHORT, "--log", "log.jsonl").code == 0
+    assert cli("train", novel, "--resume", "--max-steps", "15", "--log", "log.jsonl").code == 0
+    assert {entry["step"] for entry in logged("log.jsonl")} == set(range(1, 16))
+
+
+def test_without_a_terminal_the_progress_is_plain_lines(process, novel):
+    result = process("train", novel, *SHORT)
+    assert (result.code, result.out) == (0, "")
+    assert result.err.replace("\n", "").isprintable()
+    lines = [line for line in result.err.splitlines() if line.startswith("step ")]
+    assert [line.split()[1] for line in lines] == ["5", "10", "12"]
+    assert all(" bits/char" in line and " chars/s" in line for line in lines)
+
+
+def test_a_terminal_shows_a_bar(on_terminal, novel):
+    result = on_terminal("train", novel, *SHORT, stream="stderr")
+    assert (result.code, result.out) == (0, "")
+    assert "\r" in result.err
+    assert re.search(r"100%\|.+loss .+ bits/char, .+ chars/s, .+ left", result.err)
+    assert "\x1b[" not in re.sub(r"\x1b\[A|\x1b\[K", "", result.err)
+
+
+# ---- signals ---------------------------------------------------------------------------------
+
+
+def until_a_step_is_told(run):
+    lines = iter(run.stderr.readline, b"")
+    assert any(line.startswith(b"step ") for line in lines)
+
+
+LONG = [*TINY, "--max-steps", "20000", "--eval-every", "5", "--schedule", "constant"]
+
+
+@posix
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_saves_and_the_run_goes_on_as_if_never_stopped(
+    start, cli, novel, tmp_path, name, code
+):
+    novel.rename(tmp_path / "my novel.txt")
+    (tmp_path / "my valid.txt").write_text(TEXT[:200])
+    files = ["my novel.txt", "--valid", "my valid.txt"]
+    stopped = start("train", *files, *LONG, "--log", "my log.jsonl")
+    until_a_step_is_told(stopped)
+    stopped.send_signal(getattr(signal, name))
+    *_, told, command = stopped.stderr.read().decode().splitlines()
+    assert stopped.wait() == code
+    step = int(re.search(r"at step ([\d,]+); saved", told)[1].replace(",", ""))
+    model = tmp_path / "my novel.safetensors"
+    assert load(model).history
+
+    word, *arguments = shlex.split(command)
+    assert word == "charrnn"
+    result = cli(*arguments, "--max-steps", step + 10)
+    assert result.code == 0
+    assert f"going on from step {step:,}" in result.err
+    result = cli("train", *files, *LONG, "--max-steps", step + 10, "-o", "whole.safetensors")
+    assert result.code == 0
+    assert model.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert {entry["step"] for entry in logged("my log.jsonl")} == set(range(1, step + 11))
+
+
+@posix
+def test_an_ignored_hangup_stays_ignored(start, novel):
+    run = start("train", novel, *LONG, signals={signal.SIGHUP: signal.SIG_IGN})
+    until_a_step_is_told(run)
+    run.send_signal(signal.SIGHUP)
+    until_a_step_is_told(run)
+    until_a_step_is_told(run)
+    run.send_signal(signal.SIGTERM)
+    assert b"Traceback" not in run.stderr.read()
+    assert run.wait() == 143
+
+
+@posix
+def test_two_signals_at_once_do_no_harm(start, novel, tmp_path):
+    run = start("train", novel, *LONG)
+    until_a_step_is_told(run)
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        run.send_signal(number)
+    errors = run.stderr.read().decode()
+    assert run.wait() in (130, 143)
+    assert "saved. Go on with:" in errors
+    assert "Traceback" not in errors
+    load(tmp_path / "novel.safetensors")
+
+
+@posix
+def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
+    run = start("train", novel, *LONG, "--max-steps", "300")
+    until_a_step_is_told(run)
+    run.stderr.close()
+    assert run.wait(60) == 0
+    assert load(tmp_path / "novel.safetensors").training["steps"] == 300
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_may_be_closed(cli, novel, monkeypatch, stream):
+    monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
+    assert cli("train", novel, *SHORT).code == 0
+    assert load("novel.safetensors").training["steps"] == 12
+
+
+def test_closed_standard_input_is_an_error(cli, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert_refused(cli("train", "-", *SHORT), 1, "standard input")
+
+
+def test_handlers_are_put_back(cli, novel):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert cli("train", novel, *SHORT).code == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# ---- what it refuses -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--hidden-size 0",
+        "--hidden-size -5",
+        "--num-layers 0",
+        "--num-layers 9",
+        "--embedding-size -1",
+        "--dropout 1",
+        "--dropout -0.1",
+        "--seq-len 0",
+        "--batch-size 0",
+        "--learning-rate 0",
+        "--learning-rate nan",
+        "--learning-rate inf",
+        "--learning-rate -1",
+        "--momentum 1",
+        "--warmup-steps -1",
+        "--weight-decay -1",
+        "--clip-norm nan",
+        "--clip-value -1",
+        "--seed -1",
+        "--seed 18446744073709551616",
+        "--valid-fraction 1",
+        "--valid-fraction nan",
+        "--epochs 0",
+        "--epochs inf",
+        "--max-steps 0",
+        "--minutes 0",
+        "--minutes nan",
+        "--minutes inf",
+        "--eval-every 0",
+        "--save-every 0",
+        "--patience 0",
+    ],
+)
+def test_impossible_numbers_are_named(cli, novel, files, option):
+    name, value = option.split()
+    result = cli("train", novel, *TINY, *option.split())
+    assert_refused(result, 2, name[2:].replace("-", "_"), "must be" if value != "0" else "0")
+    assert files() == ["novel.txt"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--hidden-size many", "--max-steps 1.5", "--cell elman", "--optimizer lion", "--dept 3"],
+)
+def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
+    result = cli("train", novel, *option.split())
+    assert (result.code, result.out) == (2, "")
+    assert "Error: " in result.err
+    assert option.split()[0] in result.err
+    assert files() == ["novel.txt"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--epochs 1e308", f"--max-steps {10**400}", f"--warmup-steps {10**400}"],
+    ids=range(3),
+)
+def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
+    result = cli("train", novel, *TINY, "--minutes", "0.001", *option.split())
+    if result.code:
+        assert_refused(result, 2, option.split()[0][2:].replace("-", "_"))
+
+
+@pytest.mark.parametrize(("size", "code"), [(2**16, 1), (10**7, 2), (10**13, 2)])
+def test_a_model_that_no_memory_holds_is_an_error(cli, novel, files, size, code):
+    result = cli("train", novel, "--hidden-size", size)
+    assert_refused(result, code, "hidden")
+    assert files() == ["novel.txt"]
+
+
+def test_divergence_has_an_exit_code_of_its_own(cli, novel):
+    wild = ["--optimizer", "sgd", "--learning-rate", "1e9", "--clip-norm", "0"]
+    result = cli("train", novel, *SHORT, *wild, "--warmup-steps", "0")
+    assert (result.code, result.out) == (3, "")
+    assert "back to step 0" in result.err
+    *_, last = result.err.splitlines()
+    assert last.startswith("charrnn: error: training diverged again")
+    assert "--learning-rate" in last
+
+
+def test_what_is_on_disk_after_divergence_is_the_last_good_model(cli, novel, trained):
+    result = cli("train", novel, "--resume", "--max-steps", "20")
+    assert result.code == 0
+    before = trained.read_bytes()
+    wild = ["--learning-rate", "1e12", "--optimizer", "sgd", "--clip-norm", "0"]
+    result = cli("train", novel, *SHORT, *wild, "--init-from", trained, "-o", "wild.safetensors")
+    assert result.code == 3
+    assert trained.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("missing/a.safetensors", "missing does not exist"),
+        ("novel.txt/a.safetensors", "novel.txt"),
+        ("folder", "folder is a folder"),
+        pytest.param("/proc/a.safetensors", "/proc", marks=posix),
+    ],
+)
+def test_an_impossible_output_is_found_before_anything_is_read(cli, tmp_path, files, out, words):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "novel.txt").write_bytes(b"\xff is not UTF-8, which would be told if it were read")
+    assert_refused(cli("train", "novel.txt", *SHORT, "-o", out), 1, words)
+    assert files() == ["folder", "novel.txt"]
+
+
+def test_a_log_that_cannot_be_written_is_found_before_training(cli, novel, files):
+    result = cli("train", novel, *SHORT, "--log", "missing/log.jsonl")
+    assert result.code == 1
+    assert result.err.splitlines()[-1].startswith("charrnn: error: the log missing/log.jsonl")
+    assert files() == ["novel.txt"]
+
+
+# ---- corpora ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["novel.txt is empty"]),
+        (b"\xef\xbb\xbf", ["novel.txt is empty"]),
+        (b"a", ["character", "longer text"]),
+        (b"caf\xe9 au lait", ["not utf-8", "0xE9", "offset 3", "--encoding"]),
+        ("häuser".encode("utf-16"), ["not utf-8", "0xFF", "--encoding utf-16"]),
+    ],
+    ids=["empty", "only a byte order mark", "one character", "latin-1", "utf-16"],
+)
+def test_a_corpus_that_cannot_be_learnt_from_is_an_error(cli, novel, files, content, words):
+    novel.write_bytes(content)
+    assert_refused(cli("train", novel, *SHORT), 1, *words)
+    assert files() == ["novel.txt"]
+
+
+def test_a_missing_corpus_is_an_error(cli, files):
+    assert_refused(cli("train", "nowhere.txt", *SHORT), 1, "nowhere.txt does not exist")
+    assert files() == []
+
+
+def test_a_folder_with_nothing_to_read_is_an_error(cli, tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / ".hidden").write_text(TEXT)
+    assert_refused(cli("train", "bare", *SHORT), 1, "bare has no text file")
+
+
+def test_empty_standard_input_is_an_error(cli, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert_refused(cli("train", "-", *SHORT), 1, "standard input is empty")
+
+
+def test_a_corpus_without_a_name_is_a_usage_error(cli):
+    result = cli("train")
+    assert result.code == 2
+    assert "CORPUS" in result.err
+
+
+def test_encoding_is_the_remedy_for_other_encodings(cli, novel):
+    novel.write_bytes(("café au lait\n" * 50).encode("latin-1"))
+    assert cli("train", novel, *SHORT, "--encoding", "latin-1").code == 0
+    assert "é" in load("novel.safetensors").tokenizer.alphabet
+
+
+def test_an_unknown_encoding_is_named(cli, novel):
+    assert_refused(cli("train", novel, *SHORT, "--encoding", "klingon"), 2, "klingon")
+
+
+def test_a_byte_order_mark_is_dropped_and_line_ends_are_read_as_lf(cli, novel):
+    novel.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
+    result = cli("train", novel, *SHORT)
+    assert result.code == 0
+    assert result.err.count("CRLF") == 1
+    assert load("novel.safetensors").tokenizer.alphabet == "".join(sorted(set(TEXT)))
+
+
+def test_control_characters_are_kept_and_shown_escaped(cli, novel):
+    novel.write_text("\0\x1b\x07\n" * 200, newline="")
+    result = cli("train", novel, *SHORT)
+    assert result.code == 0
+    assert load("novel.safetensors").tokenizer.alphabet == "\0\x07\n\x1b"
+    assert r"\x1b" in result.err
+    assert result.err.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("length", [2, 3, 10, 100])
+def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, length):
+    novel.write_text(TEXT[:length])
+    result = cli("train", novel, "--hidden-size", "4", "--max-steps", "2", "--valid-fraction", "0")
+    assert result.code == 0
+    assert f"the corpus has {length} characters to train on" in result.err
+    training = load("novel.safetensors").training
+    assert training["batch_size"] * training["seq_len"] <= length
+
+
+def test_validation_may_be_left_out(cli, novel):
+    result = cli("train", novel, *SHORT, "--valid-fraction", "0")
+    assert result.code == 0
+    assert "holds the weights of step 12" in result.err
+    assert load("novel.safetensors").history == []
+
+
+def test_validation_characters_that_were_never_seen_are_named_or_skipped(cli, novel, tmp_path):
+    (tmp_path / "valid.txt").write_text("the çat sat on the måt\n" * 20, encoding="utf-8")
+    arguments = ["train", novel, *SHORT, "--valid", "valid.txt"]
+    result = cli(*arguments)
+    assert_refused(result, 1, "U+00E5", "U+00E7", "--unknown skip")
+    assert cli(*arguments, "--unknown", "skip").code == 0
+    assert load("novel.safetensors").history
+
+
+def test_a_missing_validation_file_is_an_error(cli, novel, files):
+    assert_refused(cli("train", novel, *SHORT, "--valid", "nowhere.txt"), 1, "nowhere.txt")
+    assert files() == ["novel.txt"]

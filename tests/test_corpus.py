@@ -1,0 +1,336 @@
+"""Files become text as they are, or are refused with the reason; texts are divided at documents."""
+
+import io
+import os
+import sys
+
+import pytest
+
+from charrnn import corpus
+from charrnn.corpus import DOCUMENTS, READERS, Corpus, read, split
+from charrnn.errors import ConfigError, CorpusError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put(name, data):
+    data = data.encode() if isinstance(data, str) else data
+    with open(name, "wb") as file:  # noqa: PTH123
+        file.write(data)
+    return name
+
+
+def make_corpus(*texts):
+    return Corpus(texts, tuple(f"{n}.txt" for n in range(len(texts))))
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_files_are_read_in_the_order_given():
+    names = [put("b.txt", "two\n"), put("a.md", "one\n"), put("c", "three")]
+    assert read(names) == Corpus(("two\n", "one\n", "three"), ("b.txt", "a.md", "c"))
+
+
+def test_a_path_may_be_a_path(folder):
+    put("a.txt", "one")
+    assert read([folder / "a.txt"]).names == (str(folder / "a.txt"),)
+
+
+def test_a_folder_is_read_in_order_hidden_files_left_out(folder):
+    for name in ("tales/z.txt", "tales/b/d.txt", "tales/b/c.txt", "tales/a.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(name, name)
+    (folder / "tales/.git").mkdir()
+    for name in ("tales/.hidden.txt", "tales/.git/config", "tales/b/.DS_Store"):
+        put(name, "hidden")
+    found = read(["tales"])
+    assert found.texts == ("tales/a.txt", "tales/z.txt", "tales/b/c.txt", "tales/b/d.txt")
+    assert found.names == found.texts
+    assert found.notices == ()
+
+
+def test_a_folder_is_read_in_the_order_of_names_not_of_the_disk(folder):
+    for name in "qwertyuiop":
+        (folder / "tales" / name).mkdir(parents=True)
+        put(f"tales/{name}.txt", name)
+        put(f"tales/{name}/{name}.txt", name.upper())
+    assert "".join(read(["tales"]).texts) == "eiopqrtuwyEIOPQRTUWY"
+
+
+def test_in_a_folder_what_is_no_text_is_left_out_with_a_notice(folder):
+    (folder / "tales").mkdir()
+    put("tales/a.txt", "one")
+    put("tales/b.png", b"\x89PNG\r\n\x1a\n\xff")
+    put("tales/c.txt", "")
+    (folder / "tales/d.txt").symlink_to("nowhere")
+    found = read(["tales"])
+    assert found.texts == ("one",)
+    binary, empty, missing = sorted(found.notices)
+    assert binary.startswith("left out of tales: tales/b.png is not utf-8: byte 0x89 at offset 0")
+    assert missing == "tales/c.txt is empty"
+    assert empty.startswith("left out of tales: tales/d.txt does not exist")
+
+
+@pytest.mark.parametrize("files", [{}, {".hidden": "text"}, {"a.png": b"\xff"}, {"a.txt": ""}])
+def test_a_folder_without_text_is_refused(folder, files):
+    (folder / "tales").mkdir()
+    for name, data in files.items():
+        put(f"tales/{name}", data)
+    with pytest.raises(CorpusError, match="tales has no text file in it"):
+        read(["tales"])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_file_is_refused_by_name():
+    put("a.txt", "one")
+    with pytest.raises(CorpusError, match=r"^b\.txt does not exist: give the path"):
+        read(["a.txt", "b.txt"])
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"], ids=["nothing", "byte order mark"])
+def test_an_empty_file_is_refused_when_alone(data):
+    put("empty.txt", data)
+    with pytest.raises(CorpusError, match=r"empty\.txt is empty"):
+        read(["empty.txt"])
+    put("a.txt", "one")
+    found = read(["empty.txt", "a.txt"])
+    assert (found.texts, found.notices) == (("one",), ("empty.txt is empty",))
+
+
+def test_no_path_at_all_is_refused():
+    with pytest.raises(ConfigError, match="no corpus"):
+        read([])
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "file/inside"])
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_read_is_refused(name):
+    put("file", "text")
+    with pytest.raises(CorpusError, match="cannot be read"):
+        read([name])
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may read all")
+@pytest.mark.usefixtures("folder")
+def test_a_file_without_permission_is_refused(folder):
+    put("secret", "text")
+    (folder / "secret").chmod(0)
+    with pytest.raises(CorpusError, match="secret cannot be read: Permission denied"):
+        read(["secret"])
+
+
+# ---- encodings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_not_utf_8_is_refused_with_the_place_and_the_remedy():
+    put("old.txt", ("a" * 1500 + "café au lait").encode("latin-1"))
+    with pytest.raises(CorpusError) as caught:
+        read(["old.txt"])
+    assert str(caught.value) == (
+        "old.txt is not utf-8: byte 0xE9 at offset 1,503; "
+        "name its encoding, as with --encoding latin-1"
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
+def test_utf_16_is_guessed_from_its_mark(encoding):
+    put("wide.txt", "\ufeffcafé".encode(encoding))
+    with pytest.raises(CorpusError, match=r"--encoding utf-16$"):
+        read(["wide.txt"])
+    assert read(["wide.txt"], "utf-16").texts == ("café",)
+
+
+@pytest.mark.usefixtures("folder")
+def test_another_encoding_can_be_named():
+    put("old.txt", "café".encode("latin-1"))
+    assert read(["old.txt"], "latin-1").texts == ("café",)
+    assert read(["old.txt"], "cp1252").texts == ("café",)
+    with pytest.raises(CorpusError, match=r"old\.txt is not ascii: byte 0xE9 at offset 3"):
+        read(["old.txt"], "ascii")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "base64", ""])
+def test_an_unknown_encoding_is_a_setting_out_of_range(encoding):
+    put("a.txt", "one")
+    with pytest.raises(ConfigError, match=f"encoding is '{encoding}'"):
+        read(["a.txt"], encoding)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        ("utf-8", "\ufeff"),
+        ("utf-16-le", "\ufeff"),
+        ("utf-8-sig", ""),
+        ("utf-16", ""),
+        ("utf-32", ""),
+    ],
+)
+def test_a_byte_order_mark_is_dropped_at_the_beginning_alone(encoding, mark):
+    put("a.txt", f"{mark}one \ufeff".encode(encoding))
+    assert read(["a.txt"], encoding).texts == ("one \ufeff",)
+
+
+# ---- what is kept --------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_crlf_is_read_as_lf_with_one_notice():
+    put("a.txt", "one\r\ntwo\r\n\r\n")
+    put("b.txt", "three\r\nfour\n")
+    found = read(["a.txt", "b.txt"])
+    assert found.texts == ("one\ntwo\n\n", "three\nfour\n")
+    assert found.notices == ("CRLF line ends were read as LF",)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "text",
+    ["one\rtwo\r", "\0\x01\x1b[31m\x7f\x85", "a\u2028b\u200b\ue000\U0010ffff", "\t\f\v", "\n", " "],
+)
+def test_all_other_characters_are_kept(text):
+    put("a.txt", text)
+    assert read(["a.txt"]) == Corpus((text,), ("a.txt",))
+
+
+# ---- standard input ------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dash_is_standard_input(monkeypatch):
+    put("a.txt", "one")
+    put("stdin", "\ufeffcafé\r\n")
+    with open("stdin", encoding="ascii") as file:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", file)
+        found = read(["a.txt", "-"])
+    assert found.texts == ("one", "café\n")
+    assert found.names == ("a.txt", "standard input")
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [(b"", "standard input is empty"), (b"ab\xff", "is not utf-8: byte 0xFF at offset 2")],
+)
+def test_standard_input_is_checked_as_files_are(monkeypatch, data, named):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(CorpusError, match=named):
+        read(["-"])
+
+
+# ---- formats -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_new_format_is_one_entry(monkeypatch):
+    calls = []
+
+    def read_shouting(data, name, encoding):
+        calls.append((name, encoding))
+        return data.decode(encoding).upper()
+
+    monkeypatch.setitem(READERS, ".shout", read_shouting)
+    put("a.SHOUT", "café\r\n")
+    put("b.txt", "quiet")
+    assert read(["a.SHOUT", "b.txt"], "utf-8").texts == ("CAFÉ\n", "quiet")
+    assert calls == [("a.SHOUT", "utf-8")]
+
+
+# ---- the digest ----------------------------------------------------------------------------------
+
+
+def test_the_digest_tells_contents_and_borders_apart_but_not_names():
+    texts = [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab"), ("ab", "d"), ()]
+    assert len({make_corpus(*each).digest() for each in texts}) == len(texts)
+    assert Corpus(("ab",), ("x",), ("a notice",)).digest() == Corpus(("ab",), ("y",)).digest()
+    assert len(make_corpus("é🎶").digest()) == 64
+
+
+# ---- dividing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 0.5, 0.99])
+@pytest.mark.parametrize("length", [10, 37, 1000])
+def test_a_whole_text_is_cut_at_the_character(fraction, length):
+    text = "".join(chr(0x100 + n) for n in range(length))
+    train, valid = split(make_corpus(text), "whole", fraction)
+    cut = int(length * (1 - fraction))
+    assert "".join(train) == text[:cut]
+    assert "".join(valid) == text[cut:]
+    assert all(train + valid)
+
+
+def test_the_last_tenth_is_held_out_by_default():
+    assert split(make_corpus("0123456789")) == (["012345678"], ["9"])
+
+
+def test_every_file_gives_its_own_share_and_ends_with_a_newline():
+    assert split(make_corpus("a" * 20, "b" * 9, "c" * 9 + "\n")) == (
+        ["a" * 18, "b" * 9, "c" * 9],
+        ["aa\n", "\n", "\n"],
+    )
+    assert split(make_corpus("a" * 20))[1] == ["aa"]
+
+
+@pytest.mark.parametrize(
+    ("documents", "text", "expected"),
+    [
+        ("whole", "one\n\ntwo", ["one\n\ntwo"]),
+        ("lines", "one\n\n two \n \t\nthree", ["one\n", " two \n", "three\n"]),
+        ("lines", "one\n", ["one\n"]),
+        ("lines", "a\x0bb\u2028c\x85d\re\n", ["a\x0bb\u2028c\x85d\re\n"]),
+        ("paragraphs", "one\ntwo\n\n \n\nthree", ["one\ntwo\n\n", "three\n\n"]),
+        ("paragraphs", "\n\none\n", ["one\n\n"]),
+        ("lines", "\n \n", []),
+        ("paragraphs", "\n \n", []),
+    ],
+)
+def test_documents(documents, text, expected):
+    assert split(make_corpus(text), documents, 0.0) == (expected, [])
+
+
+@pytest.mark.parametrize("documents", ["lines", "paragraphs"])
+@pytest.mark.parametrize("fraction", [0.0, 0.05, 0.1, 0.5])
+def test_whole_documents_are_held_out_in_order(documents, fraction):
+    end = DOCUMENTS[documents].terminator
+    pieces = [f"document {n} " + "x" * (n % 17) + end for n in range(60)]
+    train, valid = split(make_corpus("".join(pieces)), documents, fraction)
+    assert train + valid == pieces
+    length = len("".join(pieces))
+    assert len("".join(valid)) == pytest.approx(length * fraction, abs=20)
+    assert (valid == []) == (fraction == 0)
+
+
+def test_each_of_several_files_gives_whole_documents():
+    texts = ["".join(f"{name}{n}\n" for n in range(10)) for name in "ab"]
+    train, valid = split(make_corpus(*texts), "lines")
+    assert valid == ["a9\n", "b9\n"]
+    assert len(train) == 18
+
+
+def test_a_document_is_never_divided():
+    assert split(make_corpus("one line\n"), "lines", 0.4) == (["one line\n"], [])
+    assert split(make_corpus("one line\n"), "lines", 0.6) == ([], ["one line\n"])
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
+def test_a_share_out_of_range_is_refused(fraction):
+    with pytest.raises(ConfigError, match="valid_fraction"):
+        split(make_corpus("text"), "whole", fraction)
+
+
+def test_unknown_documents_are_refused_with_the_choices():
+    with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
+        split(make_corpus("text"), "words")
+    assert list(corpus.DOCUMENTS) == ["whole", "lines", "paragraphs"]

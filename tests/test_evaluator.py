@@ -1,0 +1,234 @@
+"""Evaluations equal the sum over single steps, character by character."""
+
+import numpy as np
+import pytest
+
+from charrnn import evaluator
+from charrnn.checkpoint import Checkpoint
+from charrnn.corpus import Corpus, split
+from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
+from charrnn.evaluator import Evaluation, evaluate, part_of, validate, validated_characters
+from charrnn.model import CharRNN, ModelConfig
+from charrnn.streams import Encoded, encode
+from charrnn.tokenizer import Tokenizer
+from charrnn.trainer import TrainConfig, Trainer
+
+V = 9
+
+
+def make_model(cell="gru", embedding_size=3, dtype=np.float64):
+    config = ModelConfig(cell, 4, 2, embedding_size, 0.5)
+    model = CharRNN(config, V, dtype, training=False)
+    model.parameters.flat[:] = np.random.default_rng(0).normal(0, 0.6, model.parameters.flat.shape)
+    return model
+
+
+def make_text(length, ends=(), seed=1):
+    """Draw a text in which characters depend on the one before, so that context counts."""
+    steps = np.random.default_rng(seed).choice(3, length, p=[0.2, 0.6, 0.2])
+    ids = (np.cumsum(steps) % V).astype(np.uint8)
+    return Encoded(ids, np.array([*ends, length - 1], np.int64))
+
+
+def naive(model, text, fresh=()):
+    """Score step by step, from a zero state, and again from one before each position in `fresh`."""
+    state = model.zero_state(1)
+    nats = correct = 0
+    for at in range(len(text) - 1):
+        if at in fresh or at in text.ends:
+            state = model.zero_state(1)
+        logits, state = model.logits(text.ids[at : at + 1, None], state)
+        z, target = logits[0, :, 0], text.ids[at + 1]
+        nats += np.log(np.exp(z).sum()) - z[target]
+        correct += z.argmax() == target
+    count = len(text) - 1
+    return Evaluation(nats / count, correct / count, count)
+
+
+def assert_equal(actual, expected, tolerance=1e-12):
+    assert actual.nats_per_char == pytest.approx(expected.nats_per_char, abs=tolerance)
+    assert actual.accuracy == pytest.approx(expected.accuracy, abs=1e-12)
+    assert actual.characters == expected.characters
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
+def test_one_stream_is_the_sum_over_single_steps(cell, embedding_size):
+    model, text = make_model(cell, embedding_size), make_text(300)
+    assert_equal(evaluate(model, text), naive(model, text))
+
+
+@pytest.mark.parametrize("length", [2, 3, 50, 2047, 2048, 2049, 2050, 4500])
+def test_every_character_but_the_first_is_scored(length):
+    model, text = make_model(), make_text(length)
+    result = evaluate(model, text)
+    assert result.characters == length - 1
+    if length < 100:
+        assert_equal(result, naive(model, text))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 299, 300, 10_000])
+def test_chunks_leave_no_trace(monkeypatch, chunk):
+    model, text = make_model(), make_text(300, ends=(0, 6, 100, 101))
+    expected = evaluate(model, text)
+    monkeypatch.setattr(evaluator, "CHUNK", chunk)
+    assert_equal(evaluate(model, text), expected)
+
+
+@pytest.mark.parametrize("ends", [(1,), (40,), (0, 5, 6, 7, 298), range(299)])
+def test_the_state_starts_fresh_with_each_document(ends):
+    model, text = make_model(), make_text(300, ends)
+    assert_equal(evaluate(model, text), naive(model, text))
+    assert evaluate(model, text) != evaluate(model, make_text(300))
+
+
+def test_float32_comes_close_to_float64():
+    text = make_text(3000)
+    exact, rough = (evaluate(make_model(dtype=dtype), text) for dtype in (np.float64, np.float32))
+    assert rough.nats_per_char == pytest.approx(exact.nats_per_char, rel=1e-6)
+    assert isinstance(rough.nats_per_char, float)
+
+
+@pytest.mark.parametrize("streams", [2, 3, 64, 65, 200, 10**6])
+def test_several_streams_count_the_same_characters_and_come_close(streams):
+    model, text = make_model("lstm"), make_text(1500, ends=(70, 700))
+    exact, approximate = evaluate(model, text), evaluate(model, text, streams=streams)
+    assert approximate.characters == 1499
+    assert approximate.nats_per_char == pytest.approx(exact.nats_per_char, rel=0.01)
+    assert approximate.accuracy == pytest.approx(exact.accuracy, abs=0.01)
+
+
+@pytest.mark.parametrize("streams", [2, 7])
+def test_streams_with_enough_to_read_before_are_exact(monkeypatch, streams):
+    monkeypatch.setattr(evaluator, "WARM_UP", 1000)
+    model, text = make_model(), make_text(1000)
+    assert_equal(evaluate(model, text, streams=streams), evaluate(model, text), 1e-9)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 100, 298, 299, 300, 5000])
+def test_blocks_are_scored_each_from_a_zero_state(block_size):
+    model, text = make_model(), make_text(300, ends=(33,))
+    expected = naive(model, text, fresh=range(0, 300, block_size))
+    assert_equal(evaluate(model, text, block_size=block_size), expected)
+
+
+def test_a_huge_block_costs_no_more_than_the_text(monkeypatch):
+    model, text = make_model(), make_text(300)
+    calls = []
+    losses = model.losses
+    monkeypatch.setattr(model, "losses", lambda *chunk: calls.append(1) or losses(*chunk))
+    evaluate(model, text, block_size=10**5)
+    assert len(calls) == 1
+
+
+def test_measures_follow_from_the_loss():
+    evaluation = Evaluation(np.log(4), 0.5, 10)
+    assert evaluation.bits_per_char == pytest.approx(2)
+    assert evaluation.perplexity == pytest.approx(4)
+    assert np.isfinite(Evaluation(1e6, 0.0, 1).perplexity)
+
+
+@pytest.mark.parametrize("score", [evaluate, validate])
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_text_too_short_is_refused(score, length):
+    text = Encoded(np.zeros(length, np.uint8), np.arange(length))
+    with pytest.raises(CorpusError, match=f"{length} characters to evaluate on; the least is 2"):
+        score(make_model(), text)
+
+
+@pytest.mark.parametrize("option", ["streams", "block_size"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_counts_below_one_are_refused(option, count):
+    with pytest.raises(ConfigError, match=f"{option} is {count}"):
+        evaluate(make_model(), make_text(10), **{option: count})
+
+
+# ---- while training ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [2, 100, 2047])
+def test_a_short_text_is_validated_exactly(length):
+    model, text = make_model(), make_text(length)
+    assert validate(model, text) == evaluate(model, text)
+
+
+@pytest.mark.parametrize("length", [2048, 5000, 20_000])
+def test_validating_counts_every_character_and_comes_close(length):
+    model, text = make_model(), make_text(length)
+    result, exact = validate(model, text), evaluate(model, text)
+    assert result.characters == length - 1
+    assert validated_characters(text) == length
+    assert result.nats_per_char == pytest.approx(exact.nats_per_char, rel=0.01)
+
+
+def test_of_a_very_long_text_a_part_of_each_stream_is_validated(monkeypatch):
+    monkeypatch.setattr(evaluator, "MAX_LENGTH", 100)
+    model, text = make_model(), make_text(8000)
+    result = validate(model, text)
+    assert result.characters == 7 * 100
+    assert result.nats_per_char == pytest.approx(evaluate(model, text).nats_per_char, rel=0.1)
+
+
+def test_validating_can_be_stopped(monkeypatch):
+    monkeypatch.setattr(evaluator, "CHUNK", 100)
+    answers = iter([False, False, True, True])
+    assert validate(make_model(), make_text(1000), lambda: next(answers)).characters == 200
+
+
+def test_evaluating_changes_no_parameter():
+    model, text = make_model(), make_text(3000)
+    before = model.parameters.flat.copy()
+    results = [evaluate(model, text), validate(model, text), evaluate(model, text)]
+    np.testing.assert_array_equal(model.parameters.flat, before)
+    assert results[0] == results[2]
+
+
+# ---- the parts of a corpus -----------------------------------------------------------------------
+
+TEXTS = ("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
+CORPUS = Corpus(TEXTS, ("a", "b"))
+
+
+def make_checkpoint(**training):
+    model = make_model(dtype=np.float32)
+    tokenizer = Tokenizer.from_text(*TEXTS)
+    return Checkpoint(model.config, tokenizer, model.parameters, training)
+
+
+@pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.3])
+def test_the_parts_are_those_of_the_training(documents, fraction):
+    model = make_checkpoint(documents=documents, valid_fraction=fraction)
+    for part, texts in zip(("train", "valid"), split(CORPUS, documents, fraction), strict=True):
+        actual, expected = part_of(model, CORPUS, part), encode(model.tokenizer, texts)
+        np.testing.assert_array_equal(actual.ids, expected.ids)
+        np.testing.assert_array_equal(actual.ends, expected.ends)
+
+
+def test_all_of_a_corpus_keeps_its_documents():
+    whole = part_of(make_checkpoint(documents="whole", valid_fraction=0.1), CORPUS)
+    decoded = make_checkpoint().tokenizer.decode(whole.ids)
+    assert decoded == TEXTS[0] + TEXTS[1] + "\n"
+    np.testing.assert_array_equal(whole.ends, [len(TEXTS[0]) - 1, len(decoded) - 1])
+
+
+def test_a_model_without_a_record_is_taken_to_have_had_the_defaults():
+    one, other = (
+        part_of(make_checkpoint(**training), CORPUS, "valid")
+        for training in ({}, {"documents": "whole", "valid_fraction": 0.1})
+    )
+    np.testing.assert_array_equal(one.ids, other.ids)
+
+
+def test_characters_that_the_model_lacks_are_refused_or_skipped():
+    strange = Corpus(("one Ω fox",), ("c",))
+    with pytest.raises(UnknownCharacterError, match=r"U\+03A9"):
+        part_of(make_checkpoint(), strange)
+    assert len(part_of(make_checkpoint(), strange, unknown="skip")) == 8
+
+
+def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
+    config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
+    trainer = Trainer(CORPUS, make_model().config, config, valid=Corpus(TEXTS[:1], ("v",)))
+    assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.streams.text)
+    assert len(part_of(trainer.checkpoint(), CORPUS, "valid")) == 0

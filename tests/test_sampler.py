@@ -1,0 +1,343 @@
+"""Sampling is what one would do by hand with CharRNN.logits, a softmax, and a pair of scissors."""
+
+import doctest
+import math
+
+import numpy as np
+import pytest
+
+import charrnn.sampler
+from charrnn.checkpoint import Checkpoint
+from charrnn.errors import ConfigError, UnknownCharacterError
+from charrnn.model import CharRNN, ModelConfig, Stepper
+from charrnn.nn.cells import CELLS
+from charrnn.parameters import Parameters
+from charrnn.randomness import SAMPLE, generator
+from charrnn.sampler import FILTERS, Filter, choose, generate, min_p, stream, top_k, top_p
+from charrnn.tokenizer import Tokenizer
+
+ALPHABET = "\n abcde"
+
+
+def random_checkpoint(cell="lstm", num_layers=2, embedding_size=3, documents="whole"):
+    config = ModelConfig(cell, 6, num_layers, embedding_size)
+    parameters = Parameters(config.shapes(len(ALPHABET)))
+    parameters.flat[:] = np.random.default_rng(1).normal(0, 1, parameters.flat.shape)
+    return Checkpoint(config, Tokenizer(ALPHABET), parameters, {"documents": documents})
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_checkpoint()
+
+
+def constant_checkpoint(probabilities, alphabet=ALPHABET, documents="whole"):
+    """A model that finds the characters of `alphabet` as likely as said, whatever it has read."""
+    config = ModelConfig("rnn", 1, 1, 0)
+    parameters = Parameters(config.shapes(len(alphabet)))
+    parameters["head.bias"][...] = np.log(probabilities)
+    return Checkpoint(config, Tokenizer(alphabet), parameters, {"documents": documents})
+
+
+# ---- the network -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
+def test_stepping_is_the_same_as_reading_at_once(cell, num_layers, embedding_size):
+    T, B, V = 9, 4, 7
+    network = CharRNN(ModelConfig(cell, 6, num_layers, embedding_size), V, np.float64)
+    rng = np.random.default_rng(0)
+    network.parameters.flat[:] = rng.normal(0, 0.7, network.parameters.flat.shape)
+    ids = rng.integers(0, V, (T, B))
+    state = rng.normal(0, 0.5, network.zero_state(B).shape)
+    expected, _ = network.logits(ids, state)
+    stepper = Stepper(network, state)
+    stepped = [stepper.step(row).copy() for row in ids]
+    np.testing.assert_allclose(stepped, expected, rtol=0, atol=1e-12)
+
+
+def by_hand(checkpoint, prompt, length, pick):
+    """Go on from `prompt`, reading all of it anew for each character."""
+    ids = checkpoint.tokenizer.encode(prompt).tolist()
+    network = checkpoint.model()
+    for _ in range(length):
+        logits, _ = network.logits(np.array(ids)[:, None], network.zero_state(1))
+        ids.append(int(pick(logits[-1].T)[0]))
+    return checkpoint.tokenizer.decode(np.array(ids))[len(prompt) :]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_temperature_0_follows_the_likeliest_characters(cell):
+    checkpoint = random_checkpoint(cell)
+    expected = by_hand(checkpoint, "abc", 30, lambda logits: logits.argmax(axis=1))
+    assert generate(checkpoint, "abc", 30, temperature=0) == [expected]
+
+
+def test_the_draws_are_those_of_the_seed(model):
+    rng = generator(5, SAMPLE)
+    expected = by_hand(model, "abc", 30, lambda logits: choose(logits, 0.7, rng, {}))
+    assert generate(model, "abc", 30, temperature=0.7, seed=5) == [expected]
+
+
+def test_without_a_prompt_a_text_begins_as_after_a_newline(model):
+    assert generate(model, seed=1) == generate(model, "\n", seed=1)
+
+
+def test_a_long_prompt_is_read_to_its_end_with_the_state_carried(model):
+    prompt = model.tokenizer.decode(np.random.default_rng(0).integers(0, len(ALPHABET), 5000))
+    stepper = Stepper(model.model(), model.model().zero_state(1))
+    for id in model.tokenizer.encode(prompt):
+        logits = stepper.step(np.array([id]))
+    expected = ""
+    for _ in range(20):
+        id = logits[:, 0].argmax()
+        expected += ALPHABET[id]
+        logits = stepper.step(np.array([id]))
+    assert generate(model, prompt, 20, temperature=0) == [expected]
+
+
+# ---- seeds and batches -----------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_text(model):
+    assert generate(model, seed=3) == generate(model, seed=3)
+    assert generate(model, seed=3) != generate(model, seed=4)
+
+
+def test_the_texts_of_a_batch_differ(model):
+    texts = generate(model, length=100, num_samples=8)
+    assert len(set(texts)) == 8
+    assert {len(text) for text in texts} == {100}
+
+
+def test_each_text_of_a_batch_goes_on_from_its_own_characters(model):
+    network, rng = model.model(), generator(2, SAMPLE)
+    ids = np.repeat(model.tokenizer.encode("abc")[:, None], 3, axis=1)
+    for _ in range(20):
+        logits, _ = network.logits(ids, network.zero_state(3))
+        ids = np.vstack([ids, choose(logits[-1].T, 1.0, rng, {})])
+    expected = [model.tokenizer.decode(ids[3:, b]) for b in range(3)]
+    assert generate(model, "abc", 20, seed=2, num_samples=3) == expected
+
+
+def test_a_greedy_batch_is_one_text_several_times(model):
+    assert generate(model, temperature=0, num_samples=3) == 3 * generate(model, temperature=0)
+
+
+def test_the_pieces_of_a_stream_make_up_the_texts(model):
+    pieces = list(stream(model, "abc", 30, seed=1, num_samples=2))
+    assert [index for index, _ in pieces] == [0, 1] * 30
+    assert ["".join(text for i, text in pieces if i == index) for index in (0, 1)] == generate(
+        model, "abc", 30, seed=1, num_samples=2
+    )
+
+
+# ---- choosing --------------------------------------------------------------------------------
+
+P = np.array([0.4, 0.3, 0.2, 0.1])
+
+
+def frequencies(p, temperature=1.0, draws=4000, **filters):
+    rng = np.random.default_rng(0)
+    ids = choose(np.tile(np.log(p), (draws, 1)), temperature, rng, filters)
+    return np.bincount(ids, minlength=len(p)) / draws
+
+
+def assert_drawn_from(expected, drawn, draws=4000):
+    sigma = np.sqrt(expected * (1 - expected) / draws)
+    assert (abs(drawn - expected) <= 4 * sigma).all()
+
+
+@pytest.mark.parametrize("temperature", [0.25, 0.5, 1.0, 2.0, 100.0])
+def test_temperature_divides_the_logits(temperature):
+    powers = P ** (1 / temperature)
+    assert_drawn_from(powers / powers.sum(), frequencies(P, temperature))
+
+
+def test_logits_are_not_changed_by_choosing():
+    logits = np.log(np.tile(P, (3, 1)))
+    before = logits.copy()
+    choose(logits, 0.5, np.random.default_rng(0), {"top_k": 2})
+    np.testing.assert_array_equal(logits, before)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-320])
+def test_the_lowest_temperatures_are_greedy(temperature):
+    np.testing.assert_array_equal(frequencies(P, temperature), [1, 0, 0, 0])
+
+
+def test_huge_logits_do_not_overflow():
+    logits = np.array([[1e30, 0.0, -1e30], [-1e30, -1e30, -1e38]], np.float32)
+    ids = choose(np.tile(logits, (50, 1)), 1.0, np.random.default_rng(0), {})
+    assert set(ids[::2]) == {0}
+    assert set(ids[1::2]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        ({"top_k": 1}, 1),
+        ({"top_k": 3}, 3),
+        ({"top_k": 4}, 4),
+        ({"top_k": 1000}, 4),
+        ({"top_p": 0.0}, 1),
+        ({"top_p": 0.39}, 1),
+        ({"top_p": 0.41}, 2),
+        ({"top_p": 0.71}, 3),
+        ({"top_p": 1.0}, 4),
+        ({"min_p": 0.0}, 4),
+        ({"min_p": 0.3}, 3),
+        ({"min_p": 0.7}, 2),
+        ({"min_p": 1.0}, 1),
+        ({"top_k": 3, "top_p": 0.99}, 3),
+        ({"top_k": 3, "min_p": 0.7}, 2),
+        ({"top_k": 2, "top_p": 0.5}, 1),  # 0.4 of the 0.7 that top_k left is more than a half
+    ],
+    ids=str,
+)
+def test_filters_keep_the_likeliest(filters, kept):
+    expected = np.where(np.arange(4) < kept, P, 0)
+    assert_drawn_from(expected / expected.sum(), frequencies(P, **filters))
+
+
+@pytest.mark.parametrize(
+    ("filter", "value", "expected"),
+    [
+        (top_k, 2, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (top_p, 0.45, [[0, 0, 5, 0], [9, 0, 0, 0]]),
+        (top_p, 0.51, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (min_p, 0.7, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (min_p, 0.85, [[0, 0, 5, 0], [9, 0, 0, 8]]),
+    ],
+)
+def test_filters_look_at_each_row_by_itself(filter, value, expected):
+    p = np.array([[1.0, 4, 5, 0], [9, 1, 2, 8]])
+    filter(p, value)
+    np.testing.assert_array_equal(p, expected)
+
+
+def test_of_equals_top_p_keeps_no_more_than_it_needs():
+    p = np.full((1, 4), 0.25)
+    top_p(p, 0.5)
+    np.testing.assert_array_equal(p, [[0.25, 0.25, 0, 0]])
+
+
+@pytest.mark.parametrize("off", [{"top_k": len(ALPHABET)}, {"top_p": 1.0}, {"min_p": 0.0}], ids=str)
+def test_a_filter_that_keeps_all_changes_nothing(model, off):
+    assert generate(model, seed=1, **off) == generate(model, seed=1)
+
+
+def test_top_k_1_is_greedy(model):
+    assert generate(model, seed=1, top_k=1) == generate(model, temperature=0)
+
+
+def test_a_filter_that_is_listed_can_be_used(model, monkeypatch):
+    def no_letters(p, count):
+        p[:, int(count) :] = 0
+
+    monkeypatch.setitem(FILTERS, "first", Filter(no_letters, int, 1, 9, "Keep the first."))
+    assert set(generate(model, seed=1, first=2)[0]) == {"\n", " "}
+    with pytest.raises(ConfigError, match="first is 10: it must be 1 to 9"):
+        generate(model, first=10)
+
+
+# ---- where a text ends -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 77])
+def test_the_prompt_does_not_count_towards_the_length(model, length):
+    assert [len(text) for text in generate(model, "abc", length, num_samples=2)] == [length] * 2
+
+
+@pytest.mark.parametrize("start", [0, 1, 50, 297])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_text_ends_before_the_stop(model, start, size):
+    whole = generate(model, length=300, seed=1)[0]
+    stop = whole[start : start + size]
+    assert generate(model, length=300, seed=1, stop=stop) == [whole[: whole.index(stop)]]
+
+
+def test_no_part_of_a_stop_is_shown_before_it_is_known_to_be_none(model):
+    whole = generate(model, length=300, seed=1)[0]
+    stop = whole[100:104]
+    expected, shown = whole[: whole.index(stop)], ""
+    for _, text in stream(model, length=300, seed=1, stop=stop):
+        shown += text
+        assert expected.startswith(shown)
+    assert shown == expected
+
+
+@pytest.mark.parametrize("beginning", [1, 2, 3])
+def test_what_turned_out_to_be_no_stop_is_shown_at_the_end(model, beginning):
+    whole = generate(model, length=50, seed=1)[0]
+    assert generate(model, length=50, seed=1, stop=whole[-beginning:] + "§") == [whole]
+
+
+def test_each_text_of_a_batch_has_a_stop_of_its_own(model):
+    whole = generate(model, length=200, seed=1, num_samples=5)
+    stopped = generate(model, length=200, seed=1, num_samples=5, stop="ab")
+    assert stopped == [text.split("ab")[0] for text in whole]
+    assert len({len(text) for text in stopped}) > 1
+
+
+@pytest.mark.parametrize(
+    ("documents", "end"), [("whole", None), ("lines", "\n"), ("paragraphs", "\n\n")]
+)
+def test_a_text_ends_where_a_document_does(documents, end):
+    probabilities = [0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]
+    whole = generate(constant_checkpoint(probabilities), length=200, seed=1, num_samples=4)
+    model = constant_checkpoint(probabilities, documents=documents)
+    texts = generate(model, length=200, seed=1, num_samples=4)
+    assert all("\n\n" in text for text in whole)
+    assert texts == [text.split(end)[0] for text in whole] if end else whole
+
+
+# ---- bad values ------------------------------------------------------------------------------
+
+
+def test_a_prompt_with_unknown_characters_is_an_error_or_read_without_them(model):
+    with pytest.raises(UnknownCharacterError, match=r"U\+00E9"):
+        generate(model, "aéb")
+    assert generate(model, "aéb", unknown="skip") == generate(model, "ab")
+    assert generate(model, "é", unknown="skip") == generate(model, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -1),
+        ("temperature", math.nan),
+        ("temperature", math.inf),
+        ("top_k", 0),
+        ("top_k", math.nan),
+        ("top_p", 2),
+        ("top_p", -0.1),
+        ("top_p", math.nan),
+        ("min_p", 1.1),
+        ("num_samples", 0),
+        ("num_samples", -1),
+        ("length", -1),
+        ("seed", -1),
+        ("seed", 2**64),
+        ("unknown", "maybe"),
+        ("bottom_k", 1),
+    ],
+)
+def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
+    with pytest.raises(ConfigError, match=name):
+        stream(model, **{name: value})
+    with pytest.raises(ConfigError, match=name):
+        generate(model, **{name: value})
+
+
+def test_an_unknown_filter_is_answered_with_those_there_are(model):
+    with pytest.raises(ConfigError, match="top_k, top_p, min_p"):
+        generate(model, topk=1)
+
+
+def test_documentation_examples_hold():
+    results = doctest.testmod(charrnn.sampler)
+    assert results.attempted > 0
+    assert results.failed == 0

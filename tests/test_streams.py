@@ -1,0 +1,183 @@
+"""Chunks go through the text once an epoch, stream by stream, and say where a document begins."""
+
+import doctest
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import charrnn.streams
+from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
+from charrnn.streams import Encoded, Streams, encode, fit
+from charrnn.tokenizer import Tokenizer
+
+N, B, T = 103, 3, 5  # 6 chunks an epoch, 13 characters left over
+CHUNKS = 6
+
+
+def numbered(length=N, ends=()):
+    """Return a text whose ids are their own positions."""
+    return Encoded(np.arange(length, dtype=np.uint8), np.array([*ends, length - 1], np.int64))
+
+
+def epoch(streams, number):
+    first = number * streams.chunks_per_epoch
+    return [streams.chunk(first + index) for index in range(streams.chunks_per_epoch)]
+
+
+def test_an_epoch_is_as_many_chunks_as_fit():
+    assert Streams(numbered(), B, T, 0).chunks_per_epoch == CHUNKS
+    assert Streams(numbered(15), B, T, 0).chunks_per_epoch == 1
+
+
+@pytest.mark.parametrize("length", [15, 16, 29, 30, N])
+def test_an_epoch_reads_every_character_once_but_for_the_left_over(length):
+    streams = Streams(numbered(length), B, T, 0)
+    for number in range(5):
+        read = np.concatenate([chunk.inputs.ravel() for chunk in epoch(streams, number)])
+        assert len(read) == length // (B * T) * (B * T)
+        assert len(set(read)) == len(read)
+
+
+def test_chunks_have_their_shape_and_the_text_its_type():
+    chunk = Streams(numbered(), B, T, 0).chunk(4)
+    assert chunk.inputs.shape == chunk.targets.shape == (T, B)
+    assert chunk.inputs.dtype == chunk.targets.dtype == np.uint8
+
+
+@pytest.mark.parametrize("length", [15, N])
+def test_targets_are_the_characters_that_follow(length):
+    streams = Streams(numbered(length), B, T, 0)
+    for step in range(20):
+        chunk = streams.chunk(step)
+        np.testing.assert_array_equal(chunk.targets, (chunk.inputs.astype(int) + 1) % length)
+        np.testing.assert_array_equal(chunk.targets[:-1], chunk.inputs[1:])
+
+
+def test_a_stream_goes_on_where_its_last_chunk_ended():
+    streams = Streams(numbered(), B, T, 0)
+    for number in range(5):
+        chunks = epoch(streams, number)
+        for one, following in pairwise(chunks):
+            np.testing.assert_array_equal(following.inputs[0], one.targets[-1])
+
+
+def test_streams_lie_one_after_another():
+    chunks = epoch(Streams(numbered(), B, T, 0), 0)
+    starts, ends = chunks[0].inputs[0], chunks[-1].targets[-1]
+    np.testing.assert_array_equal(starts[1:], ends[:-1])
+
+
+def test_each_epoch_begins_elsewhere():
+    streams = Streams(numbered(), B, T, 0)
+    offsets = [int(streams.chunk(number * CHUNKS).inputs[0, 0]) for number in range(20)]
+    assert len(set(offsets)) > 15
+
+
+def test_chunks_are_decided_by_the_seed_alone():
+    one, same, other = (Streams(numbered(), B, T, seed) for seed in (7, 7, 8))
+    steps = [30, 2, 0, 13]
+    same.chunk(99)
+    for step in steps:
+        np.testing.assert_array_equal(one.chunk(step).inputs, same.chunk(step).inputs)
+    assert any(np.any(one.chunk(step).inputs != other.chunk(step).inputs) for step in steps)
+
+
+@pytest.mark.parametrize("ends", [(), (0,), (40,), (0, 1, 2, 50, 51, 101), range(N - 1)])
+def test_the_state_starts_fresh_with_an_epoch_and_at_the_last_character_of_a_document(ends):
+    text = numbered(ends=ends)
+    streams = Streams(text, B, T, 0)
+    for step in range(10 * CHUNKS):
+        chunk = streams.chunk(step)
+        expected = np.isin(chunk.inputs, text.ends)
+        if step % CHUNKS == 0:
+            expected[0] = True
+        if chunk.resets is None:
+            assert not expected.any()
+        else:
+            assert chunk.resets.dtype == np.bool_
+            np.testing.assert_array_equal(chunk.resets, expected)
+            assert expected.any()
+
+
+def test_resets_go_round_the_ring_as_often_as_it_takes():
+    text = numbered(7, ends=(2,))
+    starts = np.array([0, 3, -2, 6, 20])
+    expected = np.isin((starts + np.arange(30)[:, None]) % 7, [2, 6])
+    np.testing.assert_array_equal(text.resets(starts, 30), expected)
+
+
+def test_a_text_too_short_for_a_chunk_is_refused_with_the_sum():
+    with pytest.raises(CorpusError, match=r"14 characters .*batch_size 3 x seq_len 5 needs 15"):
+        Streams(numbered(14), B, T, 0)
+    with pytest.raises(CorpusError, match="0 characters"):
+        Streams(encode(Tokenizer("a"), []), 1, 1, 0)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ConfigError, match="seed is -1"):
+        Streams(numbered(), B, T, -1).chunk(0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "characters", "expected"),
+    [
+        ((32, 64), 2048, (32, 64)),
+        ((32, 64), 2047, (32, 32)),
+        ((50, 50), 1000, (25, 25)),
+        ((1, 100), 30, (1, 25)),
+        ((100, 1), 30, (25, 1)),
+        ((32, 64), 2, (1, 2)),
+        ((2, 1), 2, (2, 1)),
+        ((1, 1), 10**9, (1, 1)),
+        ((10**9, 10**9), 10**6, (954, 954)),
+    ],
+)
+def test_sizes_shrink_until_they_fit(asked, characters, expected):
+    assert fit(characters, *asked) == expected
+
+
+def test_sizes_always_fit_and_never_grow():
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        characters, *asked = (int(n) for n in 2 ** rng.uniform([1, 0, 0], [16, 10, 10]))
+        batch_size, seq_len = fit(characters, *asked)
+        assert 1 <= batch_size <= asked[0]
+        assert 1 <= seq_len <= asked[1]
+        assert batch_size * seq_len <= characters
+        if asked[0] * asked[1] <= characters:
+            assert [batch_size, seq_len] == asked
+
+
+@pytest.mark.parametrize(("characters", "named"), [(0, "0 characters"), (1, "1 character ")])
+def test_fewer_than_two_characters_are_refused(characters, named):
+    with pytest.raises(CorpusError, match=named):
+        fit(characters, 1, 1)
+
+
+def test_encoding_joins_documents_and_keeps_their_ends():
+    text = encode(Tokenizer("abc"), ["ab", "c", "", "bca"])
+    np.testing.assert_array_equal(text.ids, [0, 1, 2, 1, 2, 0])
+    np.testing.assert_array_equal(text.ends, [1, 2, 5])
+    assert (len(text), text.ids.dtype) == (6, np.uint8)
+
+
+def test_unknown_characters_are_refused_or_skipped():
+    documents = ["ab?", "??", "?c"]
+    with pytest.raises(UnknownCharacterError):
+        encode(Tokenizer("abc"), documents)
+    text = encode(Tokenizer("abc"), documents, unknown="skip")
+    np.testing.assert_array_equal(text.ids, [0, 1, 2])
+    np.testing.assert_array_equal(text.ends, [1, 2])
+
+
+@pytest.mark.parametrize("documents", [[], [""], ["?"]])
+def test_nothing_is_encoded_as_nothing(documents):
+    text = encode(Tokenizer("abc"), documents, unknown="skip")
+    assert (len(text), len(text.ends)) == (0, 0)
+
+
+def test_the_examples_in_the_docstrings_run():
+    results = doctest.testmod(charrnn.streams)
+    assert results.attempted > 0
+    assert results.failed == 0

@@ -1,0 +1,36 @@
+"""Ten training steps of the whole model agree with torch's, weight by weight."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from charrnn.model import CharRNN, ModelConfig
+from charrnn.optim import Adam
+
+ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
+MODELS = {
+    "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
+    "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),
+    "gru": ModelConfig("gru", 7, 2, 5, 0.0),
+    "onehot": ModelConfig("lstm", 7, 1, 0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-11), (np.float32, 1e-4)])
+def test_ten_steps_of_adam(name, dtype, tolerance):
+    model = CharRNN(MODELS[name], 11, dtype)
+    for key, values in model.parameters.items():
+        values[...] = ORACLE[f"{name}.initial.{key}"]
+    inputs, targets, state = (ORACLE[f"{name}.{part}"] for part in ("inputs", "targets", "state"))
+    adam = Adam(model.parameters.flat.size, dtype)
+    losses = []
+    for _ in range(10):
+        losses.append(model.train(inputs, targets, state.astype(dtype))[0])
+        adam.step(model.parameters.flat, model.gradients.flat, 0.01)
+    np.testing.assert_allclose(losses, ORACLE[f"{name}.losses"], rtol=0, atol=tolerance)
+    for key, values in model.parameters.items():
+        expected = ORACLE[f"{name}.trained.{key}"]
+        np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance, err_msg=key)
