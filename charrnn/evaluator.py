@@ -104,7 +104,7 @@ def score(
             steps = min(chunk, length - t)
             at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
             resets = text.resets(begin + t, steps)
-            if warm_up and (at[:, 0] == 0).any():  # the first stream has nothing before it
+            if warm_up and (at == 0).any():  # the first stream has nothing before it
                 resets = np.zeros(at.shape, np.bool_) if resets is None else resets
                 resets |= at == 0
             window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]

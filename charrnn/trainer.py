@@ -76,10 +76,9 @@ class Trainer:
                 asdict(init_from.config) | {"dropout": self.config.dropout},
                 "the model to start from",
             )
-            tokenizer = extend(init_from.tokenizer, alphabet_of(corpus.texts))
-        self.tokenizer = tokenizer or Tokenizer.from_text(*corpus.texts)
+            tokenizer = init_from.tokenizer
         self.corpus_digest = digest_of(corpus, valid)
-        self._read(corpus, valid, unknown)
+        self._read(corpus, valid, unknown, tokenizer)
 
         self.network = CharRNN(self.config, len(self.tokenizer))
         self.judge = CharRNN(
@@ -104,11 +103,15 @@ class Trainer:
         self._closing_seconds: float | None = None
         self._good = self._snapshot()
 
-    def _read(self, corpus: Corpus, valid: Corpus | None, unknown: str) -> None:
+    def _read(
+        self, corpus: Corpus, valid: Corpus | None, unknown: str, tokenizer: Tokenizer | None
+    ) -> None:
         """Split and encode the texts, and make the sizes fit."""
         config = self.train_config
         self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
         train_texts, valid_texts = split(corpus, config.documents, fraction)
+        alphabet = alphabet_of([*train_texts, *valid_texts])
+        self.tokenizer = extend(tokenizer, alphabet) if tokenizer else Tokenizer(alphabet)
         if valid is not None:
             valid_texts, _ = split(valid, config.documents, 0.0)
         text = encode(self.tokenizer, train_texts)
@@ -188,12 +191,12 @@ class Trainer:
         counters = self.counters
         began = time.monotonic() - counters.seconds
         while True:
-            ended = self.progress() >= 1 or self._out_of_patience()
+            ended = self._ended()
             if self._evaluation_due(ended):
                 report = self._evaluate()
                 if report is not None:
                     yield report
-                    ended = ended or self._out_of_patience()
+                    ended = (ended and report.notice is None) or self._ended()
             if self._save_due(ended):
                 self.save()
             if ended or self._stop_requested:
@@ -270,7 +273,8 @@ class Trainer:
         """Return to the last good state with a tenth of the learning rate, once."""
         step, seconds = self.counters.step, self.counters.seconds
         if self.counters.rate_factor < 1:
-            where = f"; {self.out} is the last good model" if self._good.counters.step else ""
+            saved = self.out is not None and self._good.counters.step > 0
+            where = f"; {self.out} is the last good model" if saved else ""
             raise DivergedError(
                 f"training diverged again at step {step}, with a tenth of the learning rate: start "
                 f"with a --learning-rate below {self.train_config.learning_rate / 10:g}, or a "
@@ -322,8 +326,9 @@ class Trainer:
         self._closing_seconds = time.monotonic() - began
         return self._report(evaluation, best)
 
-    def _out_of_patience(self) -> bool:
-        return self.limits.patience is not None and self.counters.stale >= self.limits.patience
+    def _ended(self) -> bool:
+        patience = self.limits.patience
+        return self.progress() >= 1 or (patience is not None and self.counters.stale >= patience)
 
     def _report(
         self, evaluation: Evaluation | None = None, best: bool = False, notice: str | None = None
