@@ -40,7 +40,7 @@ class ModelConfig:
     hidden_size: int = setting(256, "Units in each recurrent layer.")
     num_layers: int = setting(1, "Recurrent layers, one upon the other.")
     embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
-    dropout: float = setting(0.1, "Share of each layer's outputs dropped while training.")
+    dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")
 
     def __post_init__(self) -> None:
         require_choices(self)

@@ -305,7 +305,8 @@ def _time_left(report: Report) -> str:
 def _preview(trainer: Trainer) -> str:
     from charrnn.sampler import generate
 
-    text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8)[0]
+    seed = trainer.counters.step  # another text each time
+    text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8, seed=seed)[0]
     return one_line(text)
 
 
