@@ -21,6 +21,10 @@ class CheckpointError(CharRNNError):
     """A model or resume file that cannot be read, written, or trusted."""
 
 
+class WorkerError(CharRNNError):
+    """One of a run's processes died."""
+
+
 class DivergedError(CharRNNError):
     """Training left all bounds twice; exit code 3."""
 

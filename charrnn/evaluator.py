@@ -63,17 +63,23 @@ def evaluate(
 
 
 def validate(
-    model: CharRNN, text: Encoded, stopped: Callable[[], bool] = lambda: False
+    model: CharRNN,
+    text: Encoded,
+    stopped: Callable[[], bool] = lambda: False,
+    shard: int = 0,
+    shards: int = 1,
 ) -> Evaluation:
     """Score `text` quickly, for use while training: over many streams, and of a very long text only
-    a part of each. Ends early, with what it has, once `stopped` is true.
+    a part of each. Ends early, with what it has, once `stopped` is true. Of several `shards`, each
+    sees to a part of the streams.
     """
     _require_two(text)
     streams = min(MAX_STREAMS, max(1, len(text) // 1024))
     length = -(-(len(text) - 1) // streams)
     starts = np.arange(0, len(text) - 1, length)
     warm_up = WARM_UP if len(starts) > 1 else 0
-    return score(model, text, starts, min(length, MAX_LENGTH), warm_up, stopped)
+    mine = np.array_split(starts, shards)[shard]
+    return score(model, text, mine, min(length, MAX_LENGTH), warm_up, stopped)
 
 
 def validated_characters(text: Encoded) -> int:
@@ -113,8 +119,7 @@ def score(
             nats += float(losses[scored].sum(dtype=np.float64))
             correct += int(right[scored].sum())
             count += int(scored.sum())
-    count = max(count, 1)
-    return Evaluation(nats / count, correct / count, count)
+    return Evaluation(nats / max(count, 1), correct / max(count, 1), count)
 
 
 def _require_two(text: Encoded) -> None:

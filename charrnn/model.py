@@ -117,15 +117,18 @@ class CharRNN:
         state: Array,
         resets: Resets | None = None,
         rng: Rng | None = None,
+        count: int | None = None,
     ) -> tuple[float, Array, Array]:
-        """Compute the mean loss in nats and its gradients; dropout happens if `rng` is given.
+        """Compute the loss in nats and its gradients; dropout happens if `rng` is given.
 
-        Return the loss, the next state, and dL/dstate. The final state's own gradient is taken as
-        zero: that is the truncation in truncated backpropagation through time.
+        The loss is the mean over the targets, or their sum divided by `count`. Return the loss, the
+        next state, and dL/dstate. The final state's own gradient is taken as zero: that is the
+        truncation in truncated backpropagation through time.
         """
         assert self.gradients is not None, "this model was made with training=False"
         output, next_state = self._recur(inputs, state, resets, rng)
         head = self.joined_head()
+        count = count or targets.size
         loss = 0.0
         d_head = np.zeros_like(head)
         d_output = np.empty((output.shape[0], output.shape[1] - 1, output.shape[2]), head.dtype)
@@ -133,7 +136,7 @@ class CharRNN:
             logits = np.matmul(head, output[block])
             losses, _ = cross_entropy(logits, targets[block])
             loss += float(losses.sum(dtype=np.float64))
-            cross_entropy_backward(logits, targets[block], 1 / targets.size)
+            cross_entropy_backward(logits, targets[block], 1 / count)
             np.matmul(head[:, 1:].T, logits, out=d_output[block])
             d_head += product_over_time(
                 np.ascontiguousarray(logits.transpose(1, 0, 2)),
@@ -142,7 +145,7 @@ class CharRNN:
         split_bias(d_head, self.gradients["head.bias"], self.gradients["head.weight"])
         d_state = self.recurrent.run_backward(d_output)
         self._input_backward(inputs)
-        return loss / targets.size, next_state, d_state
+        return loss / count, next_state, d_state
 
     def _recur(
         self, ids: Ids, state: Array, resets: Resets | None, rng: Rng | None

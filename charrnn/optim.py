@@ -20,7 +20,7 @@ PIECE = 1 << 14  # numbers; with their moments and scratch space a few hundred k
 
 
 class Optimizer(ABC):
-    """An update rule and its moments, (moments, P) zeros at first.
+    """An update rule and its `moments`, (moments, P), zeros unless given.
 
     To add one, write its `update` below and list it in OPTIMIZERS. `weight_decay` adds that share
     of the weights to the gradient (L2), except where an optimizer decouples the two.
@@ -34,8 +34,11 @@ class Optimizer(ABC):
         dtype: DTypeLike = np.float32,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
+        moments: Array | None = None,
     ) -> None:
-        self.moments: Array = np.zeros((self.moments_per_weight, size), dtype)
+        if moments is None:
+            moments = np.zeros((self.moments_per_weight, size), dtype)
+        self.moments = moments
         self.steps = 0
         self.weight_decay = weight_decay
         self.momentum = momentum
@@ -185,15 +188,19 @@ def scheduled_rate(
     return learning_rate * warmup * SCHEDULES[schedule](min(1.0, progress))
 
 
-def clip_by_norm(g: Array, max_norm: float) -> float:
-    """Scale `g` down in place to norm `max_norm` (Pascanu et al. 2013); return its norm before.
+def squares(g: Array) -> list[float]:
+    """Return the sum of squares of each piece of `g`; together they are its norm, squared."""
+    pieces = (g[start : start + PIECE] for start in range(0, len(g), PIECE))
+    return [float(np.dot(piece, piece)) for piece in pieces]
+
+
+def clip_by_norm(g: Array, norm: float, max_norm: float) -> None:
+    """Scale `g`, whose norm is `norm`, down in place to `max_norm` (Pascanu et al. 2013).
 
     A `max_norm` of 0 leaves it as it is.
     """
-    norm = math.sqrt(float(np.dot(g, g)))
-    if 0 < max_norm < norm < math.inf:
+    if 0 < max_norm < norm:
         np.multiply(g, max_norm / norm, out=g)
-    return norm
 
 
 def clip_by_value(g: Array, max_value: float) -> None:

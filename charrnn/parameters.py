@@ -17,11 +17,13 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Parameters(Mapping[str, Array]):
-    """Named arrays, all of them views of `flat` (P,), which starts at zero."""
+    """Named arrays, all of them views of `flat` (P,), which is zero unless given."""
 
-    def __init__(self, shapes: Shapes, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self, shapes: Shapes, dtype: DTypeLike = np.float32, flat: Array | None = None
+    ) -> None:
         self.shapes = dict(shapes)
-        self.flat: Array = np.zeros(count(shapes), dtype)
+        self.flat: Array = np.zeros(count(shapes), dtype) if flat is None else flat
         self._views: dict[str, Array] = {}
         start = 0
         for name, shape in self.shapes.items():

@@ -8,6 +8,7 @@ from typing import Any
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import require
 from charrnn.evaluator import Evaluation
+from charrnn.exchange import MAX_WORKERS
 from charrnn.initial import INITS
 from charrnn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.parameters import Array
@@ -35,6 +36,7 @@ class TrainConfig:
     weight_decay: float = setting(0.0, "Weight decay.")
     clip_norm: float = setting(1.0, "Limit of the gradient's norm; 0 for none.")
     clip_value: float = setting(0.0, "Limit of each number of the gradient; 0 for none.")
+    shards: int = setting(0, "Parts of a batch whose gradients are added; 0: one a worker.")
     seed: int = setting(0, "Seed of all random numbers of the run.")
     documents: str = setting(
         "whole",
@@ -47,6 +49,7 @@ class TrainConfig:
         require_choices(self)
         require_range(self, "seq_len", 1, MAX_CHUNK)
         require_range(self, "batch_size", 1, MAX_CHUNK)
+        require_range(self, "shards", 0, MAX_WORKERS)
         require_range(self, "learning_rate", 0)
         require(self.learning_rate > 0, "learning_rate is 0: nothing would be learnt")
         require_range(self, "momentum", 0, 1, open_end=True)

@@ -63,6 +63,11 @@ class Chunk:
     targets: Ids
     resets: NDArray[np.bool_] | None
 
+    def columns(self, first: int, last: int) -> Chunk:
+        """Return the streams from `first` to `last` alone."""
+        resets = None if self.resets is None else self.resets[:, first:last]
+        return Chunk(self.inputs[:, first:last], self.targets[:, first:last], resets)
+
 
 def encode(tokenizer: Tokenizer, documents: Sequence[str], unknown: str = "error") -> Encoded:
     """Encode `documents` one after another; characters that `tokenizer` lacks are an

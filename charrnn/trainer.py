@@ -20,17 +20,15 @@ from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, Reader, check_writable, resume_path
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
-from charrnn.evaluator import Evaluation, validate, validated_characters
+from charrnn.evaluator import Evaluation, validated_characters
+from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
-from charrnn.model import CharRNN, ModelConfig
+from charrnn.learner import Learner, Task, serve
+from charrnn.model import ModelConfig
 from charrnn.optim import (
-    OPTIMIZERS,
-    clip_by_norm,
-    clip_by_value,
     scheduled_rate,
 )
 from charrnn.parameters import Parameters
-from charrnn.randomness import DROPOUT, generator
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict
 from charrnn.streams import Streams, encode, fit
@@ -61,6 +59,7 @@ class Trainer:
         unknown: str = "error",
         init_from: Checkpoint | None = None,
         tokenizer: Tokenizer | None = None,
+        workers: int | str = 1,
     ) -> None:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
@@ -80,21 +79,28 @@ class Trainer:
         self.corpus_digest = digest_of(corpus, valid)
         self._read(corpus, valid, unknown, tokenizer)
 
-        self.network = CharRNN(self.config, len(self.tokenizer))
-        self.judge = CharRNN(
-            self.config, len(self.tokenizer), parameters=self.network.parameters, training=False
+        self.workers, shards = share_out(workers, train.shards, self.streams.batch_size)
+        self.task = Task(
+            self.config,
+            len(self.tokenizer),
+            replace(
+                train,
+                batch_size=self.streams.batch_size,
+                seq_len=self.streams.seq_len,
+                shards=shards,
+            ),
+            self.streams.text,
+            self.valid,
         )
-        initialise(self.network.parameters, self.config, train.init, train.seed)
+        layout = self.task.layout()
+        self.exchange = SharedMemory(layout, self.workers) if self.workers > 1 else Exchange(layout)
+        self.learner = Learner(self.task, self.exchange)
+        self.parameters = self.learner.parameters
+        initialise(self.parameters, self.config, train.init, train.seed)
         if init_from is not None:
             for name, values in init_from.parameters.items():
-                self.network.parameters[name][tuple(map(slice, values.shape))] = values
-        self.optimizer = OPTIMIZERS[train.optimizer](
-            self.network.parameters.flat.size,
-            weight_decay=train.weight_decay,
-            momentum=train.momentum,
-        )
-        self.state = self.network.zero_state(self.streams.batch_size)
-        self.best = self.network.parameters.flat.copy()
+                self.parameters[name][tuple(map(slice, values.shape))] = values
+        self.best = self.parameters.flat.copy()
         self.counters = Counters()
         self.history: list[dict[str, Any]] = []
         self.stopped = False
@@ -139,6 +145,7 @@ class Trainer:
         limits: Limits | None = None,
         valid: Corpus | None = None,
         unknown: str = "error",
+        workers: int | str = 1,
         **given: Any,
     ) -> Trainer:
         """Go on with the run that writes `out`, from its last saved moment.
@@ -161,7 +168,15 @@ class Trainer:
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
             new_limits = run_limits.updated(limits or Limits())
             trainer = cls(
-                corpus, config, train, new_limits, out, valid, unknown, tokenizer=tokenizer
+                corpus,
+                config,
+                train,
+                new_limits,
+                out,
+                valid,
+                unknown,
+                tokenizer=tokenizer,
+                workers=workers,
             )
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
@@ -169,7 +184,7 @@ class Trainer:
             reader.verify(tensors)
         trainer._restore(Snapshot(tensors, counters, history))
         trainer._good = trainer._snapshot()
-        if reader.document.get("fingerprint") != fingerprint():
+        if reader.document.get("fingerprint") != fingerprint(trainer.workers):
             trainer.notices.append(
                 "this processor, NumPy or BLAS is not the one that the run was on before: it goes "
                 "on, but not bit for bit as it would have there"
@@ -188,8 +203,14 @@ class Trainer:
         Raises DivergedError if training leaves all bounds a second time, and CheckpointError if the
         model cannot be written.
         """
-        counters = self.counters
-        began = time.monotonic() - counters.seconds
+        self.exchange.start(serve, self.task)
+        try:
+            yield from self._run()
+        finally:
+            self.exchange.close()
+
+    def _run(self) -> Iterator[Report]:
+        began = time.monotonic() - self.counters.seconds
         while True:
             ended = self._ended()
             if self._evaluation_due(ended):
@@ -242,11 +263,7 @@ class Trainer:
 
     def _step(self) -> str | None:
         """Learn from one chunk; return a notice if training had to go back."""
-        config, counters, network = self.train_config, self.counters, self.network
-        assert network.gradients is not None
-        g = network.gradients.flat
-        chunk = self.streams.chunk(counters.step)
-        rng = generator(config.seed, DROPOUT, counters.step) if self.config.dropout else None
+        config, counters = self.train_config, self.counters
         rate = counters.rate_factor * scheduled_rate(
             config.learning_rate,
             config.schedule,
@@ -254,17 +271,11 @@ class Trainer:
             counters.step,
             config.warmup_steps,
         )
-        with np.errstate(all="ignore"):  # what is not finite is seen to below
-            loss, state, _ = network.train(
-                chunk.inputs, chunk.targets, self.state, chunk.resets, rng
-            )
-            clip_by_value(g, config.clip_value)
-            norm = clip_by_norm(g, config.clip_norm)
-            mean = counters.loss + 0.02 * (loss - counters.loss) if counters.step else loss
-            if not (math.isfinite(norm) and mean <= 2 * math.log(max(2, len(self.tokenizer)))):
-                return self._go_back()
-            self.optimizer.step(network.parameters.flat, g, rate)
-        self.state, counters.loss = state, mean
+        self.exchange.broadcast(["step", counters.step, rate, counters.loss])
+        loss, norm, well = self.learner.step(counters.step, rate, counters.loss)
+        if not well:
+            return self._go_back()
+        counters.loss = loss
         counters.step += 1
         self._gradient_norm, self._learning_rate = norm, rate
         return None
@@ -308,8 +319,8 @@ class Trainer:
         assert self.valid is not None
         counters = self.counters
         began = time.monotonic()
-        with np.errstate(all="ignore"):
-            evaluation = validate(self.judge, self.valid, lambda: self._stop_requested)
+        self.exchange.broadcast(["validate"])
+        evaluation = self.learner.validate(lambda: self._stop_requested)
         if self._stop_requested:
             return None
         if not math.isfinite(evaluation.nats_per_char):
@@ -318,7 +329,7 @@ class Trainer:
         best = counters.best_loss is None or evaluation.nats_per_char < counters.best_loss
         if best:
             counters.best_loss = evaluation.nats_per_char
-            self.best[...] = self.network.parameters.flat
+            self.best[...] = self.parameters.flat
         counters.stale = 0 if best else counters.stale + 1
         self.history.append(
             {"step": counters.step, "train": counters.loss, "valid": evaluation.nats_per_char}
@@ -352,12 +363,10 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """Return the model with the best weights; before the first evaluation, the current ones."""
-        parameters = Parameters(self.network.parameters.shapes)
+        parameters = Parameters(self.parameters.shapes)
         evaluated = self.counters.best_loss is not None
-        parameters.flat[...] = self.best if evaluated else self.network.parameters.flat
-        training = asdict(self.train_config) | {
-            "batch_size": self.streams.batch_size,
-            "seq_len": self.streams.seq_len,
+        parameters.flat[...] = self.best if evaluated else self.parameters.flat
+        training = asdict(self.task.train) | {
             "valid_fraction": self.valid_fraction,
             "steps": self.counters.step,
             "characters": len(self.streams.text),
@@ -367,7 +376,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the model, then all that going on needs; does nothing without `out`."""
-        if not np.isfinite(self.network.parameters.flat).all():
+        if not np.isfinite(self.parameters.flat).all():
             self._restore(self._good)
         self.counters.saved_at = self.counters.step
         if self.out is not None:
@@ -376,12 +385,12 @@ class Trainer:
             document = {
                 "config": asdict(self.config),
                 "vocabulary": self.tokenizer.alphabet,
-                "training": asdict(self.train_config),
+                "training": asdict(replace(self.train_config, shards=self.task.train.shards)),
                 "limits": asdict(self.limits),
                 "counters": asdict(snapshot.counters),
                 "history": snapshot.history,
                 "corpus": self.corpus_digest,
-                "fingerprint": fingerprint(),
+                "fingerprint": fingerprint(self.workers),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
         self._good = self._snapshot()
@@ -396,10 +405,10 @@ class Trainer:
 
     def _snapshot(self) -> Snapshot:
         tensors = {
-            "parameters": self.network.parameters.flat,
+            "parameters": self.parameters.flat,
             "best": self.best,
-            "moments": self.optimizer.moments,
-            "state": self.state,
+            "moments": self.learner.moments,
+            "state": self.learner.state,
         }
         return Snapshot(
             {name: values.copy() for name, values in tensors.items()},
@@ -408,12 +417,11 @@ class Trainer:
         )
 
     def _restore(self, snapshot: Snapshot) -> None:
-        self.network.parameters.flat[...] = snapshot.tensors["parameters"]
+        self.parameters.flat[...] = snapshot.tensors["parameters"]
         self.best[...] = snapshot.tensors["best"]
-        self.optimizer.moments[...] = snapshot.tensors["moments"]
-        self.state = snapshot.tensors["state"].copy()
+        self.learner.moments[...] = snapshot.tensors["moments"]
+        self.learner.state[...] = snapshot.tensors["state"]
         self.counters = replace(snapshot.counters)
-        self.optimizer.steps = self.counters.step
         self.history = list(snapshot.history)
 
 
@@ -438,7 +446,7 @@ def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:
     return Tokenizer(tokenizer.alphabet + "".join(c for c in alphabet if c not in known))
 
 
-def fingerprint() -> dict[str, Any]:
+def fingerprint(workers: int) -> dict[str, Any]:
     """Return what the last bits of a result depend on besides the run's settings."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
@@ -447,7 +455,7 @@ def fingerprint() -> dict[str, Any]:
             {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
             for pool in pools
         ],
-        "threads": [pool["num_threads"] for pool in pools],
+        "threads": [1 if workers > 1 else pool["num_threads"] for pool in pools],
     }
 
 

@@ -65,7 +65,7 @@ def run_to(trainer, step):
 
 
 def weights(trainer):
-    return trainer.network.parameters.flat
+    return trainer.parameters.flat
 
 
 # ---- learning ------------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ def test_evaluating_and_saving_do_not_touch_training(tmp_path):
     finish(seldom)
     finish(often)
     np.testing.assert_array_equal(weights(often), weights(seldom))
-    np.testing.assert_array_equal(often.state, seldom.state)
-    np.testing.assert_array_equal(often.optimizer.moments, seldom.optimizer.moments)
+    np.testing.assert_array_equal(often.learner.state, seldom.learner.state)
+    np.testing.assert_array_equal(often.learner.moments, seldom.learner.moments)
     assert often.counters.loss == seldom.counters.loss
 
 
@@ -447,7 +447,7 @@ def test_a_lost_model_is_written_anew(tmp_path, uninterrupted, change):
 def test_another_machine_is_noticed(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
-    monkeypatch.setattr("charrnn.trainer.fingerprint", lambda: {"numpy": "0"})
+    monkeypatch.setattr("charrnn.trainer.fingerprint", lambda _: {"numpy": "0"})
     assert any("bit for bit" in notice for notice in Trainer.resume(CORPUS, out).notices)
 
 
@@ -467,11 +467,11 @@ def test_init_from_keeps_the_weights_and_adds_characters(embedding_size):
     assert trainer.config == start.config
     assert trainer.tokenizer.alphabet == start.tokenizer.alphabet + "ZbΩ"
     for name, old in start.parameters.items():
-        new = trainer.network.parameters[name]
+        new = trainer.parameters[name]
         np.testing.assert_array_equal(new[tuple(map(slice, old.shape))], old)
         assert new.ndim == old.ndim
     table = "embedding.weight" if embedding_size else "rnn.weight_ih_l0"
-    added = trainer.network.parameters[table]
+    added = trainer.parameters[table]
     assert np.all(added[-3:] if embedding_size else added[:, -3:])
     assert len(finish(trainer_with(trainer, 2))) >= 2
 
@@ -523,7 +523,7 @@ def test_divergence_goes_back_once_and_then_ends_the_run(tmp_path, save_every, v
 def diverge_at(trainer, steps):
     """Make the network's loss NaN at each of `steps`, once for each time it is listed."""
     left = list(steps)
-    train = trainer.network.train
+    train = trainer.learner.network.train
 
     def failing(*arguments):
         loss, state, d_state = train(*arguments)
@@ -532,7 +532,7 @@ def diverge_at(trainer, steps):
             loss = np.nan
         return loss, state, d_state
 
-    trainer.network.train = failing
+    trainer.learner.network.train = failing
     return trainer
 
 
@@ -566,7 +566,7 @@ def test_a_second_divergence_without_out_names_no_file():
 
 def test_a_validation_that_is_not_finite_is_a_divergence(monkeypatch):
     trainer = make_trainer(limits=Limits(max_steps=10, eval_every=5))
-    losses = trainer.judge.losses
+    losses = trainer.learner.judge.losses
     calls = []
 
     def failing(*arguments):
@@ -574,7 +574,7 @@ def test_a_validation_that_is_not_finite_is_a_divergence(monkeypatch):
         loss, correct, state = losses(*arguments)
         return (loss * np.nan if calls == [5, 10] else loss), correct, state
 
-    monkeypatch.setattr(trainer.judge, "losses", failing)
+    monkeypatch.setattr(trainer.learner.judge, "losses", failing)
     reports = finish(trainer)
     (notice,) = [report.notice for report in reports if report.notice]
     assert notice.startswith("training diverged at step 10: back to step 5")
@@ -601,7 +601,7 @@ def test_a_run_with_shrunk_sizes_resumes(tmp_path):
     corpus, out = make_corpus(make_text(100)), tmp_path / "model"
     run_to(make_trainer(out, corpus, train=TrainConfig()), 5)
     resumed = Trainer.resume(corpus, out, batch_size=32)
-    assert resumed.train_config == TrainConfig()
+    assert resumed.train_config == TrainConfig(shards=1)
     finish(resumed)
     assert load(out).training["steps"] == 24
 
@@ -694,6 +694,7 @@ def test_the_checkpoint_says_how_it_was_trained():
     assert checkpoint.tokenizer.alphabet == Tokenizer.from_text(make_text()).alphabet
     assert checkpoint.training == {
         **asdict(TRAIN),
+        "shards": 1,
         "steps": 24,
         "characters": 2700,
         "corpus": CORPUS.digest(),

@@ -59,6 +59,12 @@ def _settings() -> list[click.Parameter]:
 @click.option("--resume", is_flag=True, help="Go on with the run that writes OUT.")
 @click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model.")
+@click.option(
+    "--workers",
+    default="auto",
+    show_default=True,
+    help="Processes that share each batch: a number, or auto, by the cores that may be used.",
+)
 @click.option("--log", type=click.Path(), help="Write a line of JSON for each report to this file.")
 @ENCODING
 @UNKNOWN
@@ -72,6 +78,7 @@ def train(
     resume: bool,
     init_from: str | None,
     overwrite: bool,
+    workers: str,
     log: str | None,
     encoding: str,
     unknown: str,
@@ -99,9 +106,7 @@ def train(
     if log and any(_same(log, other) for other in (*corpus, path, valid, init_from) if other):
         raise click.UsageError(f"--log {log} would overwrite a file of the run: give another name")
     tell(_reading(corpus))
-    trainer = _make_trainer(
-        ctx, corpus, path, valid, resume, init_from, encoding=encoding, unknown=unknown
-    )
+    trainer = _make_trainer(ctx, corpus, path, valid, resume, init_from, encoding, unknown, workers)
     for notice in trainer.notices:
         tell(notice)
     if resume and trainer.progress() >= 1:
@@ -139,6 +144,7 @@ def _make_trainer(
     init_from: str | None,
     encoding: str,
     unknown: str,
+    workers: str,
 ) -> Trainer:
     from charrnn.checkpoint import check_writable, load
     from charrnn.corpus import read
@@ -149,6 +155,7 @@ def _make_trainer(
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
     limits = Limits(**stated(ctx, Limits))
     base = load(init_from) if init_from else None
+    processes = int(workers) if workers.isdecimal() else workers
     config = replace(base.config if base else ModelConfig(), **model_settings)
     train_config = TrainConfig(**train_settings)
     check_writable(out)
@@ -156,8 +163,18 @@ def _make_trainer(
     valid = read([valid_path], encoding) if valid_path else None
     if resume:
         given = model_settings | train_settings
-        return Trainer.resume(corpus, out, limits, valid, unknown, **given)
-    return Trainer(corpus, config, train_config, limits, out, valid, unknown, init_from=base)
+        return Trainer.resume(corpus, out, limits, valid, unknown, processes, **given)
+    return Trainer(
+        corpus,
+        config,
+        train_config,
+        limits,
+        out,
+        valid,
+        unknown,
+        init_from=base,
+        workers=processes,
+    )
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
@@ -169,8 +186,9 @@ def _describe(trainer: Trainer, resume: bool) -> None:
     )
     tell(
         f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
-        f"{trainer.network.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
-        f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch"
+        f"{trainer.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
+        f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch; "
+        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}"
     )
     if resume:
         tell(f"going on from step {trainer.counters.step:,}")

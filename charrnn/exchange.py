@@ -1,0 +1,259 @@
+"""What the processes of a run exchange: a broadcast, a barrier, and the sum of one flat vector.
+
+`Exchange` is a run of one process, which has nobody to exchange with. `SharedMemory` is one of
+several processes on one machine, each with its own BLAS thread. Its arrays lie in memory that is
+unlinked as soon as it is made, and its processes wait on pipes, which close by themselves when
+either end dies: whatever way a run ends, nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from charrnn.errors import WorkerError, require
+from charrnn.parameters import Array
+
+MAX_WORKERS = 256
+MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
+
+Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
+
+
+class Exchange:
+    """A run of one process."""
+
+    rank, size = 0, 1
+
+    def __init__(self, layout: Layout) -> None:
+        self.arrays: dict[str, NDArray[Any]] = {
+            name: np.zeros(shape, dtype) for name, (shape, dtype) in layout.items()
+        }
+
+    def start(self, work: Callable[..., None], *args: Any) -> None:
+        """Start the other processes, each of which calls `work(exchange, *args)`."""
+
+    def close(self) -> None:
+        """End the other processes."""
+
+    def broadcast(self, message: list[Any] | None = None) -> list[Any]:
+        """Send a message from process 0 to all others; return it everywhere."""
+        assert message is not None
+        return message
+
+    def barrier(self) -> None:
+        """Wait until all processes have come here."""
+
+    def all_reduce(self, parts: Array, mine: slice) -> Array:
+        """Add up `parts` (n, P) in order, each process its own slice; return this one's sum, a
+        view. That of the others is complete after the next barrier.
+        """
+        self.barrier()
+        total: Array = parts[0, mine]
+        for part in parts[1:]:
+            np.add(total, part[mine], out=total)
+        return total
+
+
+class SharedMemory(Exchange):
+    """A run of several processes on one machine; process 0 is the one that makes this."""
+
+    def __init__(self, layout: Layout, size: int) -> None:
+        self.size = size
+        self._layout = dict(layout)
+        self._context = multiprocessing.get_context("spawn")
+        self._memory = {
+            name: self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+            for name, (shape, dtype) in layout.items()
+        }
+        self.arrays = _views(self._layout, self._memory)
+        self._workers: list[Any] = []
+        self._pipes: list[Connection] = []
+
+    def start(self, work: Callable[..., None], *args: Any) -> None:
+        """Start the other processes, each of which calls `work(exchange, *args)`."""
+        self._threads = threadpool_limits(1)
+        with _signals_held():
+            for rank in range(1, self.size):
+                ours, theirs = self._context.Pipe()
+                worker = self._context.Process(
+                    target=_work,
+                    args=(rank, self.size, self._layout, self._memory, theirs, work, args),
+                    daemon=True,
+                )
+                worker.start()
+                theirs.close()
+                self._workers.append(worker)
+                self._pipes.append(ours)
+
+    def close(self) -> None:
+        """End the other processes."""
+        for pipe in self._pipes:
+            pipe.close()
+        for worker in self._workers:
+            worker.join(5)
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+        if self._workers:
+            self._threads.restore_original_limits()
+        self._workers, self._pipes = [], []
+
+    def broadcast(self, message: list[Any] | None = None) -> list[Any]:
+        """Send a message from process 0 to all others."""
+        assert message is not None
+        data = json.dumps(message).encode()
+        for index in range(len(self._pipes)):
+            self._talk(index, data)
+        return message
+
+    def barrier(self) -> None:
+        """Wait until all processes have come here; raises WorkerError if one cannot any more."""
+        for index in range(len(self._pipes)):
+            self._talk(index, None)
+        for index in range(len(self._pipes)):
+            self._talk(index, b"")
+
+    def _talk(self, index: int, data: bytes | None) -> None:
+        """Send `data` to a worker, or wait for a word from it."""
+        try:
+            if data is None:
+                self._pipes[index].recv_bytes()
+            else:
+                self._pipes[index].send_bytes(data)
+        except (EOFError, OSError):
+            worker = self._workers[index]
+            worker.join(5)
+            code = worker.exitcode
+            self.close()
+            cause = f"exit code {code}"
+            if code is not None and code < 0:
+                cause = signal.Signals(-code).name + (", out of memory?" if code == -9 else "")
+            raise WorkerError(
+                f"a worker process died ({cause}): what was last saved is intact; go on with "
+                "--resume, perhaps with fewer --workers"
+            ) from None
+
+
+class Member(Exchange):
+    """One of the other processes of a SharedMemory run. It ends when process 0 does."""
+
+    def __init__(
+        self, rank: int, size: int, arrays: dict[str, NDArray[Any]], pipe: Connection
+    ) -> None:
+        self.rank, self.size, self.arrays, self._pipe = rank, size, arrays, pipe
+
+    def broadcast(self, message: list[Any] | None = None) -> list[Any]:  # noqa: ARG002
+        """Receive process 0's message."""
+        received: list[Any] = json.loads(self._pipe.recv_bytes())
+        return received
+
+    def barrier(self) -> None:
+        """Wait until all processes have come here."""
+        self._pipe.send_bytes(b"")
+        self._pipe.recv_bytes()
+
+
+def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, int]:
+    """Return how many workers, and how many shards of the batch, a run is to have.
+
+    "auto" takes as many as there are usable cores, if each is left with MIN_WIDTH streams at least:
+    narrower products waste more than a second core gives. `shards` of 0 are as many as workers;
+    a number that is given limits the workers to those that divide it.
+    Raises ConfigError for numbers that do not divide the batch.
+    """
+    if workers == "auto":
+        limit = shards or batch_size // MIN_WIDTH
+        workers = max(
+            n
+            for n in range(1, max(1, min(usable_cores(), limit)) + 1)
+            if (shards or batch_size) % n == 0
+        )
+    require(
+        isinstance(workers, int) and 1 <= workers <= MAX_WORKERS,
+        f"workers is {workers!r}: it must be auto or 1 to {MAX_WORKERS}",
+    )
+    assert isinstance(workers, int)
+    shards = shards or workers
+    require(
+        batch_size % shards == 0,
+        f"{shards} workers or shards cannot share a batch_size of {batch_size} evenly: "
+        "change one of them",
+    )
+    require(
+        shards % workers == 0,
+        f"{workers} workers cannot share the run's {shards} shards evenly: change --workers",
+    )
+    return workers, shards
+
+
+def share_of(length: int, piece: int, rank: int, size: int) -> slice:
+    """Return the slice of `length` numbers, in whole pieces, that process `rank` sees to."""
+    pieces = -(-length // piece)
+    first, last = pieces * rank // size, pieces * (rank + 1) // size
+    return slice(first * piece, min(last * piece, length))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, a container's quota respected."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return cores
+
+
+def _views(layout: Layout, memory: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.frombuffer(memory[name], dtype, math.prod(shape)).reshape(shape)
+        for name, (shape, dtype) in layout.items()
+    }
+
+
+def _work(
+    rank: int,
+    size: int,
+    layout: Layout,
+    memory: Mapping[str, Any],
+    pipe: Connection,
+    work: Callable[..., None],
+    args: tuple[Any, ...],
+) -> None:
+    threadpool_limits(1)
+    with suppress(EOFError, ConnectionError):  # process 0 is done, or gone
+        work(Member(rank, size, _views(layout, memory), pipe), *args)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back in this thread, and for good in the processes that it starts meanwhile:
+    what ends a run is for process 0 to see, and the others end with it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # now: when it starts it lets signals through again
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,146 @@
+"""One training step, done by one process or by several in step.
+
+The batch falls into shards of equal width, whose gradients are added up in a fixed order, so that a
+run's bits depend on the number of shards, and not on that of the processes among which they are
+dealt out. All processes run the same code; arrays that all see are the exchange's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.evaluator import Evaluation, validate
+from charrnn.exchange import Exchange, Layout, share_of
+from charrnn.model import CharRNN, ModelConfig
+from charrnn.nn.cells import CELLS
+from charrnn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squares
+from charrnn.parameters import Array, Parameters, count
+from charrnn.randomness import DROPOUT, generator
+from charrnn.run import TrainConfig
+from charrnn.streams import Encoded, Streams
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a process must know of a run."""
+
+    config: ModelConfig
+    vocabulary_size: int
+    train: TrainConfig  # sizes as they fit the text, the number of shards decided
+    text: Encoded
+    valid: Encoded | None
+
+    def layout(self) -> Layout:
+        """Return the arrays that all processes see."""
+        config, train = self.config, self.train
+        P = count(config.shapes(self.vocabulary_size))
+        moments = OPTIMIZERS[train.optimizer].moments_per_weight
+        width = train.batch_size // train.shards
+        state = (config.num_layers, CELLS[config.cell].states, config.hidden_size, width)
+        return {
+            "parameters": ((P,), "f4"),
+            "moments": ((moments, P), "f4"),
+            "gradients": ((train.shards, P), "f4"),
+            "state": ((train.shards, *state), "f4"),
+            "losses": ((train.shards,), "f8"),
+            "squares": ((-(-P // PIECE),), "f8"),  # sum of each piece's squared gradient
+            "validation": ((train.shards, 3), "f8"),  # nats, accuracy, characters
+        }
+
+
+class Learner:
+    """One process's part of a run."""
+
+    def __init__(self, task: Task, exchange: Exchange) -> None:
+        self.task, self.exchange = task, exchange
+        train, arrays = task.train, exchange.arrays
+        shapes = task.config.shapes(task.vocabulary_size)
+        self.parameters = Parameters(shapes, flat=arrays["parameters"])
+        self.moments, self.state = arrays["moments"], arrays["state"]
+        self.network = CharRNN(task.config, task.vocabulary_size, parameters=self.parameters)
+        assert self.network.gradients is not None
+        self._gradient = self.network.gradients.flat
+        self.judge = CharRNN(
+            task.config, task.vocabulary_size, parameters=self.parameters, training=False
+        )
+        self._mine = share_of(len(self.parameters.flat), PIECE, exchange.rank, exchange.size)
+        self.streams = Streams(task.text, train.batch_size, train.seq_len, train.seed)
+        self.optimizer = OPTIMIZERS[train.optimizer](
+            self._mine.stop - self._mine.start,
+            weight_decay=train.weight_decay,
+            momentum=train.momentum,
+            moments=self.moments[:, self._mine],
+        )
+        self._shards = range(exchange.rank, train.shards, exchange.size)
+
+    def step(self, step: int, rate: float, mean: float) -> tuple[float, float, bool]:
+        """Learn from chunk number `step`, with the `mean` loss so far.
+
+        Return the new running mean, the gradient's norm before clipping, and whether all is well:
+        if not, nothing has been changed.
+        """
+        train, arrays = self.task.train, self.exchange.arrays
+        with np.errstate(all="ignore"):  # what is not finite is seen to below
+            states = self._gradients(step)
+            mine = self._mine
+            g = self.exchange.all_reduce(arrays["gradients"], mine)
+            clip_by_value(g, train.clip_value)
+            arrays["squares"][mine.start // PIECE : -(-mine.stop // PIECE)] = squares(g)
+            self.exchange.barrier()
+
+            loss = float(arrays["losses"].sum())
+            norm = math.sqrt(float(arrays["squares"].sum()))
+            mean = mean + 0.02 * (loss - mean) if step else loss
+            well = math.isfinite(norm) and mean <= 2 * math.log(max(2, self.task.vocabulary_size))
+            if well:
+                clip_by_norm(g, norm, train.clip_norm)
+                self.optimizer.steps = step
+                self.optimizer.step(self.parameters.flat[mine], g, rate)
+                for shard, state in states.items():
+                    self.state[shard] = state
+            self.exchange.barrier()
+        return mean, norm, well
+
+    def _gradients(self, step: int) -> dict[int, Array]:
+        """Leave the gradients of this process's shards with the exchange; return their states."""
+        train, arrays = self.task.train, self.exchange.arrays
+        chunk = self.streams.chunk(step)
+        width = train.batch_size // train.shards
+        states = {}
+        for shard in self._shards:
+            part = chunk.columns(shard * width, (shard + 1) * width)
+            rng = None
+            if self.task.config.dropout:
+                rng = generator(train.seed, DROPOUT, step * train.shards + shard)
+            loss, states[shard], _ = self.network.train(
+                part.inputs, part.targets, self.state[shard], part.resets, rng, chunk.inputs.size
+            )
+            arrays["losses"][shard] = loss
+            arrays["gradients"][shard] = self._gradient
+        return states
+
+    def validate(self, stopped: Callable[[], bool] = lambda: False) -> Evaluation:
+        """Score the held-out text, each shard a part of its streams."""
+        assert self.task.valid is not None
+        rows = self.exchange.arrays["validation"]
+        shards = self.task.train.shards
+        with np.errstate(all="ignore"):
+            for shard in self._shards:
+                part = validate(self.judge, self.task.valid, stopped, shard, shards)
+                rows[shard] = part.nats_per_char, part.accuracy, part.characters
+        self.exchange.barrier()
+        characters = rows[:, 2]
+        nats, accuracy = (rows[:, :2] * characters[:, None]).sum(axis=0) / max(1, characters.sum())
+        return Evaluation(float(nats), float(accuracy), int(characters.sum()))
+
+
+def serve(exchange: Exchange, task: Task) -> None:
+    """Be one of a run's other processes: do each step along with process 0, until it is gone."""
+    learner = Learner(task, exchange)
+    while True:
+        name, *arguments = exchange.broadcast()
+        getattr(learner, name)(*arguments)

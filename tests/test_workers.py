@@ -1,0 +1,220 @@
+"""Runs of several processes: the same bits, and nothing left behind, whatever way they end."""
+
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn.checkpoint import load
+from charrnn.corpus import Corpus
+from charrnn.errors import ConfigError, WorkerError
+from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable_cores
+from charrnn.model import ModelConfig
+from charrnn.trainer import Limits, TrainConfig, Trainer
+
+CORPUS = Corpus(("the cat sat on the mat and the dog on the log\n" * 60,), ("text",))
+MODEL = ModelConfig("lstm", hidden_size=8, num_layers=2, embedding_size=4, dropout=0.3)
+TRAIN = TrainConfig(seq_len=8, batch_size=8, learning_rate=0.01, shards=2)
+LIMITS = Limits(max_steps=24, eval_every=5)
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def finish(trainer, stop_at=None):
+    for report in trainer.run():
+        if report.step == stop_at:
+            trainer.stop()
+
+
+# ---- bits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [(1, 1), (2, 1), (1, 2), (2, 2)], ids=str)
+def test_the_bits_depend_on_the_shards_and_not_on_the_workers(tmp_path, workers):
+    """Here also interrupted, and gone on with by another number of workers."""
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, whole))
+    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, parts, workers=workers[0]), stop_at=11)
+    finish(Trainer.resume(CORPUS, parts, workers=workers[1]))
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_other_numbers_of_shards_agree_closely():
+    weights = []
+    for shards in (1, 2, 4):
+        model = ModelConfig("gru", hidden_size=8, embedding_size=4, dropout=0.0)
+        train = TrainConfig(seq_len=8, batch_size=8, optimizer="sgd", shards=shards)
+        trainer = Trainer(CORPUS, model, train, Limits(max_steps=10))
+        finish(trainer)
+        weights.append(trainer.parameters.flat.copy())
+    for other in weights[1:]:
+        np.testing.assert_allclose(other, weights[0], rtol=0, atol=1e-5)
+
+
+def test_the_shares_of_all_processes_are_whole_pieces_and_make_the_vector():
+    for length in (1, 9, 10, 11, 64):
+        for size in (1, 2, 3, 7):
+            shares = [share_of(length, 10, rank, size) for rank in range(size)]
+            assert [i for s in shares for i in range(length)[s]] == list(range(length))
+            assert all(share.start % 10 == 0 for share in shares)
+
+
+def test_all_reduce_adds_in_order():
+    exchange = Exchange({})
+    parts = np.array([[1.0, 2], [10, 20], [100, 200]])
+    np.testing.assert_array_equal(exchange.all_reduce(parts, slice(0, 2)), [111, 222])
+
+
+# ---- how many ------------------------------------------------------------------------------------
+
+
+def test_workers_are_as_many_as_the_cores_if_the_batch_is_wide_enough(monkeypatch):
+    monkeypatch.setattr("charrnn.exchange.usable_cores", lambda: 4)
+    assert share_out("auto", 0, 64) == (4, 4)
+    assert share_out("auto", 0, 32) == (2, 2)
+    assert share_out("auto", 0, 51) == (3, 3)
+    assert share_out("auto", 0, 8) == (1, 1)
+    assert share_out("auto", 2, 8) == (2, 2)  # a run's shards are not for others to change
+    assert share_out(1, 4, 8) == (1, 4)
+    assert share_out(2, 0, 8) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "shards", "batch"), [(3, 0, 8), (0, 0, 8), ("many", 0, 8), (2, 3, 9), (1, 3, 8)]
+)
+def test_numbers_that_do_not_divide_are_refused(workers, shards, batch):
+    with pytest.raises(ConfigError):
+        share_out(workers, shards, batch)
+
+
+def test_usable_cores_are_those_of_this_process():
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+# ---- ends ----------------------------------------------------------------------------------------
+
+
+def workers_of(pid):
+    """The worker processes of `pid`, those of Python's own resource tracker left aside."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def shared_memory():
+    return sorted(path.name for path in Path("/dev/shm").iterdir())
+
+
+def gone(pid):
+    """Wait, without sleeping, until the process has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    import select
+
+    ready = select.select([descriptor], [], [], 30)[0]
+    os.close(descriptor)
+    return bool(ready)
+
+
+@linux
+def test_a_worker_that_dies_ends_the_run_with_one_clear_error(tmp_path):
+    out = tmp_path / "model.safetensors"
+    before = shared_memory()
+    trainer = Trainer(CORPUS, MODEL, TRAIN, Limits(max_steps=5000, save_every=5), out, workers=2)
+    reports = trainer.run()
+    while next(reports).step < 7:
+        (worker,) = workers_of(os.getpid())
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        list(reports)
+    assert shared_memory() == before
+    resumed = Trainer.resume(CORPUS, out, Limits(max_steps=24), workers=1)
+    assert resumed.counters.step == 5
+    finish(resumed)
+
+
+@linux
+def test_leaving_the_loop_ends_the_workers():
+    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    reports = trainer.run()
+    next(reports)
+    (worker,) = workers_of(os.getpid())
+    reports.close()
+    assert gone(worker)
+
+
+@pytest.fixture
+def run(start, tmp_path):
+    """A run of two processes that has begun to train, and its worker."""
+    (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
+    options = "--hidden-size 8 --batch-size 8 --seq-len 8 --max-steps 100000 --eval-every 5"
+    child = start("train", "novel.txt", "--workers", "2", *options.split(), start_new_session=True)
+    assert any(line.startswith(b"step ") for line in iter(child.stderr.readline, b""))
+    return child, *workers_of(child.pid)
+
+
+@linux
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_to_all_processes_saves_and_leaves_nothing(run, cli, tmp_path, name, code):
+    child, worker = run
+    os.killpg(child.pid, getattr(signal, name))  # as a terminal's Ctrl-C does
+    errors = child.stderr.read().decode()
+    assert (child.wait(60), "Traceback" in errors) == (code, False)
+    assert gone(worker)
+    assert not [name for name in shared_memory() if str(child.pid) in name]
+    step = int(re.search(r"at step ([\d,]+); saved", errors)[1].replace(",", ""))
+    _, *arguments = shlex.split(errors.splitlines()[-1])
+    assert cli(*arguments, "--max-steps", step + 2, "--workers", 1).code == 0
+    assert load(tmp_path / "novel.safetensors").training["shards"] == 2
+
+
+@linux
+def test_when_the_first_process_is_killed_the_others_end(run):
+    child, worker = run
+    child.kill()
+    child.wait()
+    assert gone(worker)
+    assert not [name for name in shared_memory() if str(child.pid) in name]
+
+
+@linux
+def test_a_killed_worker_is_an_error_of_one_line(run):
+    child, worker = run
+    os.kill(worker, signal.SIGKILL)
+    errors = child.stderr.read().decode()
+    assert child.wait(60) == 1
+    assert "a worker process died (SIGKILL" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
+        "corpus = Corpus(('the cat sat ' * 90,), ('x',))\n"
+        "trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=2))\n"
+        "print([report.step for report in trainer.run()][-1])\n"
+    )
+    assert process(script=(script,)).out.strip() == "2"
+
+
+def test_several_workers_need_no_script_file(process):
+    code = (
+        "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
+        "corpus = Corpus(('the cat sat ' * 90,), ('x',))\n"
+        "model, limits = ModelConfig(hidden_size=4), Limits(max_steps=2)\n"
+        "print([r.step for r in Trainer(corpus, model, limits=limits, workers=2).run()][-1])\n"
+    )
+    assert process(script=("-c", code)).out.strip() == "2"
+
+
+def test_shared_memory_holds_what_is_written():
+    exchange = SharedMemory({"numbers": ((2, 3), "f4"), "none": ((0,), "f8")}, 2)
+    exchange.arrays["numbers"][...] = 7
+    assert exchange.arrays["numbers"].sum() == 42
+    assert exchange.arrays["none"].shape == (0,)
