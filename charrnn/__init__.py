@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, load
-    from charrnn.corpus import Corpus, read, split
+    from charrnn.corpus import Corpus, read
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.model import CharRNN, ModelConfig
     from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
-    from charrnn.streams import encode
     from charrnn.tokenizer import Tokenizer
     from charrnn.trainer import Trainer
 
@@ -30,7 +29,6 @@ _HOMES = {
     "load": "checkpoint",
     "Corpus": "corpus",
     "read": "corpus",
-    "split": "corpus",
     "CharRNNError": "errors",
     "Evaluation": "evaluator",
     "evaluate": "evaluator",
@@ -38,7 +36,6 @@ _HOMES = {
     "ModelConfig": "model",
     "generate": "sampler",
     "stream": "sampler",
-    "encode": "streams",
     "Tokenizer": "tokenizer",
     "Limits": "run",
     "Report": "run",
@@ -57,12 +54,10 @@ __all__ = [
     "Tokenizer",
     "TrainConfig",
     "Trainer",
-    "encode",
     "evaluate",
     "generate",
     "load",
     "read",
-    "split",
     "stream",
 ]
 

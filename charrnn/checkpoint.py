@@ -49,6 +49,10 @@ class Checkpoint:
         """Write the model file and return its digest; raises CheckpointError if that fails."""
         return write(path, "model", self.parameters, self._document())
 
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is and how it was trained, all of it fit for JSON."""
+        return {"parameters": self.parameters.flat.size, **self._document()}
+
     def _document(self) -> dict[str, Any]:
         return {
             "config": asdict(self.config),
@@ -171,22 +175,44 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def check_writable(path: Path) -> None:
-    """Raise CheckpointError if a file could not be written to `path`; sweep an older leftover."""
-    path = Path(os.path.realpath(path))
-    temporary = temporary_path(path)
-    try:
-        if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "no file"
-            raise CheckpointError(f"{path} is {what}: give the model file's name with --out")
-        if not path.parent.is_dir():
-            raise CheckpointError(f"the folder {path.parent} does not exist: make it first")
-        temporary.write_bytes(b"")
-        temporary.unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"{path.parent} cannot be written to: {error.strerror}; give another place with --out"
-        ) from None
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise CheckpointError if a new run that writes `path` would lose a file: the model, or the
+    resume file beside it, unless `overwrite`; and in any case what charrnn did not write.
+    """
+    if path.name.endswith(".resume" + SUFFIX) or str(path) == "-":
+        raise CheckpointError(f"{path} cannot be a model's name: give another one with --out")
+    for file, kind in ((path, "model"), (resume_path(path), "resume")):
+        if not os.path.isfile(file):  # noqa: PTH113 (Path's raises for some names)
+            continue
+        if not overwrite:
+            raise CheckpointError(
+                f"{file} exists: go on with its run by --resume, start another from its weights "
+                "with --init-from and a new --out, or replace it with --overwrite"
+            )
+        with Reader(file, kind):
+            pass
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise CheckpointError if a model and its resume file could not be written to `path`; sweep
+    what an interrupted write left there.
+    """
+    for file in (Path(path), resume_path(path)):
+        target = Path(os.path.realpath(file))
+        temporary = temporary_path(target)
+        try:
+            if target.exists() and not target.is_file():
+                what = "a folder" if target.is_dir() else "no file"
+                raise CheckpointError(f"{file} is {what}: give the model file's name with --out")
+            if not target.parent.is_dir():
+                raise CheckpointError(f"the folder {target.parent} does not exist: make it first")
+            temporary.write_bytes(b"")
+            temporary.unlink()
+        except OSError as error:
+            raise CheckpointError(
+                f"{target.parent} cannot be written to: {error.strerror}; give another place with "
+                "--out"
+            ) from None
 
 
 class Reader:
@@ -212,7 +238,8 @@ class Reader:
             self.names = set(self._file.keys())
         except Exception as error:  # half a dozen types, by what is wrong with the file
             raise CheckpointError(
-                f"{self.path} is no {self.kind} file, or a damaged one: {error}"
+                f"{self.path} is no {self.kind} file, or a damaged one ({error}): give a file that "
+                "charrnn train wrote"
             ) from None
         try:
             self._take_up(metadata)

@@ -54,14 +54,16 @@ def read_text(data: bytes, name: str, encoding: str) -> str:
 READERS: dict[str, Callable[[bytes, str, str], str]] = {".txt": read_text}
 
 
-def read(paths: Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
-    """Read files, folders (all text files in them, sorted, hidden ones left out) and "-", standard
-    input. A byte order mark is dropped, and CRLF read as LF.
+def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
+    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
+    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
 
     Raises CorpusError for what is missing, unreadable, not text, or empty.
     """
+    if isinstance(paths, (str, Path)):
+        paths = [paths]
     require(len(paths) > 0, "no corpus was given: name a text file")
-    texts, names, notices = [], [], []
+    texts, names, notices, left_out = [], [], [], []
     crlf = False
     for path in paths:
         for file, in_folder in _files(path):
@@ -70,7 +72,10 @@ def read(paths: Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
             except CorpusError as error:
                 if not in_folder:
                     raise
-                notices.append(f"left out of {path}: {error}")
+                left_out.append(str(error))
+                continue
+            if in_folder and "\0" in text:
+                left_out.append(f"{file} is no text")
                 continue
             if "\r\n" in text:
                 text = text.replace("\r\n", "\n")
@@ -78,12 +83,14 @@ def read(paths: Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
             if text:
                 texts.append(text)
                 names.append("standard input" if str(file) == STDIN else str(file))
-            else:
+            elif not in_folder:
                 notices.append(f"{file} is empty")
     if not texts:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
         nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112
         raise CorpusError(f"{what} {nothing}: there is nothing to read")
+    if left_out:
+        notices.append(f"files left out: {len(left_out)}, such as: {left_out[0]}")
     if crlf:
         notices.append("CRLF line ends were read as LF")
     return Corpus(tuple(texts), tuple(names), tuple(notices))
@@ -97,8 +104,9 @@ def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder, name), True
+            file = Path(folder, name)
+            if not name.startswith(".") and file.suffix != ".safetensors" and file.is_file():
+                yield file, True
 
 
 def _read_file(path: str | Path, encoding: str) -> str:
@@ -153,8 +161,8 @@ def split(
 ) -> tuple[list[str], list[str]]:
     """Return the documents to train on, and those held out: the last part of every file.
 
-    A file that is one document is cut at the character, others between documents. Of several
-    files, each ends with a newline.
+    A file that is one document is cut at the character, others between documents. Lines and
+    paragraphs end with their terminator, be it there or not.
     """
     require(
         documents in DOCUMENTS, f"documents is {documents!r}: choose one of {', '.join(DOCUMENTS)}"
@@ -166,8 +174,6 @@ def split(
     train: list[str] = []
     valid: list[str] = []
     for text in corpus.texts:
-        if len(corpus.texts) > 1 and not text.endswith("\n"):
-            text += "\n"
         pieces = DOCUMENTS[documents].split(text)
         cut = int(sum(map(len, pieces)) * (1 - valid_fraction))
         if documents == "whole":

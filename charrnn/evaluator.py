@@ -1,4 +1,4 @@
-"""How well a model foretells a text. Nothing here can touch training: states are values."""
+"""How well a model predicts a text. Nothing here can touch training: states are values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CorpusError, require
 from charrnn.model import CharRNN
-from charrnn.streams import Encoded, encode
+from charrnn.streams import Encoded, encode_documents
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams
@@ -41,25 +41,40 @@ class Evaluation:
 
 
 def evaluate(
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    part: str = "all",
+    streams: int = 1,
+    block_size: int | None = None,
+    unknown: str = "error",
+) -> Evaluation:
+    """Score how well a model predicts every character of `corpus` but the first.
+
+    `part` is "train" or "valid", as the model's training divided the corpus, or "all". One stream
+    is exact: a single pass with the state carried. Several are quicker and approximate: all but the
+    first start from a state that knows only some characters before. With a `block_size`, blocks of
+    that many characters are scored independently, each from a zero state, as nanoGPT does it.
+
+    Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters that the
+    model lacks (unless `unknown="skip"`), ConfigError for counts below 1.
+    """
+    return evaluate_text(
+        checkpoint.model(), part_of(checkpoint, corpus, part, unknown), streams, block_size
+    )
+
+
+def evaluate_text(
     model: CharRNN, text: Encoded, streams: int = 1, block_size: int | None = None
 ) -> Evaluation:
-    """Score every character of `text` but the first.
-
-    One stream is exact: a single pass with the state carried. Several are quicker and approximate:
-    each begins with some characters unscored. With a `block_size`, blocks of that many characters
-    are scored independently, each from a zero state, as nanoGPT does it.
-
-    Raises CorpusError for fewer than 2 characters, ConfigError for counts below 1.
-    """
-    _require_two(text)
+    """Score `text` as `evaluate` does."""
     require(streams >= 1, f"streams is {streams}: it must be at least 1")
-    if block_size is not None:
-        require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
-        length = min(block_size, len(text))
-        return score(model, text, np.arange(0, len(text) - 1, length), length, warm_up=0)
-    length = -(-(len(text) - 1) // streams)
-    starts = np.arange(0, len(text) - 1, length)
-    return score(model, text, starts, length, WARM_UP if len(starts) > 1 else 0)
+    if block_size is None:
+        return score(model, text, *_pieces(text, streams))
+    require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
+    require(streams == 1, "streams and block_size exclude each other: give one of them")
+    _require_two(text)
+    length = min(block_size, len(text))
+    return score(model, text, np.arange(0, len(text) - 1, length), length, warm_up=0)
 
 
 def validate(
@@ -73,13 +88,17 @@ def validate(
     a part of each. Ends early, with what it has, once `stopped` is true. Of several `shards`, each
     sees to a part of the streams.
     """
-    _require_two(text)
-    streams = min(MAX_STREAMS, max(1, len(text) // 1024))
-    length = -(-(len(text) - 1) // streams)
-    starts = np.arange(0, len(text) - 1, length)
-    warm_up = WARM_UP if len(starts) > 1 else 0
+    starts, length, warm_up = _pieces(text, min(MAX_STREAMS, max(1, len(text) // 1024)))
     mine = np.array_split(starts, shards)[shard]
     return score(model, text, mine, min(length, MAX_LENGTH), warm_up, stopped)
+
+
+def _pieces(text: Encoded, streams: int) -> tuple[NDArray[np.int64], int, int]:
+    """Return where each of the streams starts, its length, and its characters of warm-up."""
+    _require_two(text)
+    length = -(-(len(text) - 1) // streams)
+    starts = np.arange(0, len(text) - 1, length)
+    return starts, length, WARM_UP if len(starts) > 1 else 0
 
 
 def validated_characters(text: Encoded) -> int:
@@ -136,6 +155,11 @@ def part_of(
     "all" of it, encoded.
     """
     documents = str(model.training.get("documents", "whole"))
-    fraction = model.training.get("valid_fraction", 0.1) if part != "all" else 0.0
-    train, valid = split(corpus, documents, float(fraction))
-    return encode(model.tokenizer, valid if part == "valid" else train, unknown)
+    fraction = float(model.training.get("valid_fraction", 0.1)) if part != "all" else 0.0
+    if part == "valid" and fraction == 0:
+        raise CorpusError(
+            "the model's training held out no part of its corpus: evaluate another text, with "
+            "--split all"
+        )
+    train, valid = split(corpus, documents, fraction)
+    return encode_documents(model.tokenizer, valid if part == "valid" else train, unknown)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from charrnn.model import ModelConfig
-from charrnn.nn.cells import CELLS, Array
-from charrnn.parameters import Parameters
+from charrnn.nn.cells import CELLS
+from charrnn.parameters import Array, Parameters
 from charrnn.randomness import INITIAL, Rng, generator
 
 Initialiser = Callable[[str, tuple[int, ...], ModelConfig, Rng], Array]

@@ -88,22 +88,26 @@ class Learner:
             states = self._gradients(step)
             mine = self._mine
             g = self.exchange.all_reduce(arrays["gradients"], mine)
-            clip_by_value(g, train.clip_value)
             arrays["squares"][mine.start // PIECE : -(-mine.stop // PIECE)] = squares(g)
             self.exchange.barrier()
 
             loss = float(arrays["losses"].sum())
             norm = math.sqrt(float(arrays["squares"].sum()))
             mean = mean + 0.02 * (loss - mean) if step else loss
-            well = math.isfinite(norm) and mean <= 2 * math.log(max(2, self.task.vocabulary_size))
+            well = math.isfinite(norm) and self.sane(mean)
             if well:
                 clip_by_norm(g, norm, train.clip_norm)
+                clip_by_value(g, train.clip_value)
                 self.optimizer.steps = step
                 self.optimizer.step(self.parameters.flat[mine], g, rate)
                 for shard, state in states.items():
                     self.state[shard] = state
             self.exchange.barrier()
         return mean, norm, well
+
+    def sane(self, loss: float) -> bool:
+        """Return whether a loss is finite and within twice that of knowing nothing, ln V."""
+        return math.isfinite(loss) and loss <= 2 * math.log(max(2, self.task.vocabulary_size))
 
     def _gradients(self, step: int) -> dict[int, Array]:
         """Leave the gradients of this process's shards with the exchange; return their states."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from charrnn.nn.cells import CELLS, Array
+from charrnn.nn.cells import CELLS
 from charrnn.nn.embedding import sum_by_id
 from charrnn.nn.recurrent import (
     MAX_LAYERS,
@@ -22,9 +22,9 @@ from charrnn.nn.recurrent import (
     with_ones,
 )
 from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
-from charrnn.parameters import Parameters
+from charrnn.parameters import Array, Parameters
 from charrnn.randomness import Rng
-from charrnn.settings import require_choices, require_range, setting
+from charrnn.settings import check_fields, require_range, setting
 
 Ids = NDArray[np.integer[Any]]
 
@@ -43,7 +43,7 @@ class ModelConfig:
     dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")
 
     def __post_init__(self) -> None:
-        require_choices(self)
+        check_fields(self)
         require_range(self, "hidden_size", 1, MAX_SIZE)
         require_range(self, "num_layers", 1, MAX_LAYERS)
         require_range(self, "embedding_size", 0, MAX_SIZE)

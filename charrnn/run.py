@@ -13,7 +13,7 @@ from charrnn.initial import INITS
 from charrnn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED
-from charrnn.settings import require_choices, require_range, setting
+from charrnn.settings import check_fields, require_range, setting
 
 DEFAULT_MINUTES = 10.0
 MAX_CHUNK = 2**20
@@ -46,7 +46,7 @@ class TrainConfig:
     valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
 
     def __post_init__(self) -> None:
-        require_choices(self)
+        check_fields(self)
         require_range(self, "seq_len", 1, MAX_CHUNK)
         require_range(self, "batch_size", 1, MAX_CHUNK)
         require_range(self, "shards", 0, MAX_WORKERS)
@@ -77,6 +77,7 @@ class Limits:
     patience: int | None = setting(None, "Evaluations without a better one that end the run.")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("epochs", "minutes"):
             require_range(self, name, 0)
             require(getattr(self, name) != 0, f"{name} is 0: it must be above 0")
@@ -116,8 +117,9 @@ class Counters:
     stale: int = 0  # evaluations since the best
     evaluated_at: int = 0  # step
     saved_at: int = 0  # step
-    rate_factor: float = 1.0  # a tenth after a divergence
+    learning_rate_scale: float = 1.0  # a tenth after a divergence
     model_digest: str = ""  # the model file that belongs to this state
+    ended_by: str = ""  # the limit that was reached
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import ConfigError, require
 from charrnn.model import Stepper
+from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 
 PROMPT_CHUNK = 1024
+NOISE_BLOCK = 1 << 14  # numbers
+MIN_TEMPERATURE = 1e-30  # as good as 0, and no logit divided by it overflows
 MAX_SAMPLES = 100_000
 
 
@@ -120,7 +124,9 @@ def stream(
     for name, value in filters.items():
         _check_filter(name, value)
     ids = model.tokenizer.encode(prompt, unknown)
-    logits, state = _read(model, ids if len(ids) else _beginning(model))
+    if len(ids) == 0 or terminator(model):
+        ids = np.concatenate([_beginning(model), ids])
+    logits, state = _read(model, ids)
     return _continue(
         model,
         np.repeat(logits, num_samples, axis=1),
@@ -140,7 +146,9 @@ def terminator(model: Checkpoint) -> str:
 
 
 def _beginning(model: Checkpoint) -> NDArray[np.integer[Any]]:
-    """Return the one id that a document's first character follows, in training as here."""
+    """Return the one id that a text begins after: a newline's, which ends lines and paragraphs in
+    training too, or, if the model knows none, the first of its alphabet.
+    """
     return np.array([max(0, model.tokenizer.alphabet.find("\n"))])
 
 
@@ -165,40 +173,50 @@ def _continue(
 ) -> Iterator[tuple[int, str]]:
     stepper = Stepper(model.model(), state)
     samples = [Tail(stops) for _ in range(logits.shape[1])]
-    for count in range(length):
-        ids = choose(logits.T, temperature, rng, filters)
-        for index, (sample, id) in enumerate(zip(samples, ids, strict=True)):
+    noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
+    for count, noise in zip(range(length), noises, strict=False):
+        ids = choose(logits.T, temperature, noise, filters)
+        for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
             if not sample.ended:
                 text = sample.add(model.tokenizer.alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:
                     yield index, text
-        if all(sample.ended for sample in samples):
+        if count == length - 1 or all(sample.ended for sample in samples):
             return
-        if count < length - 1:
-            logits = stepper.step(ids)
+        logits = stepper.step(ids)
 
 
 def choose(
-    logits: Any, temperature: float, rng: Rng, filters: dict[str, float]
+    logits: Array, temperature: float, noise: NDArray[np.float64] | None, filters: dict[str, float]
 ) -> NDArray[np.intp]:
-    """Draw an id for each row of `logits` (B, V)."""
+    """Draw an id for each row of `logits` (B, V), with Gumbel `noise` (B, V); without it, take the
+    likeliest.
+
+    The place of the largest l + g, each g being Gumbel-distributed, is distributed as softmax(l)
+    (Maddison et al. 2014): a draw without exponentials, sums or divisions.
+    """
     ids: NDArray[np.intp]
-    if temperature == 0:
+    if noise is None:
         ids = logits.argmax(axis=1)
         return ids
-    p = logits.astype(np.float64)
-    p -= p.max(axis=1, keepdims=True)
-    with np.errstate(over="ignore"):  # a tiny temperature: all but the likeliest become 0
-        np.exp(p / temperature, out=p)
-    for name, filter in FILTERS.items():
-        if name in filters:
-            filter.apply(p, filters[name])
-    cumulative = np.cumsum(p, axis=1)
-    drawn = rng.random((len(p), 1)) * cumulative[:, -1:]
-    ids = (cumulative <= drawn).sum(axis=1)
+    scores = np.divide(logits, max(temperature, MIN_TEMPERATURE), dtype=np.float64)
+    if filters:
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        for name, filter in FILTERS.items():
+            if name in filters:
+                filter.apply(p, filters[name])
+        scores[p == 0] = -np.inf
+    ids = np.add(scores, noise, out=scores).argmax(axis=1)
     return ids
+
+
+def gumbel(rng: Rng, shape: tuple[int, ...]) -> Iterator[NDArray[np.float64]]:
+    """Yield Gumbel noise of this shape for ever, drawn some steps at a time."""
+    steps = max(1, NOISE_BLOCK // int(np.prod(shape)))
+    while True:
+        yield from -np.log(rng.standard_exponential((steps, *shape)))
 
 
 @dataclass

@@ -33,9 +33,18 @@ def require_range(
     require(inside, f"{name} is {str(value)[:20]}: it must be {limits}")
 
 
-def require_choices(config: Any) -> None:
-    """Raise ConfigError unless every field that has choices is one of them."""
+def check_fields(config: Any) -> None:
+    """Raise ConfigError unless every field is of its type and, if it has choices, one of them.
+
+    A whole number given for a float becomes one, so that equal settings make equal files.
+    """
+    hints = get_type_hints(type(config))
     for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        kind = getattr(hints[field.name], "__name__", str(hints[field.name]))
+        require(_fits(value, hints[field.name]), f"{field.name} is {value!r}: it must be {kind}")
+        if type(value) is int and kind.startswith("float") and abs(value) < 2**53:
+            object.__setattr__(config, field.name, float(value))
         choices = field.metadata.get("choices")
         if choices:
             value = getattr(config, field.name)

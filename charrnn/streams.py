@@ -69,7 +69,9 @@ class Chunk:
         return Chunk(self.inputs[:, first:last], self.targets[:, first:last], resets)
 
 
-def encode(tokenizer: Tokenizer, documents: Sequence[str], unknown: str = "error") -> Encoded:
+def encode_documents(
+    tokenizer: Tokenizer, documents: Sequence[str], unknown: str = "error"
+) -> Encoded:
     """Encode `documents` one after another; characters that `tokenizer` lacks are an
     UnknownCharacterError, or left out with `unknown="skip"`.
     """
@@ -122,7 +124,7 @@ def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
         plural = "" if characters == 1 else "s"
         raise CorpusError(
             f"there is {characters} character{plural} to train on, and the least is 2, one to read "
-            "and one to foresee: give a longer text, or hold out less"
+            "and one to predict: give a longer text, or hold out less"
         )
     while batch_size * seq_len > characters:
         if batch_size >= seq_len:

@@ -7,6 +7,7 @@ found by counting, so there is no state besides the arrays and counters that a r
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -17,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from charrnn import checkpoint
-from charrnn.checkpoint import Checkpoint, Reader, check_writable, resume_path
+from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
 from charrnn.evaluator import Evaluation, validated_characters
@@ -31,7 +32,7 @@ from charrnn.optim import (
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict
-from charrnn.streams import Streams, encode, fit
+from charrnn.streams import Streams, encode_documents, fit
 from charrnn.tokenizer import Tokenizer, alphabet_of
 
 
@@ -41,7 +42,9 @@ class Trainer:
     `out` is where the model is written, with its resume file beside it; without it nothing is
     written. `checkpoint()` is the model with the best weights so far. With `valid`, a corpus of its
     own, nothing is held out of the first. With `init_from`, training starts from that model's
-    weights, and new characters are added to its alphabet.
+    weights, and new characters are added to its alphabet. `workers` is a number of processes, or
+    "auto"; more than one need a main guard in a script. An existing model is only replaced with
+    `overwrite`.
 
     Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
@@ -60,11 +63,12 @@ class Trainer:
         init_from: Checkpoint | None = None,
         tokenizer: Tokenizer | None = None,
         workers: int | str = 1,
+        overwrite: bool = False,
     ) -> None:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
+            check_free(self.out, overwrite)
             check_writable(self.out)
-            check_writable(resume_path(self.out))
         self.train_config = train = train or TrainConfig()
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
@@ -76,7 +80,7 @@ class Trainer:
                 "the model to start from",
             )
             tokenizer = init_from.tokenizer
-        self.corpus_digest = digest_of(corpus, valid)
+        self.digests = digests(corpus, valid)
         self._read(corpus, valid, unknown, tokenizer)
 
         self.workers, shards = share_out(workers, train.shards, self.streams.batch_size)
@@ -120,13 +124,18 @@ class Trainer:
         self.tokenizer = extend(tokenizer, alphabet) if tokenizer else Tokenizer(alphabet)
         if valid is not None:
             valid_texts, _ = split(valid, config.documents, 0.0)
-        text = encode(self.tokenizer, train_texts)
-        held_out = encode(self.tokenizer, valid_texts, unknown)
+        text = encode_documents(self.tokenizer, train_texts)
+        held_out = encode_documents(self.tokenizer, valid_texts, unknown)
         self.valid = held_out if len(held_out) >= 2 else None
         if self.valid is None and (valid is not None or fraction > 0):
             self.notices.append(
                 "too little text is held out to validate on: the last weights will be the model"
             )
+        if self.valid is None and self.limits.patience is not None:
+            self.notices.append("there is nothing to validate on, so patience never ends the run")
+        if tokenizer is not None and len(self.tokenizer) > len(tokenizer):
+            new = len(self.tokenizer) - len(tokenizer)
+            self.notices.append(f"{new} characters were added to the model's alphabet")
         sizes = fit(len(text), config.batch_size, config.seq_len)
         if sizes != (config.batch_size, config.seq_len):
             self.notices.append(
@@ -154,14 +163,22 @@ class Trainer:
         Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
         that is not the run's.
         """
-        if not resume_path(out).exists():
-            raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
+        if not os.path.exists(resume_path(out)):  # noqa: PTH110 (Path's raises for some names)
+            if not os.path.exists(out):  # noqa: PTH110
+                raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
+            raise CheckpointError(
+                f"{resume_path(out)} is missing, without which the run of {out} cannot go on: "
+                "start another from its weights with --init-from and a new --out"
+            )
+        check_writable(out)
         with Reader(resume_path(out), "resume") as reader:
-            if reader.document.get("corpus") != digest_of(corpus, valid):
-                raise ConfigError(
-                    f"this corpus is not the one that the run of {out} began with: give the same "
-                    "text, or start another run from its model with --init-from"
-                )
+            for what, digest in digests(corpus, valid).items():
+                if reader.document.get(what) != digest:
+                    named = "corpus" if what == "corpus" else "text for --valid (or none)"
+                    raise ConfigError(
+                        f"this {named} is not the one that the run of {out} began with: give the "
+                        "same, or start another run from its model with --init-from"
+                    )
             config, tokenizer = reader.config_and_tokenizer()
             train, run_limits, counters, history = _parse(reader)
             identity = asdict(config) | asdict(train)
@@ -172,16 +189,19 @@ class Trainer:
                 config,
                 train,
                 new_limits,
-                out,
+                None,
                 valid,
                 unknown,
                 tokenizer=tokenizer,
                 workers=workers,
             )
+            trainer.out = Path(out)
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
             reader.verify(tensors)
+        if new_limits != run_limits:
+            counters.ended_by = ""
         trainer._restore(Snapshot(tensors, counters, history))
         trainer._good = trainer._snapshot()
         if reader.document.get("fingerprint") != fingerprint(trainer.workers):
@@ -189,7 +209,7 @@ class Trainer:
                 "this processor, NumPy or BLAS is not the one that the run was on before: it goes "
                 "on, but not bit for bit as it would have there"
             )
-        if counters.model_digest != _digest_of(out):
+        if counters.model_digest != _model_digest(out):
             trainer.notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
@@ -198,28 +218,40 @@ class Trainer:
     # ---- the loop ----------------------------------------------------------------------------
 
     def run(self) -> Iterator[Report]:
-        """Train until a limit is reached or `stop()` is called, yielding a report a step.
+        """Train until a limit is reached or `stop()` is called, yielding a report of each step and
+        of each evaluation.
 
         Raises DivergedError if training leaves all bounds a second time, and CheckpointError if the
         model cannot be written.
         """
+        if self.finished():
+            return
         self.exchange.start(serve, self.task)
         try:
             yield from self._run()
         finally:
+            self._stop_requested = False
             self.exchange.close()
 
     def _run(self) -> Iterator[Report]:
         began = time.monotonic() - self.counters.seconds
         while True:
-            ended = self._ended()
-            if self._evaluation_due(ended):
+            ended = self._ended_by()
+            if self._evaluation_due(bool(ended)):
                 report = self._evaluate()
-                if report is not None:
+                if report is None:
+                    ended = ""  # stopped on the way: it is due again when the run goes on
+                else:
                     yield report
-                    ended = (ended and report.notice is None) or self._ended()
-            if self._save_due(ended):
-                self.save()
+                    ended = ended if ended and report.notice is None else self._ended_by()
+            self.counters.ended_by = ended
+            if self._save_due(bool(ended)):
+                try:
+                    self.save()
+                except CheckpointError as error:
+                    if ended or self._stop_requested:
+                        raise
+                    yield self._report(notice=f"{error}; it is tried again at the next save")
             if ended or self._stop_requested:
                 self.stopped = not ended
                 return
@@ -231,23 +263,31 @@ class Trainer:
         """Ask the run to save and end after the current step; a signal handler may call it."""
         self._stop_requested = True
 
+    def finished(self) -> bool:
+        """Return whether the run has reached the limit `counters.ended_by`, and is complete."""
+        return self.counters.ended_by != ""
+
     def progress(self) -> float:
         """Return the share of the run that is done, by the limit that is nearest, 0 to 1."""
+        return min(1.0, max(self._shares().values()))
+
+    def _shares(self) -> dict[str, float]:
+        """Return the share of each limit that is used up."""
         counters, limits = self.counters, self.limits
-        shares = [0.0]
+        shares = {}
         if limits.max_steps is not None:
-            shares.append(counters.step / limits.max_steps)
+            shares["max_steps"] = counters.step / limits.max_steps
         if limits.epochs is not None:
             steps = math.ceil(limits.epochs * self.streams.chunks_per_epoch)
-            shares.append(counters.step / steps)
+            shares["epochs"] = counters.step / steps
         minutes = limits.minutes
-        if len(shares) == 1 and minutes is None:
+        if not shares and minutes is None:
             minutes = DEFAULT_MINUTES
         if minutes is not None:
             # The last evaluation and save are part of the minutes.
             training = 60 * minutes - self._closing_time()
-            shares.append(counters.seconds / training if training > 0 else 1.0)
-        return min(1.0, max(shares))
+            shares["minutes"] = counters.seconds / training if training > 0 else 1.0
+        return shares
 
     def _closing_time(self) -> float:
         if self._closing_seconds is not None or self.counters.step == 0:
@@ -264,7 +304,7 @@ class Trainer:
     def _step(self) -> str | None:
         """Learn from one chunk; return a notice if training had to go back."""
         config, counters = self.train_config, self.counters
-        rate = counters.rate_factor * scheduled_rate(
+        rate = counters.learning_rate_scale * scheduled_rate(
             config.learning_rate,
             config.schedule,
             self.progress(),
@@ -283,7 +323,7 @@ class Trainer:
     def _go_back(self) -> str:
         """Return to the last good state with a tenth of the learning rate, once."""
         step, seconds = self.counters.step, self.counters.seconds
-        if self.counters.rate_factor < 1:
+        if self.counters.learning_rate_scale < 1:
             saved = self.out is not None and self._good.counters.step > 0
             where = f"; {self.out} is the last good model" if saved else ""
             raise DivergedError(
@@ -292,7 +332,7 @@ class Trainer:
                 f"smaller --clip-norm{where}"
             )
         self._restore(self._good)
-        self.counters.rate_factor = 0.1
+        self.counters.learning_rate_scale = 0.1
         self.counters.seconds = seconds
         return (
             f"training diverged at step {step}: back to step {self.counters.step}, "
@@ -323,7 +363,7 @@ class Trainer:
         evaluation = self.learner.validate(lambda: self._stop_requested)
         if self._stop_requested:
             return None
-        if not math.isfinite(evaluation.nats_per_char):
+        if not self.learner.sane(evaluation.nats_per_char):
             return self._report(notice=self._go_back())
         counters.evaluated_at = counters.step
         best = counters.best_loss is None or evaluation.nats_per_char < counters.best_loss
@@ -337,9 +377,12 @@ class Trainer:
         self._closing_seconds = time.monotonic() - began
         return self._report(evaluation, best)
 
-    def _ended(self) -> bool:
+    def _ended_by(self) -> str:
+        """Return the name of the limit that has been reached, "" if none has."""
         patience = self.limits.patience
-        return self.progress() >= 1 or (patience is not None and self.counters.stale >= patience)
+        if patience is not None and self.counters.stale >= patience:
+            return "patience"
+        return next((name for name, share in self._shares().items() if share >= 1), "")
 
     def _report(
         self, evaluation: Evaluation | None = None, best: bool = False, notice: str | None = None
@@ -370,7 +413,7 @@ class Trainer:
             "valid_fraction": self.valid_fraction,
             "steps": self.counters.step,
             "characters": len(self.streams.text),
-            "corpus": self.corpus_digest,
+            **self.digests,
         }
         return Checkpoint(self.config, self.tokenizer, parameters, training, list(self.history))
 
@@ -389,7 +432,7 @@ class Trainer:
                 "limits": asdict(self.limits),
                 "counters": asdict(snapshot.counters),
                 "history": snapshot.history,
-                "corpus": self.corpus_digest,
+                **self.digests,
                 "fingerprint": fingerprint(self.workers),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
@@ -435,9 +478,9 @@ def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> N
         )
 
 
-def digest_of(corpus: Corpus, valid: Corpus | None) -> str:
+def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
     """Return what tells a run's texts from others."""
-    return corpus.digest() + (valid.digest() if valid is not None else "")
+    return {"corpus": corpus.digest(), "valid": valid.digest() if valid is not None else ""}
 
 
 def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:
@@ -472,7 +515,7 @@ def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str
         raise reader.damaged(str(error)) from None
 
 
-def _digest_of(path: str | Path) -> str | None:
+def _model_digest(path: str | Path) -> str | None:
     try:
         with Reader(path, "model") as reader:
             return str(reader.document.get("digest"))

@@ -444,7 +444,6 @@ def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
         (["{corpus}", "--block-size", "-1"], 2, "block_size"),
         (["nowhere.txt"], 1, "nowhere.txt does not exist"),
         (["one.txt"], 1, "least is 2"),
-        (["one.txt", "--split", "valid"], 1, "least is 2"),
         (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not utf-16"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 import charrnn.streams
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
-from charrnn.streams import Encoded, Streams, encode, fit
+from charrnn.streams import Encoded, Streams, encode_documents, fit
 from charrnn.tokenizer import Tokenizer
 
 N, B, T = 103, 3, 5  # 6 chunks an epoch, 13 characters left over
@@ -111,7 +111,7 @@ def test_a_text_too_short_for_a_chunk_is_refused_with_the_sum():
     with pytest.raises(CorpusError, match=r"14 characters .*batch_size 3 x seq_len 5 needs 15"):
         Streams(numbered(14), B, T, 0)
     with pytest.raises(CorpusError, match="0 characters"):
-        Streams(encode(Tokenizer("a"), []), 1, 1, 0)
+        Streams(encode_documents(Tokenizer("a"), []), 1, 1, 0)
 
 
 def test_a_negative_seed_is_refused():
@@ -156,7 +156,7 @@ def test_fewer_than_two_characters_are_refused(characters, named):
 
 
 def test_encoding_joins_documents_and_keeps_their_ends():
-    text = encode(Tokenizer("abc"), ["ab", "c", "", "bca"])
+    text = encode_documents(Tokenizer("abc"), ["ab", "c", "", "bca"])
     np.testing.assert_array_equal(text.ids, [0, 1, 2, 1, 2, 0])
     np.testing.assert_array_equal(text.ends, [1, 2, 5])
     assert (len(text), text.ids.dtype) == (6, np.uint8)
@@ -165,15 +165,15 @@ def test_encoding_joins_documents_and_keeps_their_ends():
 def test_unknown_characters_are_refused_or_skipped():
     documents = ["ab?", "??", "?c"]
     with pytest.raises(UnknownCharacterError):
-        encode(Tokenizer("abc"), documents)
-    text = encode(Tokenizer("abc"), documents, unknown="skip")
+        encode_documents(Tokenizer("abc"), documents)
+    text = encode_documents(Tokenizer("abc"), documents, unknown="skip")
     np.testing.assert_array_equal(text.ids, [0, 1, 2])
     np.testing.assert_array_equal(text.ends, [1, 2])
 
 
 @pytest.mark.parametrize("documents", [[], [""], ["?"]])
 def test_nothing_is_encoded_as_nothing(documents):
-    text = encode(Tokenizer("abc"), documents, unknown="skip")
+    text = encode_documents(Tokenizer("abc"), documents, unknown="skip")
     assert (len(text), len(text.ends)) == (0, 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from charrnn import checkpoint as checkpoint_module
 from charrnn.checkpoint import Checkpoint, load, resume_path, write
 from charrnn.corpus import Corpus
 from charrnn.errors import (
@@ -546,7 +547,7 @@ def test_after_a_divergence_the_run_goes_on_from_its_last_save_with_a_tenth_of_t
     assert [report.step for report in after if not report.evaluation] == list(range(11, 25))
     assert {report.learning_rate for report in after} == {TRAIN.learning_rate / 10}
     resumed = Trainer.resume(CORPUS, out, Limits(max_steps=25))
-    assert resumed.counters.rate_factor == 0.1
+    assert resumed.counters.learning_rate_scale == 0.1
 
 
 def test_what_is_on_disk_after_a_second_divergence_is_the_last_good_model(tmp_path):
@@ -649,13 +650,13 @@ def test_the_validation_corpus_belongs_to_the_run(tmp_path):
     run_to(make_trainer(out, valid=valid), 3)
     assert Trainer.resume(CORPUS, out, valid=valid).counters.step == 3
     for other in (None, make_corpus(make_text(500, seed=6))):
-        with pytest.raises(ConfigError, match="corpus"):
+        with pytest.raises(ConfigError, match="--valid"):
             Trainer.resume(CORPUS, out, valid=other)
 
 
 @pytest.mark.parametrize(
     ("texts", "documents"),
-    [(["ab" * 50], "lines"), (["ab" * 50], "paragraphs"), (["ab" * 50, "abc" * 50], "whole")],
+    [(["ab" * 50], "lines"), (["ab" * 50], "paragraphs")],
 )
 def test_line_ends_that_splitting_adds_are_in_the_alphabet(texts, documents):
     train = replace(TRAIN, documents=documents)
@@ -698,6 +699,7 @@ def test_the_checkpoint_says_how_it_was_trained():
         "steps": 24,
         "characters": 2700,
         "corpus": CORPUS.digest(),
+        "valid": "",
     }
 
 
@@ -718,3 +720,105 @@ def test_training_reads_the_chunks_of_its_streams_in_order(monkeypatch):
     monkeypatch.setattr(Streams, "chunk", lambda self, n: steps.append(n) or chunk(self, n))
     finish(make_trainer())
     assert steps == list(range(24))
+
+
+# ---- what reviewers found ------------------------------------------------------------------------
+
+
+def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 3)
+    for lost in (out, resume_path(out)):
+        with pytest.raises(CheckpointError, match="--overwrite"):
+            make_trainer(out)
+        lost.unlink()
+    run_to(make_trainer(out), 3)
+    assert Trainer(CORPUS, MODEL, TRAIN, Limits(max_steps=1), out, overwrite=True)
+
+
+def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
+    text = tmp_path / "novel.txt"
+    text.write_text("my only copy")
+    with pytest.raises(CheckpointError, match=r"is no model file"):
+        Trainer(CORPUS, MODEL, TRAIN, out=text, overwrite=True)
+    with pytest.raises(CheckpointError, match="another one with --out"):
+        make_trainer(tmp_path / "a.resume.safetensors")
+    assert text.read_text() == "my only copy"
+
+
+def test_a_stop_during_the_last_evaluation_leaves_that_to_do(tmp_path):
+    out, whole = tmp_path / "model.safetensors", tmp_path / "whole.safetensors"
+    finish(make_trainer(whole))
+    trainer = make_trainer(out)
+    losses = trainer.learner.judge.losses
+
+    def stopping(*arguments):
+        if trainer.counters.step == 24:
+            trainer.stop()
+        return losses(*arguments)
+
+    trainer.learner.judge.losses = stopping
+    finish(trainer)
+    assert trainer.stopped
+    assert not trainer.finished()
+    finish(Trainer.resume(CORPUS, out))
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_finished_run_knows_what_ended_it(tmp_path):
+    out = tmp_path / "model.safetensors"
+    finish(make_trainer(out))
+    resumed = Trainer.resume(CORPUS, out)
+    assert resumed.finished()
+    assert resumed.counters.ended_by == "max_steps"
+    assert finish(resumed) == []
+    assert not Trainer.resume(CORPUS, out, Limits(max_steps=30)).finished()
+
+
+def test_a_run_may_be_stopped_and_gone_on_with_in_one_process(tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    finish(make_trainer(whole))
+    trainer = make_trainer(parts)
+    run_to(trainer, 11)
+    assert trainer.stopped
+    finish(trainer)
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_a_validation_far_worse_than_knowing_nothing_is_a_divergence(tmp_path):
+    wild = replace(TRAIN, optimizer="sgd", learning_rate=1e9, clip_norm=0.0, warmup_steps=0)
+    out = tmp_path / "model.safetensors"
+    with pytest.raises(DivergedError):
+        finish(make_trainer(out, train=wild, limits=Limits(max_steps=9, eval_every=1)))
+    assert not out.exists()
+
+
+def test_the_gradient_norm_is_that_before_any_clipping():
+    norms = []
+    for clipped in ({}, {"clip_value": 1e-6}, {"clip_norm": 1e-6}):
+        trainer = make_trainer(train=replace(TRAIN, **({"clip_norm": 0.0} | clipped)))
+        norms.append(next(trainer.run()).gradient_norm)
+    assert norms[0] == norms[1] == norms[2] > 0
+
+
+def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch):
+    out = tmp_path / "model.safetensors"
+    write, calls = checkpoint_module.write_atomically, []
+
+    def failing(path, data):
+        calls.append(path)
+        if len(calls) == 1:
+            raise CheckpointError("no space left")
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint_module, "write_atomically", failing)
+    reports = finish(make_trainer(out))
+    assert ["no space left" in r.notice for r in reports if r.notice] == [True]
+    assert load(out).training["steps"] == 24
+
+
+def test_whole_numbers_for_floats_make_the_same_file(tmp_path):
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for file, decay in zip(files, (0, 0.0), strict=True):
+        finish(make_trainer(file, train=replace(TRAIN, weight_decay=decay)))
+    assert files[0].read_bytes() == files[1].read_bytes()

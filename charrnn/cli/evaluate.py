@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -45,7 +46,7 @@ def evaluate(
     unknown: str,
     as_json: bool,
 ) -> None:
-    """Measure how well MODEL foretells CORPUS: files, folders, or - for standard input.
+    """Measure how well MODEL predicts CORPUS: files, folders, or - for standard input.
 
     \b
     Examples:
@@ -54,18 +55,19 @@ def evaluate(
 
     One pass with the state carried, unless --streams or --block-size is given.
     """
+    if sys.stderr.isatty():
+        tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoint import load
     from charrnn.corpus import read
     from charrnn.evaluator import evaluate as measure
-    from charrnn.evaluator import part_of
 
     checkpoint = load(model)
     texts = read(corpus, encoding)
     for notice in texts.notices:
         tell(notice)
-    result = measure(
-        checkpoint.model(), part_of(checkpoint, texts, part, unknown), streams, block_size
-    )
+    if part != "all" and texts.digest() != checkpoint.training.get("corpus"):
+        tell("this is not the text that the model was trained on: it may have seen some of it")
+    result = measure(checkpoint, texts, part, streams, block_size, unknown)
     figures = {
         "nats_per_char": result.nats_per_char,
         "bits_per_char": result.bits_per_char,

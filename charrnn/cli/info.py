@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -29,11 +28,7 @@ def info(model: str, as_json: bool) -> None:
     content = {
         "file": model,
         "bytes": Path(model).stat().st_size,
-        "parameters": checkpoint.parameters.flat.size,
-        "config": asdict(checkpoint.config),
-        "vocabulary": checkpoint.tokenizer.alphabet,
-        "training": checkpoint.training,
-        "history": checkpoint.history,
+        **checkpoint.describe(),
     }
     if as_json:
         click.echo(json.dumps(content))
@@ -45,7 +40,8 @@ def info(model: str, as_json: bool) -> None:
         f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
         f"dropout {config.dropout:g}",
         f"alphabet  {len(checkpoint.tokenizer)} characters: "
-        + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200]),
+        + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
+        + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
     lines += [f"  {name:16} {value}" for name, value in sorted(checkpoint.training.items())]
     if checkpoint.history:

@@ -69,12 +69,15 @@ def sample(
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
+    checkpoint = load(model)
+    if prompt_file:
+        read = corpus.read([prompt_file], encoding)
+        prompt = "".join(read.texts)
+        for notice in read.notices:
+            tell(notice)
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
-    checkpoint = load(model)
-    if prompt_file:
-        prompt = "".join(corpus.read([prompt_file], encoding).texts)
     given = {name: value for name, value in filters.items() if value is not None}
     pieces = stream(
         checkpoint, prompt, length, temperature, seed, num_samples, stop, unknown, **given
@@ -94,8 +97,8 @@ def sample(
         texts[index] += text
         if index == 0:
             output.write(text)
-    between = terminator(checkpoint) or "\n\n----\n\n"
+    end = terminator(checkpoint)
     for text in texts[1:]:
-        output.write(between + prompt + text)
-    if output.is_terminal:
+        output.write((end or "\n\n----\n\n") + prompt + text)
+    if end or output.is_terminal:
         output.write("\n")

@@ -22,7 +22,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
 from charrnn.cli.terminal import one_line, tell, write_line
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.errors import CharRNNError
 
 if TYPE_CHECKING:
     from charrnn.run import Report
@@ -78,10 +78,7 @@ def train(
     resume: bool,
     init_from: str | None,
     overwrite: bool,
-    workers: str,
     log: str | None,
-    encoding: str,
-    unknown: str,
     **_: Any,
 ) -> int:
     """Train a model on CORPUS: text files, folders of them, or - for standard input.
@@ -97,20 +94,26 @@ def train(
     """
     if resume and (overwrite or init_from):
         raise click.UsageError("--resume goes on with a run: leave --init-from and --overwrite out")
+    tell(_reading(corpus))  # at once: the imports take a moment
+    from charrnn.checkpoint import check_free, resume_path
+
     path = Path(out) if out else _default_out(corpus[0])
-    if path.is_file() and not resume and not overwrite:
-        raise CheckpointError(
-            f"{path} exists: go on with its run by --resume, start another from its weights with "
-            "--init-from and a new --out, or replace it with --overwrite"
-        )
-    if log and any(_same(log, other) for other in (*corpus, path, valid, init_from) if other):
-        raise click.UsageError(f"--log {log} would overwrite a file of the run: give another name")
-    tell(_reading(corpus))
-    trainer = _make_trainer(ctx, corpus, path, valid, resume, init_from, encoding, unknown, workers)
+    if not resume:
+        check_free(path, overwrite)
+    if valid and ctx.get_parameter_source("valid_fraction") is not ParameterSource.DEFAULT:
+        raise click.UsageError("give --valid or --valid-fraction, not both")
+    files: list[str | Path] = [*corpus, path, resume_path(path)]
+    files += [file for file in (valid, init_from) if file]
+    if log and any(_within(log, file) for file in files):
+        raise click.UsageError(f"--log {log} is a file of the run itself: give another name")
+    if log and Path(log).is_file() and not resume and not overwrite:
+        raise CharRNNError(f"the log {log} exists: give another name, or --overwrite")
+    trainer = _make_trainer(ctx, path)
     for notice in trainer.notices:
         tell(notice)
-    if resume and trainer.progress() >= 1:
-        tell(f"the run of {path} is finished: raise its limit, as with --max-steps or --minutes")
+    if resume and trainer.finished():
+        option = "--" + trainer.counters.ended_by.replace("_", "-")
+        tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
     _describe(trainer, resume)
     with _log(log, resume) as log_file, _signals(trainer) as received:
@@ -120,8 +123,9 @@ def train(
     return _conclude(ctx, trainer, corpus, path, received)
 
 
-def _same(path: str, other: str | Path) -> bool:
-    return os.path.realpath(path) == os.path.realpath(other)
+def _within(path: str, other: str | Path) -> bool:
+    """Return whether `path` is `other`, or lies in that folder."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(other))
 
 
 def _reading(corpus: tuple[str, ...]) -> str:
@@ -135,45 +139,38 @@ def _default_out(corpus: str) -> Path:
     return Path(f"{name}.safetensors")
 
 
-def _make_trainer(
-    ctx: click.Context,
-    paths: tuple[str, ...],
-    out: Path,
-    valid_path: str | None,
-    resume: bool,
-    init_from: str | None,
-    encoding: str,
-    unknown: str,
-    workers: str,
-) -> Trainer:
+def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     from charrnn.checkpoint import check_writable, load
     from charrnn.corpus import read
     from charrnn.model import ModelConfig
     from charrnn.run import Limits, TrainConfig
     from charrnn.trainer import Trainer
 
+    options = ctx.params
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
     limits = Limits(**stated(ctx, Limits))
-    base = load(init_from) if init_from else None
-    processes = int(workers) if workers.isdecimal() else workers
+    base = load(options["init_from"]) if options["init_from"] else None
     config = replace(base.config if base else ModelConfig(), **model_settings)
     train_config = TrainConfig(**train_settings)
     check_writable(out)
-    corpus = read(paths, encoding)
-    valid = read([valid_path], encoding) if valid_path else None
-    if resume:
+    common: dict[str, Any] = {
+        "corpus": read(options["corpus"], options["encoding"]),
+        "valid": read(options["valid"], options["encoding"]) if options["valid"] else None,
+        "unknown": options["unknown"],
+    }
+    workers: str = options["workers"]
+    common["workers"] = int(workers) if workers.isdecimal() else workers
+    if options["resume"]:
         given = model_settings | train_settings
-        return Trainer.resume(corpus, out, limits, valid, unknown, processes, **given)
+        return Trainer.resume(out=out, limits=limits, **common, **given)
     return Trainer(
-        corpus,
-        config,
-        train_config,
-        limits,
-        out,
-        valid,
-        unknown,
+        model=config,
+        train=train_config,
+        limits=limits,
+        out=out,
         init_from=base,
-        workers=processes,
+        overwrite=options["overwrite"],
+        **common,
     )
 
 
@@ -265,11 +262,9 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
                 / max(time.monotonic() - started, 1e-9)
             )
             if bar is not None:
-                bar.set_description_str(
-                    _short(report, trainer.counters.best_loss, speed), refresh=False
-                )
+                bar.set_description_str(_short(report, trainer, speed), refresh=False)
                 bar.update(max(0, int(1000 * report.progress) - bar.n))
-            write = write_line if bar is None else partial(bar.write, file=sys.stderr)
+            write = partial(_write_above, bar)
             if report.notice:
                 write(f"charrnn: {report.notice}")
             if report.evaluation is not None:
@@ -284,6 +279,15 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
             bar.close()
 
 
+def _write_above(bar: Any, line: str) -> None:
+    """Write a line, above the bar if there is one; nobody need be there to read it."""
+    if bar is not None:
+        bar.clear()
+    write_line(line)
+    if bar is not None:
+        bar.refresh()
+
+
 def _bar() -> Any:
     from tqdm import tqdm
 
@@ -296,8 +300,10 @@ def _bar() -> Any:
     )
 
 
-def _short(report: Report, best_loss: float | None, speed: float) -> str:
-    valid = "" if best_loss is None else f", best {best_loss / math.log(2):.3f} bits/char"
+def _short(report: Report, trainer: Trainer, speed: float) -> str:
+    valid = ""
+    if trainer.history:
+        valid = f", valid {trainer.history[-1]['valid'] / math.log(2):.3f} bits/char"
     return f"loss {report.loss:.3f}{valid}, {speed:,.0f} chars/s, {_time_left(report)} left"
 
 

@@ -20,12 +20,11 @@ Weights, equations and order of gates are those of torch.nn.RNN, LSTM and GRU.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from charrnn.parameters import Array
 
 
 class Cell(Protocol):

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import require
-from charrnn.nn.cells import CELLS, Array, Cell
+from charrnn.nn.cells import CELLS, Cell
 from charrnn.nn.embedding import look_up
+from charrnn.parameters import Array
 from charrnn.randomness import Rng
 
 Resets = NDArray[np.bool_]  # (T, B): the state is zero before this step
@@ -194,6 +195,7 @@ class Layer:
         self.history[:, 0] = 1
         self.gates = np.empty((T, G * H, B), self.dtype)  # a; the gates; dL/da, one after another
         self._u = np.empty((G * H, B), self.dtype)  # u of one step; dL/du
+        self._u_gates = self._u.reshape(G, H, B)
         # Of u, what the backward pass needs; then dL/du.
         self._kept = np.empty((T if training else 1, splits, H, B), self.dtype)
         self._old = np.empty((1 + S * H, B), self.dtype)  # a state with columns reset
@@ -234,7 +236,7 @@ class Layer:
         self.history[0, 1:] = state.reshape(-1, state.shape[-1])
         self._resets = resets
         self._reset_at = set() if resets is None else set(np.flatnonzero(resets.any(axis=1)))
-        u = self._u.reshape(self.cell.gates, self.hidden_size, -1)
+        u = self._u_gates
         u_split = u[self.cell.split]
         for t, (a, kept, h, old, new) in enumerate(self._steps):
             if t in self._reset_at:
@@ -254,7 +256,7 @@ class Layer:
         np.copyto(self.history[0], self.history[1])
         a, _, h, old, new = self._steps[0]
         np.matmul(self._W, h, out=self._u)
-        self.cell.forward(a, self._u.reshape(a.shape), old, new)
+        self.cell.forward(a, self._u_gates, old, new)
         return self.history[1, : 1 + self.hidden_size]
 
     def _reset(self, t: int) -> tuple[Array, Array]:
