@@ -156,7 +156,7 @@ class CharRNN:
             first.look_up(self.input_table(), ids)
         else:
             embedded = self.parameters["embedding.weight"][ids]  # (T, B, E)
-            first.project(with_ones(embedded.transpose(0, 2, 1)))
+            first.read(with_ones(embedded.transpose(0, 2, 1)))
         return self.recurrent.run(state, resets, rng)
 
     def _uses_table(self, ids: Ids) -> bool:

@@ -123,14 +123,15 @@ class LSTM(Cell):
         np.subtract(a[:2], slope[:2], out=slope[:2])
         np.subtract(1, slope[2], out=slope[2])
         np.subtract(o, slope[3], out=slope[3])
-        np.multiply(dh, tanh_c, out=o)
+        np.multiply(dh, tanh_c, out=x)
+        np.multiply(x, slope[3], out=o)  # do
         np.multiply(dc, i, out=x)
         np.multiply(dc, g, out=i)
-        np.copyto(g, x)
-        np.multiply(dc, f, out=x)
-        np.multiply(dc, c_old, out=f)
-        np.multiply(a, slope, out=a)
-        np.copyto(dc, x)
+        np.multiply(x, slope[2], out=g)  # dg
+        np.multiply(i, slope[0], out=i)  # di
+        np.multiply(dc, c_old, out=x)
+        np.multiply(dc, f, out=dc)
+        np.multiply(x, slope[1], out=f)  # df
         dh.fill(0)
 
 

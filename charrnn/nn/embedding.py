@@ -13,13 +13,12 @@ SMALL = 256  # columns; up to here a product with one-hot columns beats gatherin
 
 
 def look_up(table: Array, ids: NDArray[np.integer[Any]], out: Array) -> None:
-    """Write the columns of `table` (F, V) that `ids` (T, B) name to `out` (T, F, B)."""
+    """Write the columns of `table` (F, V) that `ids` (N,) name to `out` (F, N)."""
     size = table.shape[1]
-    for t, row in enumerate(ids):
-        if size <= SMALL < ids.size:
-            np.matmul(table, one_hot(row, size, table.dtype), out=out[t])
-        else:
-            np.take(table, row, axis=1, out=out[t], mode="clip")  # "raise" would copy once more
+    if size <= SMALL and len(ids) > 1:
+        np.matmul(table, one_hot(ids, size, table.dtype), out=out)
+    else:
+        np.take(table, ids, axis=1, out=out, mode="clip")  # "raise" would copy once more
 
 
 def sum_by_id(columns: Array, ids: NDArray[np.integer[Any]], out: Array) -> None:

@@ -97,7 +97,7 @@ class Recurrent:
         """
         T, _, B = x.shape
         self.prepare(T, B)
-        self.layers[0].project(with_ones(x))
+        self.layers[0].read(with_ones(x))
         output, state = self.run(state, resets, rng)
         return output[:, 1:].copy(), state
 
@@ -108,7 +108,7 @@ class Recurrent:
         dL/dstate (L, S, H, B). The final state's own gradient is taken as zero (truncation).
         """
         d_state = self.run_backward(d_output.copy())
-        return self.layers[0].project_backward(), d_state
+        return self.layers[0].project_backward().copy(), d_state
 
     # What follows is the same in smaller steps, for a caller that makes the first layer's input
     # part itself (the model's look-up table), and can live with views of the buffers.
@@ -119,7 +119,7 @@ class Recurrent:
             layer.prepare(T, B)
 
     def run(self, state: Array, resets: Resets | None, rng: Rng | None) -> tuple[Array, Array]:
-        """Go through time, the first layer's input part being in place.
+        """Go through time, the first layer having been given what to read.
 
         Return the last layer's output (T, 1+H, B), row 0 ones, valid until the next pass, and the
         next state.
@@ -127,7 +127,7 @@ class Recurrent:
         output = None
         for layer, first_state in zip(self.layers, state, strict=True):
             if output is not None:
-                layer.project(output)
+                layer.read(output)
             layer.forward(first_state, resets)
             output = layer.drop(self.dropout, rng)
         assert output is not None
@@ -147,7 +147,7 @@ class Recurrent:
             if output is None:
                 layer.look_up(table, ids[None])
             else:
-                layer.project(output[None])
+                layer.read(output[None])
             output = layer.advance()
         assert output is not None
         return output
@@ -193,11 +193,12 @@ class Layer:
         splits = len(range(G)[self.cell.split])
         self.history = np.zeros((T + 1, 1 + S * H, B), self.dtype)
         self.history[:, 0] = 1
-        self.gates = np.empty((T, G * H, B), self.dtype)  # a; the gates; dL/da, one after another
+        steps = T if training else 1  # what only the backward pass looks back at
+        self.gates = np.empty((steps, G * H, B), self.dtype)  # a; the gates; dL/da, in turn
         self._u = np.empty((G * H, B), self.dtype)  # u of one step; dL/du
         self._u_gates = self._u.reshape(G, H, B)
         # Of u, what the backward pass needs; then dL/du.
-        self._kept = np.empty((T if training else 1, splits, H, B), self.dtype)
+        self._kept = np.empty((steps, splits, H, B), self.dtype)
         self._old = np.empty((1 + S * H, B), self.dtype)  # a state with columns reset
         if training:
             self._tmp = np.empty((self.cell.scratch, H, B), self.dtype)
@@ -206,11 +207,13 @@ class Layer:
             self._d_inside = np.empty((G * H, T, B), self.dtype)  # dL/du, then dL/da
             self._h_inside = np.empty((1 + H, T, B), self.dtype)
             self._x_inside = np.empty((self._W_in.shape[1], T, B), self.dtype)
+            self._d_x = np.empty((T, self._W_in.shape[1] - 1, B), self.dtype)
         # Views, made once: slicing costs as much as a small ufunc.
         self._steps = [
             (
-                self.gates[t].reshape(G, H, B),
-                self._kept[t % len(self._kept)],
+                self.gates[t % steps],
+                self.gates[t % steps].reshape(G, H, B),
+                self._kept[t % steps],
                 *self._views(self.history[t]),
                 self._views(self.history[t + 1])[1],
             )
@@ -222,25 +225,32 @@ class Layer:
         states = history[1:].reshape(self.cell.states, self.hidden_size, -1)
         return history[: 1 + self.hidden_size], states
 
-    def project(self, x: Array) -> None:
-        """Compute the input part of all steps from `x` (T, 1+I, B), row 0 ones."""
+    def read(self, x: Array) -> None:
+        """Let the input part be computed from `x` (T, 1+I, B), row 0 ones."""
         self._x = x
-        np.matmul(self._W_in, x, out=self.gates)
+        self._ids: NDArray[np.integer[Any]] | None = None
 
     def look_up(self, table: Array, ids: NDArray[np.integer[Any]]) -> None:
-        """Take the input part of all steps from `table` (G*H, V) instead, by `ids` (T, B)."""
-        look_up(table, ids, out=self.gates)
+        """Let the input part be the columns of `table` (G*H, V) that `ids` (T, B) name."""
+        self._x, self._ids = table, ids
+
+    def _input_part(self, t: int, out: Array) -> None:
+        if self._ids is None:
+            np.matmul(self._W_in, self._x[t], out=out)
+        else:
+            look_up(self._x, self._ids[t], out)
 
     def forward(self, state: Array, resets: Resets | None) -> None:
-        """Go through time from `state` (S, H, B); the input part must be in place."""
+        """Go through time from `state` (S, H, B), over what was given to read."""
         self.history[0, 1:] = state.reshape(-1, state.shape[-1])
         self._resets = resets
         self._reset_at = set() if resets is None else set(np.flatnonzero(resets.any(axis=1)))
         u = self._u_gates
         u_split = u[self.cell.split]
-        for t, (a, kept, h, old, new) in enumerate(self._steps):
+        for t, (product, a, kept, h, old, new) in enumerate(self._steps):
             if t in self._reset_at:
                 h, old = self._reset(t)
+            self._input_part(t, out=product)
             np.matmul(self._W, h, out=self._u)
             self.cell.forward(a, u, old, new)
             np.copyto(kept, u_split)
@@ -254,7 +264,8 @@ class Layer:
         [1; h] (1+H, B).
         """
         np.copyto(self.history[0], self.history[1])
-        a, _, h, old, new = self._steps[0]
+        product, a, _, h, old, new = self._steps[0]
+        self._input_part(0, out=product)
         np.matmul(self._W, h, out=self._u)
         self.cell.forward(a, self._u_gates, old, new)
         return self.history[1, : 1 + self.hidden_size]
@@ -291,16 +302,21 @@ class Layer:
         (T, B), H, cell = self.shape, self.hidden_size, self.cell
         W_T = self._W[:, 1:].T
         split = slice(*(H * gate for gate in cell.split.indices(cell.gates)[:2]))  # of G*H rows
-        d_u = self._u
+        W_in_T = self._W_in[:, 1:].T
         d = np.zeros((cell.states, H, B), self.dtype)
         for t in reversed(range(T)):
-            a, kept, _, old, new = self._steps[t]
+            d_a, a, kept, _, old, new = self._steps[t]
             if t in self._reset_at:
                 _, old = self._reset(t)
             np.add(d[0], d_output[t], out=d[0])
             cell.backward(a, kept, old, new, d, self._tmp)
-            np.copyto(d_u, self.gates[t])
-            np.copyto(d_u[split], kept.reshape(-1, B))
+            if self._ids is None:
+                np.matmul(W_in_T, d_a, out=self._d_x[t])
+            d_u = d_a
+            if kept.size:
+                d_u = self._u
+                np.copyto(d_u, d_a)
+                np.copyto(d_u[split], kept.reshape(-1, B))
             np.copyto(self._d_inside[:, t], d_u)
             np.matmul(W_T, d_u, out=self._d_h)
             np.add(d[0], self._d_h, out=d[0])
@@ -320,12 +336,13 @@ class Layer:
         return self._d_inside
 
     def project_backward(self) -> Array:
-        """Compute the gradients of the input weights, and return dL/dx (T, I, B)."""
+        """Compute the gradients of the input weights, and return dL/dx (T, I, B), valid until the
+        next pass.
+        """
         assert self.gradients is not None
         x = time_inside(self._x, out=self._x_inside)
         split_bias(product_over_time(self.d_input(), x), self.gradients[2], self.gradients[0])
-        d_x: Array = np.matmul(self._W_in[:, 1:].T, self.gates)
-        return d_x
+        return self._d_x
 
 
 def dropout_mask(shape: tuple[int, ...], rate: float, rng: Rng, dtype: Any) -> Array:
