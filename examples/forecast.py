@@ -16,22 +16,23 @@ import argparse
 
 import numpy as np
 
-from charrnn.nn.cells import CELLS, Array
+from charrnn.nn.cells import CELLS
 from charrnn.nn.recurrent import Recurrent, recurrent_shapes
-from charrnn.parameters import Parameters
+from charrnn.optim import OPTIMIZERS
+from charrnn.parameters import Array, Parameters
 
 T, CHUNKS, B, H = 25, 20, 32, 32
 NOISE, LEARNING_RATE = 0.1, 0.01
 
 
 class Forecaster:
-    """A recurrent layer, a linear read-out, and Adam without its bias correction."""
+    """A recurrent layer, a linear read-out, and an optimizer."""
 
     def __init__(self, cell: str, rng: np.random.Generator) -> None:
         shapes = {**recurrent_shapes(cell, 1, H), "weight": (1, H), "bias": (1, 1)}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         self.parameters.flat[:] = rng.uniform(-1, 1, self.parameters.flat.shape) / np.sqrt(H)
-        self.mean, self.square = np.zeros((2, *self.parameters.flat.shape), np.float32)
+        self.optimizer = OPTIMIZERS["adam"](self.parameters.flat.size)
         self.recurrent = Recurrent(cell, self.parameters, self.gradients)
 
     def forecast(self, x: Array, state: Array) -> tuple[Array, Array, Array]:
@@ -46,10 +47,7 @@ class Forecaster:
         self.gradients["weight"][:] = np.einsum("tib,thb->ih", d_y, h)
         self.gradients["bias"][:] = d_y.sum()
         self.recurrent.backward(self.parameters["weight"].T @ d_y)
-        g = self.gradients.flat
-        self.mean += 0.1 * (g - self.mean)
-        self.square += 0.01 * (g * g - self.square)
-        self.parameters.flat -= rate * self.mean / (np.sqrt(self.square) + 1e-8)
+        self.optimizer.step(self.parameters.flat, self.gradients.flat, rate)
         return y, state
 
 

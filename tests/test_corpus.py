@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -342,3 +343,11 @@ def test_unknown_documents_are_refused_with_the_choices():
     with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
         split(make_corpus("text"), "words")
     assert list(corpus.DOCUMENTS) == ["whole", "lines", "paragraphs"]
+
+
+@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+def test_tiny_shakespeare_is_split_as_everybody_does():
+    corpus = read(Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt")
+    (train,), (valid,) = split(corpus)
+    assert (len(train), len(valid)) == (1_003_854, 111_540)
+    assert len(set(train + valid)) == 65
