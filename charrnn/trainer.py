@@ -200,9 +200,10 @@ class Trainer:
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
             reader.verify(tensors)
-        if new_limits != run_limits:
-            counters.ended_by = ""
         trainer._restore(Snapshot(tensors, counters, history))
+        if new_limits != run_limits:
+            over = not trainer._evaluation_due(ended=True)
+            trainer.counters.ended_by = trainer._ended_by() if over else ""
         trainer._good = trainer._snapshot()
         if reader.document.get("fingerprint") != fingerprint(trainer.workers):
             trainer.notices.append(
@@ -226,8 +227,8 @@ class Trainer:
         """
         if self.finished():
             return
-        self.exchange.start(serve, self.task)
         try:
+            self.exchange.start(serve, self.task)
             yield from self._run()
         finally:
             self._stop_requested = False
@@ -424,7 +425,8 @@ class Trainer:
         self.counters.saved_at = self.counters.step
         if self.out is not None:
             self.counters.model_digest = self.checkpoint().save(self.out)
-            snapshot = self._snapshot()
+        self._good = snapshot = self._snapshot()
+        if self.out is not None:
             document = {
                 "config": asdict(self.config),
                 "vocabulary": self.tokenizer.alphabet,
@@ -436,7 +438,6 @@ class Trainer:
                 "fingerprint": fingerprint(self.workers),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
-        self._good = self._snapshot()
 
     def _save_due(self, ended: bool) -> bool:
         counters = self.counters
