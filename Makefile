@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 demo: .venv/installed
-	$(VENV)/charrnn train corpora/fables.txt -o fables.safetensors --overwrite --minutes 1 \
+	$(VENV)/charrnn train corpora/fables.txt -o demo.safetensors --overwrite --minutes 1 \
 		--hidden-size 384 --dropout 0.5
-	$(VENV)/charrnn sample fables.safetensors --prompt "THE " --temperature 0.5 --length 1000 --seed 1
+	$(VENV)/charrnn sample demo.safetensors --prompt "THE " --temperature 0.5 --length 1000 --seed 1
 
 test: .venv/tested
 	$(VENV)/ruff check .
