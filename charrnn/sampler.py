@@ -70,35 +70,29 @@ FILTERS: dict[str, Filter] = {
 
 
 def generate(
-    model: Checkpoint,
+    checkpoint: Checkpoint,
     prompt: str = "",
     length: int = 500,
-    temperature: float = 1.0,
-    seed: int = 0,
     num_samples: int = 1,
-    stop: str = "",
-    unknown: str = "error",
-    **filters: float,
+    **options: Any,
 ) -> list[str]:
     """Return `num_samples` texts that go on from `prompt`, which is not repeated in them.
 
-    The arguments are those of `stream`.
+    All arguments are those of `stream`.
     """
     texts = [""] * num_samples
-    for index, text in stream(
-        model, prompt, length, temperature, seed, num_samples, stop, unknown, **filters
-    ):
+    for index, text in stream(checkpoint, prompt, length, num_samples, **options):
         texts[index] += text
     return texts
 
 
 def stream(
-    model: Checkpoint,
+    checkpoint: Checkpoint,
     prompt: str = "",
     length: int = 500,
+    num_samples: int = 1,
     temperature: float = 1.0,
     seed: int = 0,
-    num_samples: int = 1,
     stop: str = "",
     unknown: str = "error",
     **filters: float,
@@ -123,38 +117,40 @@ def stream(
     require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
     for name, value in filters.items():
         _check_filter(name, value)
-    ids = model.tokenizer.encode(prompt, unknown)
-    if len(ids) == 0 or terminator(model):
-        ids = np.concatenate([_beginning(model), ids])
-    logits, state = _read(model, ids)
+    end = terminator(checkpoint)
+    if end:  # as in training, the state starts fresh at the last character before the document
+        prompt = end + prompt
+        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
+    ids = checkpoint.tokenizer.encode(prompt, unknown)
+    logits, state = _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
     return _continue(
-        model,
+        checkpoint,
         np.repeat(logits, num_samples, axis=1),
         np.repeat(state, num_samples, axis=3),
         length,
         temperature,
         generator(seed, SAMPLE),
-        [text for text in (stop, terminator(model)) if text],
+        [text for text in (stop, end) if text],
         filters,
     )
 
 
-def terminator(model: Checkpoint) -> str:
-    """Return what ends a document of the kind that `model` was trained on, "" if nothing does."""
-    kind = DOCUMENTS.get(str(model.training.get("documents")))
+def terminator(checkpoint: Checkpoint) -> str:
+    """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
+    kind = DOCUMENTS.get(str(checkpoint.training.get("documents")))
     return kind.terminator if kind else ""
 
 
-def _beginning(model: Checkpoint) -> NDArray[np.integer[Any]]:
-    """Return the one id that a text begins after: a newline's, which ends lines and paragraphs in
-    training too, or, if the model knows none, the first of its alphabet.
+def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
+    """Return the one id that a text begins after: a newline's, or, if the model knows none, the
+    first of its alphabet.
     """
-    return np.array([max(0, model.tokenizer.alphabet.find("\n"))])
+    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
 
 
-def _read(model: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
+def _read(checkpoint: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
     """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
-    network = model.model()
+    network = checkpoint.model()
     state = network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
         logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
@@ -162,7 +158,7 @@ def _read(model: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
 
 
 def _continue(
-    model: Checkpoint,
+    checkpoint: Checkpoint,
     logits: Any,
     state: Any,
     length: int,
@@ -171,14 +167,14 @@ def _continue(
     stops: list[str],
     filters: dict[str, float],
 ) -> Iterator[tuple[int, str]]:
-    stepper = Stepper(model.model(), state)
+    stepper = Stepper(checkpoint.model(), state)
     samples = [Tail(stops) for _ in range(logits.shape[1])]
     noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
     for count, noise in zip(range(length), noises, strict=False):
         ids = choose(logits.T, temperature, noise, filters)
         for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
             if not sample.ended:
-                text = sample.add(model.tokenizer.alphabet[id])
+                text = sample.add(checkpoint.tokenizer.alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:

@@ -2,6 +2,7 @@
 
 import doctest
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -344,3 +345,14 @@ def test_documentation_examples_hold():
     results = doctest.testmod(charrnn.sampler)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])
+def test_a_prompt_is_read_as_documents_are_in_training(model, documents, end):
+    """From a fresh state after the last terminator, whatever documents come before."""
+    several = replace(model, training={"documents": documents})
+    greedy = {"length": 5, "temperature": 0, "stop": ""}
+    expected = generate(several, "ab", **greedy)
+    assert generate(several, f"cde{end}ab", **greedy) == expected
+    whole = replace(model, training={"documents": "whole"})
+    assert generate(whole, "\nab", **greedy)[0].split(end)[0] == expected[0]
