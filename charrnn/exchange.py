@@ -1,9 +1,9 @@
 """What the processes of a run exchange: a broadcast, a barrier, and the sum of one flat vector.
 
 `Exchange` is a run of one process, which has nobody to exchange with. `SharedMemory` is one of
-several processes on one machine, each with its own BLAS thread. Its arrays lie in memory that is
-unlinked as soon as it is made, and its processes wait on pipes, which close by themselves when
-either end dies: whatever way a run ends, nothing is left behind.
+several processes on one machine. Its arrays lie in memory whose name is given up as soon as it is
+made, and its processes wait on pipes, which close by themselves when either end dies: whatever way
+a run ends, no process and no shared memory is left behind.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,11 @@ class Exchange:
 
     rank, size = 0, 1
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, given: Mapping[str, NDArray[Any]]) -> None:
+        """Make the arrays of `layout`, zeros, beside those `given`."""
         self.arrays: dict[str, NDArray[Any]] = {
             name: np.zeros(shape, dtype) for name, (shape, dtype) in layout.items()
-        }
+        } | dict(given)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
         """Start the other processes, each of which calls `work(exchange, *args)`."""
@@ -70,46 +72,57 @@ class Exchange:
 class SharedMemory(Exchange):
     """A run of several processes on one machine; process 0 is the one that makes this."""
 
-    def __init__(self, layout: Layout, size: int) -> None:
+    def __init__(self, layout: Layout, given: Mapping[str, NDArray[Any]], size: int) -> None:
         self.size = size
-        self._layout = dict(layout)
+        self._layout = {
+            **layout,
+            **{name: (values.shape, values.dtype.str) for name, values in given.items()},
+        }
         self._context = multiprocessing.get_context("spawn")
         self._memory = {
             name: self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
-            for name, (shape, dtype) in layout.items()
+            for name, (shape, dtype) in self._layout.items()
         }
         self.arrays = _views(self._layout, self._memory)
+        for name, values in given.items():
+            self.arrays[name][...] = values
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
+        # If this is still open when Python exits, the workers must hear of it before they are
+        # waited for.
+        Finalize(self, _close_all, (self._pipes,), exitpriority=10)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
         """Start the other processes, each of which calls `work(exchange, *args)`."""
-        self._threads = threadpool_limits(1)
-        with _signals_held():
-            for rank in range(1, self.size):
-                ours, theirs = self._context.Pipe()
-                worker = self._context.Process(
-                    target=_work,
-                    args=(rank, self.size, self._layout, self._memory, theirs, work, args),
-                    daemon=True,
-                )
-                worker.start()
-                theirs.close()
-                self._workers.append(worker)
-                self._pipes.append(ours)
+        try:
+            with _signals_held():
+                for rank in range(1, self.size):
+                    ours, theirs = self._context.Pipe()
+                    self._pipes.append(ours)
+                    worker = self._context.Process(
+                        target=_work,
+                        args=(rank, self.size, self._layout, self._memory, theirs, work, args),
+                        daemon=True,
+                    )
+                    worker.start()
+                    theirs.close()
+                    self._workers.append(worker)
+        except OSError as error:
+            self.close()
+            raise WorkerError(
+                f"a worker process could not be started: {error}; use fewer --workers"
+            ) from None
 
     def close(self) -> None:
         """End the other processes."""
-        for pipe in self._pipes:
-            pipe.close()
+        _close_all(self._pipes)
         for worker in self._workers:
             worker.join(5)
             if worker.is_alive():
                 worker.kill()
                 worker.join()
-        if self._workers:
-            self._threads.restore_original_limits()
-        self._workers, self._pipes = [], []
+        self._workers.clear()
+        self._pipes.clear()
 
     def broadcast(self, message: list[Any] | None = None) -> list[Any]:
         """Send a message from process 0 to all others."""
@@ -130,7 +143,10 @@ class SharedMemory(Exchange):
         """Send `data` to a worker, or wait for a word from it."""
         try:
             if data is None:
-                self._pipes[index].recv_bytes()
+                failure = self._pipes[index].recv_bytes()
+                if failure:
+                    self.close()
+                    raise WorkerError(f"a worker process failed: {failure.decode()}")
             else:
                 self._pipes[index].send_bytes(data)
         except (EOFError, OSError):
@@ -170,8 +186,8 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
     """Return how many workers, and how many shards of the batch, a run is to have.
 
     "auto" takes as many as there are usable cores, if each is left with MIN_WIDTH streams at least:
-    narrower products waste more than a second core gives. `shards` of 0 are as many as workers;
-    a number that is given limits the workers to those that divide it.
+    narrower products waste more than a second core gives. `shards` of 0 are as many as workers; a
+    number that is given limits the workers to those that divide it, however narrow.
     Raises ConfigError for numbers that do not divide the batch.
     """
     if workers == "auto":
@@ -207,7 +223,7 @@ def share_of(length: int, piece: int, rank: int, size: int) -> slice:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, a container's quota respected."""
+    """Return how many cores this process may use, a container's (cgroup 2) quota respected."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -234,9 +250,20 @@ def _work(
     work: Callable[..., None],
     args: tuple[Any, ...],
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for process 0 to see
     threadpool_limits(1)
-    with suppress(EOFError, ConnectionError):  # process 0 is done, or gone
+    try:
         work(Member(rank, size, _views(layout, memory), pipe), *args)
+    except (EOFError, ConnectionError):
+        pass  # process 0 is done, or gone
+    except Exception as error:
+        with suppress(OSError):
+            pipe.send_bytes((str(error) or type(error).__name__).encode())
+
+
+def _close_all(pipes: list[Connection]) -> None:
+    for pipe in pipes:
+        pipe.close()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ dealt out. All processes run the same code; arrays that all see are the exchange
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,13 +25,11 @@ from charrnn.streams import Encoded, Streams
 
 @dataclass(frozen=True)
 class Task:
-    """All that a process must know of a run."""
+    """All that a process must know of a run, but for the texts, which the exchange has."""
 
     config: ModelConfig
     vocabulary_size: int
     train: TrainConfig  # sizes as they fit the text, the number of shards decided
-    text: Encoded
-    valid: Encoded | None
 
     def layout(self) -> Layout:
         """Return the arrays that all processes see."""
@@ -49,6 +46,7 @@ class Task:
             "losses": ((train.shards,), "f8"),
             "squares": ((-(-P // PIECE),), "f8"),  # sum of each piece's squared gradient
             "validation": ((train.shards, 3), "f8"),  # nats, accuracy, characters
+            "stop": ((1,), "u1"),  # whether a validation is to end early
         }
 
 
@@ -68,7 +66,9 @@ class Learner:
             task.config, task.vocabulary_size, parameters=self.parameters, training=False
         )
         self._mine = share_of(len(self.parameters.flat), PIECE, exchange.rank, exchange.size)
-        self.streams = Streams(task.text, train.batch_size, train.seq_len, train.seed)
+        self.text = Encoded(arrays["text"], arrays["text_ends"])
+        self.valid = Encoded(arrays["valid"], arrays["valid_ends"]) if "valid" in arrays else None
+        self.streams = Streams(self.text, train.batch_size, train.seq_len, train.seed)
         self.optimizer = OPTIMIZERS[train.optimizer](
             self._mine.stop - self._mine.start,
             weight_decay=train.weight_decay,
@@ -127,14 +127,14 @@ class Learner:
             arrays["gradients"][shard] = self._gradient
         return states
 
-    def validate(self, stopped: Callable[[], bool] = lambda: False) -> Evaluation:
+    def validate(self) -> Evaluation:
         """Score the held-out text, each shard a part of its streams."""
-        assert self.task.valid is not None
-        rows = self.exchange.arrays["validation"]
+        assert self.valid is not None
+        rows, stop = self.exchange.arrays["validation"], self.exchange.arrays["stop"]
         shards = self.task.train.shards
         with np.errstate(all="ignore"):
             for shard in self._shards:
-                part = validate(self.judge, self.task.valid, stopped, shard, shards)
+                part = validate(self.judge, self.valid, lambda: bool(stop[0]), shard, shards)
                 rows[shard] = part.nats_per_char, part.accuracy, part.characters
         self.exchange.barrier()
         characters = rows[:, 2]

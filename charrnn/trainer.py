@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
@@ -83,6 +83,8 @@ class Trainer:
         self.digests = digests(corpus, valid)
         self._read(corpus, valid, unknown, tokenizer)
 
+        if isinstance(workers, int) and self.streams.batch_size < train.batch_size:
+            workers = math.gcd(workers, self.streams.batch_size)  # the sizes were made to fit
         self.workers, shards = share_out(workers, train.shards, self.streams.batch_size)
         self.task = Task(
             self.config,
@@ -93,11 +95,16 @@ class Trainer:
                 seq_len=self.streams.seq_len,
                 shards=shards,
             ),
-            self.streams.text,
-            self.valid,
         )
+        texts = {"text": self.streams.text.ids, "text_ends": self.streams.text.ends}
+        if self.valid is not None:
+            texts |= {"valid": self.valid.ids, "valid_ends": self.valid.ends}
         layout = self.task.layout()
-        self.exchange = SharedMemory(layout, self.workers) if self.workers > 1 else Exchange(layout)
+        self.exchange = (
+            SharedMemory(layout, texts, self.workers)
+            if self.workers > 1
+            else Exchange(layout, texts)
+        )
         self.learner = Learner(self.task, self.exchange)
         self.parameters = self.learner.parameters
         initialise(self.parameters, self.config, train.init, train.seed)
@@ -205,10 +212,10 @@ class Trainer:
             over = not trainer._evaluation_due(ended=True)
             trainer.counters.ended_by = trainer._ended_by() if over else ""
         trainer._good = trainer._snapshot()
-        if reader.document.get("fingerprint") != fingerprint(trainer.workers):
+        if reader.document.get("fingerprint") != fingerprint(trainer.task.train.shards):
             trainer.notices.append(
-                "this processor, NumPy or BLAS is not the one that the run was on before: it goes "
-                "on, but not bit for bit as it would have there"
+                "this processor, NumPy, BLAS or its number of threads is not that of the run "
+                "before: it goes on, but not bit for bit as it would have there"
             )
         if counters.model_digest != _model_digest(out):
             trainer.notices.append(
@@ -222,17 +229,26 @@ class Trainer:
         """Train until a limit is reached or `stop()` is called, yielding a report of each step and
         of each evaluation.
 
-        Raises DivergedError if training leaves all bounds a second time, and CheckpointError if the
-        model cannot be written.
+        Raises DivergedError if training leaves all bounds a second time, CheckpointError if the
+        model cannot be written at the end, and WorkerError if a worker dies.
         """
         if self.finished():
             return
+        # With several shards one thread each, so that bits don't depend on who does them.
+        threads = threadpool_limits(1 if self.task.train.shards > 1 else None)
         try:
             self.exchange.start(serve, self.task)
             yield from self._run()
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self._restore(self._good)  # a step may have been half done
+            raise
         finally:
             self._stop_requested = False
+            self.exchange.arrays["stop"][0] = False
             self.exchange.close()
+            threads.restore_original_limits()
 
     def _run(self) -> Iterator[Report]:
         began = time.monotonic() - self.counters.seconds
@@ -263,6 +279,7 @@ class Trainer:
     def stop(self) -> None:
         """Ask the run to save and end after the current step; a signal handler may call it."""
         self._stop_requested = True
+        self.exchange.arrays["stop"][0] = True
 
     def finished(self) -> bool:
         """Return whether the run has reached the limit `counters.ended_by`, and is complete."""
@@ -361,7 +378,7 @@ class Trainer:
         counters = self.counters
         began = time.monotonic()
         self.exchange.broadcast(["validate"])
-        evaluation = self.learner.validate(lambda: self._stop_requested)
+        evaluation = self.learner.validate()
         if self._stop_requested:
             return None
         if not self.learner.sane(evaluation.nats_per_char):
@@ -435,7 +452,7 @@ class Trainer:
                 "counters": asdict(snapshot.counters),
                 "history": snapshot.history,
                 **self.digests,
-                "fingerprint": fingerprint(self.workers),
+                "fingerprint": fingerprint(self.task.train.shards),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
 
@@ -490,7 +507,7 @@ def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:
     return Tokenizer(tokenizer.alphabet + "".join(c for c in alphabet if c not in known))
 
 
-def fingerprint(workers: int) -> dict[str, Any]:
+def fingerprint(shards: int) -> dict[str, Any]:
     """Return what the last bits of a result depend on besides the run's settings."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
@@ -499,7 +516,7 @@ def fingerprint(workers: int) -> dict[str, Any]:
             {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
             for pool in pools
         ],
-        "threads": [1 if workers > 1 else pool["num_threads"] for pool in pools],
+        "threads": [1 if shards > 1 else pool["num_threads"] for pool in pools],
     }
 
 

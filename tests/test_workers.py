@@ -64,7 +64,7 @@ def test_the_shares_of_all_processes_are_whole_pieces_and_make_the_vector():
 
 
 def test_all_reduce_adds_in_order():
-    exchange = Exchange({})
+    exchange = Exchange({}, {})
     parts = np.array([[1.0, 2], [10, 20], [100, 200]])
     np.testing.assert_array_equal(exchange.all_reduce(parts, slice(0, 2)), [111, 222])
 
@@ -214,7 +214,68 @@ def test_several_workers_need_no_script_file(process):
 
 
 def test_shared_memory_holds_what_is_written():
-    exchange = SharedMemory({"numbers": ((2, 3), "f4"), "none": ((0,), "f8")}, 2)
+    exchange = SharedMemory(
+        {"numbers": ((2, 3), "f4"), "none": ((0,), "f8")}, {"text": np.arange(3)}, 2
+    )
     exchange.arrays["numbers"][...] = 7
     assert exchange.arrays["numbers"].sum() == 42
     assert exchange.arrays["none"].shape == (0,)
+    assert exchange.arrays["text"].tolist() == [0, 1, 2]
+
+
+SCRIPT = """
+from charrnn import Corpus, Limits, ModelConfig, Trainer
+corpus = Corpus(("the cat sat on the mat and thought about it " * 5000,), ("x",))
+trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=9), workers=2)
+"""
+
+
+def test_a_script_that_lacks_a_main_guard_is_an_error_and_no_hang(process, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + "print(len(list(trainer.run())))\n")
+    result = process(script=(script,))
+    assert result.code == 1
+    assert "WorkerError: a worker process died (exit code 1)" in result.err
+
+
+def test_python_may_exit_in_the_middle_of_a_run(process, tmp_path):
+    script = tmp_path / "script.py"
+    guarded = SCRIPT.replace("trainer =", "if __name__ == '__main__':\n    trainer =")
+    script.write_text(guarded + "    reports = trainer.run()\n    print(next(reports).step)\n")
+    result = process(script=(script,))
+    assert (result.code, result.out.strip()) == (0, "1")
+
+
+def test_what_goes_wrong_in_a_worker_is_told_in_one_line():
+    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    trainer.exchange.start(fail)
+    with pytest.raises(WorkerError, match="a worker process failed: no memory"):
+        trainer.exchange.barrier()
+
+
+def fail(_):
+    raise MemoryError("no memory")
+
+
+def test_workers_may_change_without_a_notice(tmp_path):
+    out = tmp_path / "model.safetensors"
+    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, out, workers=2), stop_at=11)
+    assert Trainer.resume(CORPUS, out, workers=1).notices == []
+
+
+def test_a_short_text_makes_workers_fewer():
+    train = TrainConfig(seq_len=8, batch_size=50)
+    corpus = Corpus(("the cat sat on it\n" * 12,), ("x",))
+    assert Trainer(corpus, MODEL, train, LIMITS, workers=2).workers == 1
+
+
+def test_an_error_in_a_step_leaves_the_last_good_state():
+    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS)
+    before = trainer.parameters.flat.copy()
+    reports = trainer.run()
+    next(reports)
+    trainer.learner.network.train = None
+    with pytest.raises(TypeError):
+        next(reports)
+    np.testing.assert_array_equal(trainer.parameters.flat, before)
+    assert trainer.counters.step == 0

@@ -135,7 +135,7 @@ def _reading(corpus: tuple[str, ...]) -> str:
 
 
 def _default_out(corpus: str) -> Path:
-    name = "stdin" if corpus == "-" else Path(corpus).resolve().stem
+    name = "stdin" if corpus == "-" else Path(os.path.realpath(corpus)).stem
     return Path(f"{name}.safetensors")
 
 
