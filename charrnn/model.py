@@ -37,7 +37,7 @@ class ModelConfig:
     """The shape of a model. Raises ConfigError for values out of range."""
 
     cell: str = setting("gru", "Kind of recurrent cell.", CELLS)
-    hidden_size: int = setting(256, "Units in each recurrent layer.")
+    hidden_size: int = setting(512, "Units in each recurrent layer.")
     num_layers: int = setting(1, "Recurrent layers, one upon the other.")
     embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
     dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")

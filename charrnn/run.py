@@ -29,7 +29,7 @@ class TrainConfig:
     seq_len: int = setting(64, "Time steps in a chunk: how far gradients go back.")
     batch_size: int = setting(32, "Streams that are read side by side.")
     optimizer: str = setting("adam", "Update rule.", OPTIMIZERS)
-    learning_rate: float = setting(4e-3, "Learning rate at its highest.")
+    learning_rate: float = setting(3e-3, "Learning rate at its highest.")
     momentum: float = setting(0.9, "Momentum of sgd.")
     schedule: str = setting("cosine", "Course of the learning rate over the run.", SCHEDULES)
     warmup_steps: int = setting(20, "Steps in which the learning rate rises to its highest.")
