@@ -64,7 +64,7 @@ def test_help_names_every_command(cli):
     ("command", "option", "default"),
     [
         ("train", "--cell", "gru"),
-        ("train", "--hidden-size", "256"),
+        ("train", "--hidden-size", "512"),
         ("train", "--valid-fraction", "0.1"),
         ("sample", "--length", "500"),
         ("sample", "--temperature", "1.0"),
