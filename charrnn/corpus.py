@@ -87,7 +87,7 @@ def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> C
                 notices.append(f"{file} is empty")
     if not texts:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
-        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112
+        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
         raise CorpusError(f"{what} {nothing}: there is nothing to read")
     if left_out:
         notices.append(f"files left out: {len(left_out)}, such as: {left_out[0]}")

@@ -171,7 +171,7 @@ class Member(Exchange):
     ) -> None:
         self.rank, self.size, self.arrays, self._pipe = rank, size, arrays, pipe
 
-    def broadcast(self, message: list[Any] | None = None) -> list[Any]:  # noqa: ARG002
+    def broadcast(self, message: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 (process 0 gives it)
         """Receive process 0's message."""
         received: list[Any] = json.loads(self._pipe.recv_bytes())
         return received

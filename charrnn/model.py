@@ -177,7 +177,7 @@ class CharRNN:
             d_x = first.project_backward().transpose(1, 0, 2)  # (E, T, B)
             sum_by_id(d_x.reshape(len(d_x), -1), flat_ids, out=g["embedding.weight"].T)
             return
-        d_a = first.d_input()  # (G*H, T, B)
+        d_a = first.d_inside  # (G*H, T, B)
         d_table = np.empty((len(d_a), self.vocabulary_size), d_a.dtype)
         sum_by_id(d_a.reshape(len(d_a), -1), flat_ids, out=d_table)
         d_table.sum(axis=1, out=g["rnn.bias_ih_l0"])

@@ -54,7 +54,7 @@ class Optimizer(ABC):
             self.decay(w_piece, g_piece, learning_rate, scratch[0])
             self.update(w_piece, g_piece, self.moments[:, piece], learning_rate, scratch)
 
-    def decay(self, w: Array, g: Array, learning_rate: float, tmp: Array) -> None:  # noqa: ARG002
+    def decay(self, w: Array, g: Array, learning_rate: float, tmp: Array) -> None:  # noqa: ARG002 (one signature)
         """g += weight_decay w."""
         if self.weight_decay:
             np.multiply(w, self.weight_decay, out=tmp)
@@ -139,7 +139,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019): first w -= lr decay w."""
 
-    def decay(self, w: Array, g: Array, learning_rate: float, tmp: Array) -> None:  # noqa: ARG002
+    def decay(self, w: Array, g: Array, learning_rate: float, tmp: Array) -> None:  # noqa: ARG002 (one signature)
         """w *= 1 - lr weight_decay."""
         np.multiply(w, 1 - learning_rate * self.weight_decay, out=w)
 

@@ -32,7 +32,7 @@ from charrnn.optim import (
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict
-from charrnn.streams import Streams, encode_documents, fit
+from charrnn.streams import Encoded, Streams, encode_documents, fit
 from charrnn.tokenizer import Tokenizer, alphabet_of
 
 
@@ -50,6 +50,9 @@ class Trainer:
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
     `init_from`, and CheckpointError for an `out` that cannot be written.
     """
+
+    streams: Streams
+    valid: Encoded | None
 
     def __init__(
         self,
@@ -106,6 +109,8 @@ class Trainer:
             else Exchange(layout, texts)
         )
         self.learner = Learner(self.task, self.exchange)
+        # Workers have the texts in shared memory: keep no other copy.
+        self.streams, self.valid = self.learner.streams, self.learner.valid
         self.parameters = self.learner.parameters
         initialise(self.parameters, self.config, train.init, train.seed)
         if init_from is not None:
@@ -171,7 +176,7 @@ class Trainer:
         that is not the run's.
         """
         if not os.path.exists(resume_path(out)):  # noqa: PTH110 (Path's raises for some names)
-            if not os.path.exists(out):  # noqa: PTH110
+            if not os.path.exists(out):  # noqa: PTH110 (likewise)
                 raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
             raise CheckpointError(
                 f"{resume_path(out)} is missing, without which the run of {out} cannot go on: "

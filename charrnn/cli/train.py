@@ -217,7 +217,7 @@ def _log(path: str | None, append: bool) -> Iterator[IO[str] | None]:
         yield None
         return
     try:
-        file = Path(path).open("a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+        file = Path(path).open("a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below)
     except OSError as error:
         raise CharRNNError(f"the log {path} cannot be written: {error.strerror}") from None
     try:

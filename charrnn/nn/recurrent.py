@@ -204,7 +204,7 @@ class Layer:
             self._tmp = np.empty((self.cell.scratch, H, B), self.dtype)
             self._d_h = np.empty((H, B), self.dtype)
             # With time inside, (F, T, B), for the products over all steps.
-            self._d_inside = np.empty((G * H, T, B), self.dtype)  # dL/du, then dL/da
+            self.d_inside = np.empty((G * H, T, B), self.dtype)  # dL/du, then dL/da
             self._h_inside = np.empty((1 + H, T, B), self.dtype)
             self._x_inside = np.empty((self._W_in.shape[1], T, B), self.dtype)
             self._d_x = np.empty((T, self._W_in.shape[1] - 1, B), self.dtype)
@@ -317,7 +317,7 @@ class Layer:
                 d_u = self._u
                 np.copyto(d_u, d_a)
                 np.copyto(d_u[split], kept.reshape(-1, B))
-            np.copyto(self._d_inside[:, t], d_u)
+            np.copyto(self.d_inside[:, t], d_u)
             np.matmul(W_T, d_u, out=self._d_h)
             np.add(d[0], self._d_h, out=d[0])
             if t in self._reset_at and self._resets is not None:
@@ -326,14 +326,10 @@ class Layer:
         h = time_inside(self.history[:-1, : 1 + H], out=self._h_inside)
         if self._resets is not None:
             h[1:, self._resets] = 0
-        d_W = product_over_time(self._d_inside, h)
+        d_W = product_over_time(self.d_inside, h)
         split_bias(d_W, self.gradients[3], self.gradients[1])
-        time_inside(self.gates[:, split], out=self._d_inside[split])
+        time_inside(self.gates[:, split], out=self.d_inside[split])
         return d
-
-    def d_input(self) -> Array:
-        """Return dL/da after `backward`, with time inside: (G*H, T, B)."""
-        return self._d_inside
 
     def project_backward(self) -> Array:
         """Compute the gradients of the input weights, and return dL/dx (T, I, B), valid until the
@@ -341,7 +337,7 @@ class Layer:
         """
         assert self.gradients is not None
         x = time_inside(self._x, out=self._x_inside)
-        split_bias(product_over_time(self.d_input(), x), self.gradients[2], self.gradients[0])
+        split_bias(product_over_time(self.d_inside, x), self.gradients[2], self.gradients[0])
         return self._d_x
 
 
