@@ -1,0 +1,210 @@
+"""A tune: notes in bars, with a key and a metre, and in which order the bars are played.
+
+Durations are fractions of a whole note; pitches are MIDI numbers (60 is middle C). How a pitch is
+spelled is for the writer to decide, from the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from charrnn.errors import require
+
+Meter = tuple[int, int]  # (6, 8); a tune without one is free
+
+# Semitones from C of each letter, and how many fifths up from the major key each mode's signature
+# lies: D dorian has the signature of C major, two fifths down from D's own.
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
+_FIFTHS = "FCGDAEB"  # the order in which letters become sharp; flat in reverse
+# The semitones from the tonic of each mode's seven notes.
+SCALES = {
+    "maj": (0, 2, 4, 5, 7, 9, 11),
+    "min": (0, 2, 3, 5, 7, 8, 10),
+    "dor": (0, 2, 3, 5, 7, 9, 10),
+    "phr": (0, 1, 3, 5, 7, 8, 10),
+    "lyd": (0, 2, 4, 6, 7, 9, 11),
+    "mix": (0, 2, 4, 5, 7, 9, 10),
+    "loc": (0, 1, 3, 5, 6, 8, 10),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A tonic such as "C", "F#" or "Bb", and one of MODES; raises ConfigError for anything else.
+
+    >>> Key("A", "dor").sharps
+    1
+    >>> str(Key("Bb"))
+    'Bbmaj'
+    """
+
+    tonic: str = "C"
+    mode: str = "maj"
+
+    def __post_init__(self) -> None:
+        letter, accidental = self.tonic[:1], self.tonic[1:]
+        require(
+            letter in LETTERS and letter != "" and accidental in ("", "#", "b"),
+            f"the tonic is {self.tonic!r}: it must be a letter from A to G, alone or with # or b",
+        )
+        require(self.mode in MODES, f"the mode is {self.mode!r}: choose one of {', '.join(MODES)}")
+        require(abs(self.sharps) <= 7, f"{self} has {abs(self.sharps)} accidentals: the most is 7")
+
+    def __str__(self) -> str:
+        return self.tonic + self.mode
+
+    @property
+    def sharps(self) -> int:
+        """The number of sharps in the signature; flats are below 0."""
+        fifths = _FIFTHS.index(self.tonic[0]) - 1
+        fifths += 7 * (self.tonic.count("#") - self.tonic.count("b"))
+        return fifths + MODES[self.mode]
+
+    @property
+    def pitch_class(self) -> int:
+        """The tonic's semitones above C, 0 to 11."""
+        accidental = self.tonic.count("#") - self.tonic.count("b")
+        return (LETTERS[self.tonic[0]] + accidental) % 12
+
+    def signature(self) -> dict[str, int]:
+        """Return what the signature does to each letter: 1 sharp, -1 flat, 0 nothing."""
+        altered = dict.fromkeys(LETTERS, 0)
+        for letter in _FIFTHS[: max(0, self.sharps)]:
+            altered[letter] = 1
+        for letter in _FIFTHS[::-1][: max(0, -self.sharps)]:
+            altered[letter] = -1
+        return altered
+
+    def scale(self) -> frozenset[int]:
+        """Return the pitch classes of its seven notes."""
+        return frozenset((self.pitch_class + step) % 12 for step in SCALES[self.mode])
+
+    def transposed(self, semitones: int) -> Key:
+        """Return the key so much higher, spelled with the fewest accidentals (flats for a tie)."""
+        pitch_class = (self.pitch_class + semitones) % 12
+        keys = []
+        for letter, semitone in LETTERS.items():
+            for accidental, shift in (("", 0), ("b", -1), ("#", 1)):
+                if (semitone + shift) % 12 == pitch_class:
+                    fifths = _FIFTHS.index(letter) - 1 + 7 * shift + MODES[self.mode]
+                    keys.append((abs(fifths), fifths, letter + accidental))
+        return Key(min(keys)[2], self.mode)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A pitch, or None for a rest, and how long it lasts; `tied` to the next note of its pitch."""
+
+    pitch: int | None
+    duration: Fraction
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The notes between two bar lines, and what those lines say.
+
+    A section that is played twice begins with a bar that has `opens`, and ends with one that has
+    `repeats`. `ending` is 1 or 2 where a first or second ending begins. `closes` marks the end of
+    a section that isn't repeated (a double bar line). A change of metre or key stands at the bar
+    from which it holds.
+    """
+
+    notes: tuple[Note, ...]
+    opens: bool = False
+    repeats: bool = False
+    closes: bool = False
+    ending: int = 0
+    meter: Meter | None = None
+    key: Key | None = None
+
+    @property
+    def duration(self) -> Fraction:
+        """How long its notes last together."""
+        return sum((note.duration for note in self.notes), Fraction(0))
+
+
+@dataclass(frozen=True)
+class Event:
+    """A note as it sounds: ties joined, repeats played."""
+
+    pitch: int
+    start: Fraction
+    duration: Fraction
+    bar: int  # the index in `Tune.bars` of the bar that it begins in
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Bars in the order in which they are written."""
+
+    bars: tuple[Bar, ...]
+    key: Key = Key()
+    meter: Meter | None = (4, 4)
+    title: str = ""
+
+    def played(self) -> Iterator[int]:
+        """Yield the indices of the bars in the order in which they are played.
+
+        Each repeat is played twice: a first ending the first time, a second ending the second.
+        """
+        begin = 0  # where the section that is being played began
+        again = False
+        index = 0
+        while index < len(self.bars):
+            bar = self.bars[index]
+            if bar.opens and index != begin:
+                begin, again = index, False
+            if bar.ending == 1 and again:
+                index = self._second_ending(index)
+                again, begin = False, index
+                continue
+            yield index
+            if bar.repeats and not again:
+                again, index = True, begin
+                continue
+            if bar.repeats or bar.closes:
+                again, begin = False, index + 1
+            index += 1
+
+    def _second_ending(self, first: int) -> int:
+        """Return the bar after the first ending that begins at `first`."""
+        index = first
+        while index < len(self.bars) and not self.bars[index].repeats:
+            index += 1
+        return index + 1
+
+    def events(self) -> list[Event]:
+        """Return the notes as they sound, in order."""
+        events: list[Event] = []
+        now = Fraction(0)
+        tied = False
+        for index in self.played():
+            for note in self.bars[index].notes:
+                joins = tied and bool(events) and events[-1].pitch == note.pitch
+                if joins:
+                    last = events[-1]
+                    events[-1] = replace(last, duration=last.duration + note.duration)
+                elif note.pitch is not None:
+                    events.append(Event(note.pitch, now, note.duration, index))
+                tied = note.tied and note.pitch is not None
+                now += note.duration
+        return events
+
+    def transposed(self, semitones: int) -> Tune:
+        """Return the tune so much higher, its keys too."""
+        bars = tuple(
+            replace(
+                bar,
+                notes=tuple(
+                    note if note.pitch is None else replace(note, pitch=note.pitch + semitones)
+                    for note in bar.notes
+                ),
+                key=bar.key and bar.key.transposed(semitones),
+            )
+            for bar in self.bars
+        )
+        return replace(self, bars=bars, key=self.key.transposed(semitones))
