@@ -93,7 +93,7 @@ class CharRNN:
     def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
         """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
         output, state = self._recur(ids, state, None, None)
-        return np.matmul(self.joined_head(), output), state
+        return np.matmul(self.joined_head(ids.shape[1]), output), state
 
     def losses(
         self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
@@ -102,7 +102,7 @@ class CharRNN:
         and the next state. Where `resets` (T, B) is true, the state is zero before that step.
         """
         output, state = self._recur(inputs, state, resets, None)
-        head = self.joined_head()
+        head = self.joined_head(targets.shape[1])
         losses = np.empty(targets.shape, output.dtype)
         correct = np.empty(targets.shape, np.bool_)
         for block in self._head_blocks(*targets.shape):
@@ -127,7 +127,7 @@ class CharRNN:
         """
         assert self.gradients is not None, "this model was made with training=False"
         output, next_state = self._recur(inputs, state, resets, rng)
-        head = self.joined_head()
+        head = self.joined_head(targets.shape[1])
         count = count or targets.size
         loss = 0.0
         d_head = np.zeros_like(head)
@@ -188,9 +188,9 @@ class CharRNN:
         else:
             g["rnn.weight_ih_l0"][...] = d_table
 
-    def joined_head(self) -> Array:
-        """Return the head's [b | W], (V, 1+H)."""
-        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"])
+    def joined_head(self, columns: int) -> Array:
+        """Return the head's [b | W], (V, 1+H), for products with so many columns."""
+        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"], columns)
 
     def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
         steps = max(1, HEAD_BLOCK // (self.vocabulary_size * B))
@@ -208,7 +208,7 @@ class Stepper:
         self._recurrent.prepare(1, state.shape[-1])
         self._recurrent.set_state(state)
         self._table = model.input_table()
-        self._head = model.joined_head()
+        self._head = model.joined_head(state.shape[-1])
         self._logits = np.empty((model.vocabulary_size, state.shape[-1]), state.dtype)
 
     def step(self, ids: Ids) -> Array:

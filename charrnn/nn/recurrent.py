@@ -181,8 +181,8 @@ class Layer:
 
     def prepare(self, T: int, B: int) -> None:
         """Take up the weights as they are now, and allocate buffers if (T, B) is new."""
-        self._W_in = join_bias(self.b_ih, self.W_ih)  # [b | W]
-        self._W = join_bias(self.b_hh, self.W_hh)
+        self._W_in = join_bias(self.b_ih, self.W_ih, B)  # [b | W]
+        self._W = join_bias(self.b_hh, self.W_hh, B)
         if self.shape != (T, B):
             self.shape = (T, B)
             self._allocate(T, B)
@@ -219,6 +219,7 @@ class Layer:
             )
             for t in range(T)
         ]
+        self._last = (*self._steps[-1][:2], *self._views(self.history[-1]))
 
     def _views(self, history: Array) -> tuple[Array, Array]:
         """Return [1; h] (1+H, B) and the state (S, H, B) of one step's history (1+S*H, B)."""
@@ -252,23 +253,21 @@ class Layer:
                 h, old = self._reset(t)
             self._input_part(t, out=product)
             np.matmul(self._W, h, out=self._u)
+            if kept.size:
+                np.copyto(kept, u_split)
             self.cell.forward(a, u, old, new)
-            np.copyto(kept, u_split)
 
     def set_state(self, state: Array) -> None:
         """Make `state` (S, H, B) the last step's."""
         self.history[-1, 1:] = state.reshape(-1, state.shape[-1])
 
     def advance(self) -> Array:
-        """Go on by one step from the last one's state, in buffers for a single step; return
-        [1; h] (1+H, B).
-        """
-        np.copyto(self.history[0], self.history[1])
-        product, a, _, h, old, new = self._steps[0]
+        """Go on by one step from the last one's state, in its place; return [1; h] (1+H, B)."""
+        product, a, h, state = self._last
         self._input_part(0, out=product)
         np.matmul(self._W, h, out=self._u)
-        self.cell.forward(a, self._u_gates, old, new)
-        return self.history[1, : 1 + self.hidden_size]
+        self.cell.forward(a, self._u_gates, state, state)
+        return h
 
     def _reset(self, t: int) -> tuple[Array, Array]:
         assert self._resets is not None
@@ -356,9 +355,12 @@ def with_ones(x: Array) -> Array:
     return padded
 
 
-def join_bias(b: Array, W: Array) -> Array:
-    """Return [b | W] (F, 1+I) for b (F,) and W (F, I)."""
-    return np.concatenate([b[:, None], W], axis=1)
+def join_bias(b: Array, W: Array, columns: int) -> Array:
+    """Return [b | W] (F, 1+I) for b (F,) and W (F, I), laid out for products with so many columns:
+    by columns for a single one, which is up to a quarter faster, by rows for more.
+    """
+    joined = np.concatenate([b[:, None], W], axis=1)
+    return np.asfortranarray(joined) if columns == 1 else joined
 
 
 def split_bias(joined: Array, b: Array, W: Array) -> None:
