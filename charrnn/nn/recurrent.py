@@ -280,11 +280,15 @@ class Layer:
         return self._views(self.history[-1])[1]
 
     def drop(self, rate: float, rng: Rng | None) -> Array:
-        """Return the output (T, 1+H, B), row 0 ones, with inverted dropout if `rng` is given."""
+        """Return the output (T, 1+H, B), row 0 ones, with inverted dropout if `rng` is given.
+
+        One mask (H, B) serves all time steps (Gal and Ghahramani 2016): it generalises better here
+        than one for each step, and takes fewer random numbers.
+        """
         output = self.history[1:, : 1 + self.hidden_size]
         self._mask = None
         if rng is not None and rate > 0:
-            self._mask = dropout_mask(output[:, 1:].shape, rate, rng, self.dtype)
+            self._mask = dropout_mask(output[0, 1:].shape, rate, rng, self.dtype)
             output = output.copy()
             output[:, 1:] *= self._mask
         return output
