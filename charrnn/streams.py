@@ -55,6 +55,14 @@ class Encoded:
         return int(self.ends[index]) + rounds * len(self)
 
 
+def require_two(text: Encoded, purpose: str) -> None:
+    """Raise CorpusError unless there is a character to read and one to predict."""
+    if len(text) < 2:
+        raise CorpusError(
+            f"there are {len(text)} characters to {purpose}; the least is 2: give a longer text"
+        )
+
+
 @dataclass(frozen=True)
 class Chunk:
     """What one training step learns from, each (T, B)."""

@@ -34,6 +34,11 @@ def _filter_options() -> list[click.Parameter]:
 )
 @click.option("--stop", default="", help="End before this text.")
 @click.option("--num-samples", default=1, show_default=True, help="How many texts to generate.")
+@click.option(
+    "--adapt",
+    type=click.Path(),
+    help="Read this text first, and let a copy of the model learn from it.",
+)
 @click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
 @ENCODING
 @UNKNOWN
@@ -46,6 +51,7 @@ def sample(
     temperature: float,
     stop: str,
     num_samples: int,
+    adapt: str | None,
     seed: int | None,
     encoding: str,
     unknown: str,
@@ -70,6 +76,12 @@ def sample(
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     checkpoint = load(model)
+    if adapt:
+        from charrnn import dynamic
+        from charrnn.evaluator import part_of
+
+        example = corpus.read([adapt], encoding)
+        checkpoint = dynamic.adapt(checkpoint, part_of(checkpoint, example, unknown=unknown))
     if prompt_file:
         read = corpus.read([prompt_file], encoding)
         prompt = "".join(read.texts)
