@@ -29,6 +29,7 @@ from charrnn.settings import check_fields, require_range, setting
 Ids = NDArray[np.integer[Any]]
 
 MAX_SIZE = 2**16
+DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
 
 
@@ -41,13 +42,15 @@ class ModelConfig:
     num_layers: int = setting(1, "Recurrent layers, one upon the other.")
     embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
     dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")
+    weight_dropout: float = setting(0.0, "Share of the recurrent weights dropped while training.")
 
     def __post_init__(self) -> None:
         check_fields(self)
         require_range(self, "hidden_size", 1, MAX_SIZE)
         require_range(self, "num_layers", 1, MAX_LAYERS)
         require_range(self, "embedding_size", 0, MAX_SIZE)
-        require_range(self, "dropout", 0, 1, open_end=True)
+        for name in DROPOUTS:
+            require_range(self, name, 0, 1, open_end=True)
 
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Return names and shapes of all parameters, as a torch twin's state_dict has them."""
@@ -83,7 +86,12 @@ class CharRNN:
         self.parameters = Parameters(shapes, dtype) if parameters is None else parameters
         self.gradients = Parameters(shapes, dtype) if training else None
         self.recurrent = Recurrent(
-            config.cell, self.parameters, self.gradients, config.dropout, "rnn."
+            config.cell,
+            self.parameters,
+            self.gradients,
+            config.dropout,
+            config.weight_dropout,
+            prefix="rnn.",
         )
 
     def zero_state(self, batch_size: int) -> Array:

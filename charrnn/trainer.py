@@ -25,7 +25,7 @@ from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
-from charrnn.model import ModelConfig
+from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.optim import (
     scheduled_rate,
 )
@@ -79,7 +79,7 @@ class Trainer:
         if init_from is not None:
             require_same(
                 asdict(self.config),
-                asdict(init_from.config) | {"dropout": self.config.dropout},
+                asdict(init_from.config) | {name: getattr(self.config, name) for name in DROPOUTS},
                 "the model to start from",
             )
             tokenizer = init_from.tokenizer

@@ -53,7 +53,8 @@ def recurrent_shapes(
 
 
 class Recurrent:
-    """A stack of recurrent layers over given weights, with dropout after every layer.
+    """A stack of recurrent layers over given weights, with dropout after every layer, and of the
+    recurrent weights themselves.
 
     `weights` (and `gradients`, if there is to be a backward pass) map the names of
     `recurrent_shapes`, each after `prefix`, to arrays; these are read afresh at every forward
@@ -66,10 +67,12 @@ class Recurrent:
         weights: Mapping[str, Array],
         gradients: Mapping[str, Array] | None = None,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         prefix: str = "",
     ) -> None:
-        require(0 <= dropout < 1, f"dropout is {dropout}: it must be at least 0 and below 1")
-        self.dropout = dropout
+        for name, rate in (("dropout", dropout), ("weight_dropout", weight_dropout)):
+            require(0 <= rate < 1, f"{name} is {rate}: it must be at least 0 and below 1")
+        self.dropout, self.weight_dropout = dropout, weight_dropout
         self.layers: list[Layer] = []
         while f"{prefix}weight_hh_l{len(self.layers)}" in weights:
             suffix = f"_l{len(self.layers)}"
@@ -128,6 +131,7 @@ class Recurrent:
         for layer, first_state in zip(self.layers, state, strict=True):
             if output is not None:
                 layer.read(output)
+            layer.drop_weights(self.weight_dropout, rng)
             layer.forward(first_state, resets)
             output = layer.drop(self.dropout, rng)
         assert output is not None
@@ -279,6 +283,15 @@ class Layer:
         """Return the state (S, H, B) after the last step, a view."""
         return self._views(self.history[-1])[1]
 
+    def drop_weights(self, rate: float, rng: Rng | None) -> None:
+        """Drop a share of the recurrent weights for the whole chunk, if `rng` is given: DropConnect
+        (Wan et al. 2013), on recurrent weights as Merity et al. (2018) have it.
+        """
+        self._weight_mask = None
+        if rng is not None and rate > 0:
+            self._weight_mask = dropout_mask(self.W_hh.shape, rate, rng, self.dtype)
+            self._W[:, 1:] *= self._weight_mask
+
     def drop(self, rate: float, rng: Rng | None) -> Array:
         """Return the output (T, 1+H, B), row 0 ones, with inverted dropout if `rng` is given.
 
@@ -330,6 +343,8 @@ class Layer:
         if self._resets is not None:
             h[1:, self._resets] = 0
         d_W = product_over_time(self.d_inside, h)
+        if self._weight_mask is not None:
+            d_W[:, 1:] *= self._weight_mask
         split_bias(d_W, self.gradients[3], self.gradients[1])
         time_inside(self.gates[:, split], out=self.d_inside[split])
         return d
