@@ -8,7 +8,7 @@ and reading is a row of guesses, each a function:
 
 Times are counted in units of 1/192 of a whole note, the largest of which both 1/64 and the note of
 a triplet of 64ths are multiples: 48 to the quarter. They are floats as they were played, and
-integers as they are written. What lies on these units exactly was put there by a program, ours or
+integers as they are written. What lies on these units was put there by a program, ours or
 another, and stays; what doesn't was played by a human being, or made to sound as if.
 """
 
@@ -53,6 +53,7 @@ PROFILES = {
 # many squared deviations, of 1/25 of a quarter note each, of the notes from their places.
 DIVISIONS = {2: 0.0, 4: 1.0, 3: 2.0, 8: 6.0, 6: 8.0}
 DEVIATION = QUARTER / 25
+CHORD = 1.5  # units within which notes that begin are one chord, rolled
 SAME_PLACE = 8.0  # what speaks against two notes in one place
 
 T = TypeVar("T")
@@ -61,9 +62,9 @@ T = TypeVar("T")
 class Sound(NamedTuple):
     """A key held down: when it went down and when it came up, in units."""
 
-    pitch: int
     start: float
     end: float
+    pitch: int
 
 
 class Grid(NamedTuple):
@@ -295,7 +296,7 @@ def _collect(file: Any, name: str) -> _Score:
                 voice, pitch = (number, message.channel), message.note
                 start = held.pop((message.channel, pitch), now)
                 if start < now:
-                    voices[voice].append(Sound(pitch, start, now))
+                    voices[voice].append(Sound(start, now, pitch))
                 if message.type == "note_on" and message.velocity > 0:
                     held[message.channel, pitch] = now
             elif message.type == "time_signature":
@@ -312,7 +313,7 @@ def _collect(file: Any, name: str) -> _Score:
             sounds = voices[number, channel]
             end = min((sound.start for sound in sounds if sound.start > start), default=now)
             if start < end:
-                sounds.append(Sound(pitch, start, end))
+                sounds.append(Sound(start, end, pitch))
     return _Score(dict(voices), sorted(meters.items()), sorted(keys.items()), titles)
 
 
@@ -335,25 +336,31 @@ def _highest_line(voice: list[Sound]) -> list[Sound]:
     outlasts that one by more than half: then they were played legato.
     """
     line: list[Sound] = []
-    for sound in sorted(voice, key=lambda each: (each.start, -each.pitch)):
+    begun = -CHORD  # when the latest note of the chord began
+    for sound in sorted(voice):
+        if sound.start - begun < CHORD:
+            begun = sound.start
+            highest = max(line[-1], sound, key=lambda each: (each.pitch, each.end))
+            line[-1] = highest._replace(start=line[-1].start)
+            continue
         if line and sound.start < line[-1].end:
             last = line[-1]
             covered = min(last.end, sound.end) - sound.start
-            below = sound.pitch < last.pitch and covered > (sound.end - sound.start) / 2
-            if below or sound.start == last.start:
+            if sound.pitch < last.pitch and covered > _length(sound) / 2:
                 continue
             line[-1] = last._replace(end=sound.start)
         line.append(sound)
+        begun = sound.start
     return line
 
 
 def _note_values(played: list[Sound], fine: bool) -> list[Sound]:
     """Return the notes with times in whole units, as they would be written.
 
-    Where most of the notes of a file with a `fine` clock begin, or end, exactly on a unit, those
-    that do stay. The others move to the places of their quarter note's likeliest division, and
-    last until the next note begins, unless there is time for a rest of an eighth. Where hardly any
-    note lasts until the next, but each for at least half as long, that is how it was played.
+    Where most of the notes of a file with a `fine` clock begin, or end, on a unit, those that do
+    stay. The others move to the places of their quarter note's likeliest division, and last until
+    the next note begins, unless there is time for a rest of an eighth. Where hardly any note lasts
+    until the next, but each for at least half as long, that is how it was played, not written.
     """
     places, in_thirds = _places([sound.start for sound in played], fine)
     longest: dict[int, Sound] = {}  # of the notes in one place: the others are grace notes
@@ -361,21 +368,21 @@ def _note_values(played: list[Sound], fine: bool) -> list[Sound]:
         longest[place] = max(longest.get(place, sound), sound, key=_length)
     line = list(longest.items())
     gaps = [after.start - sound.end for (_, sound), (_, after) in pairwise(line)]
-    detached = sum(
-        0 < gap <= _length(sound) for gap, (_, sound) in zip(gaps, line, strict=False)
-    ) > max(8, 0.9 * len(gaps))
+    short = [1 < gap <= _length(sound) for gap, (_, sound) in zip(gaps, line, strict=False)]
+    detached = sum(short) > max(8, 0.9 * len(gaps))
     exact = fine and not detached and _mostly_whole([sound.end for _, sound in line])
     written = []
     following = [*(place for place, _ in line[1:]), 2 * MAX_LENGTH]
     for (place, sound), after, gap in zip(line, following, [*gaps, MAX_LENGTH], strict=True):
         step = QUARTER // (3 if sound.end // QUARTER in in_thirds else 2)
-        if exact and sound.end.is_integer() and gap > 1:
-            end = int(sound.end)
+        if exact and _is_whole(sound.end) and gap > 1:
+            end = round(sound.end)
         elif gap < WHOLE / 8 or (detached and gap <= _length(sound)):
             end = after
         else:
             end = round(sound.end / step) * step
-        written.append(Sound(sound.pitch, place, min(after, end if end > place else place + step)))
+        end = min(after, end if end > place else place + step)
+        written.append(Sound(place, end, sound.pitch))
     return written
 
 
@@ -383,8 +390,13 @@ def _length(sound: Sound) -> float:
     return sound.end - sound.start
 
 
+def _is_whole(time: float) -> bool:
+    """Whether it is on a unit, give or take the tick by which some programs part the notes."""
+    return abs(time - round(time)) < 0.11
+
+
 def _mostly_whole(times: list[float]) -> bool:
-    return sum(time.is_integer() for time in times) > 0.75 * len(times)
+    return sum(map(_is_whole, times)) > 0.75 * len(times)
 
 
 def _places(starts: list[float], fine: bool) -> tuple[list[int], set[int]]:
@@ -400,8 +412,8 @@ def _places(starts: list[float], fine: bool) -> tuple[list[int], set[int]]:
         grid = min(grids, key=lambda grid: _cost(grid, offsets))
         if QUARTER // 3 in grid.written:
             in_thirds.add(quarter)
-        if exact and all(offset.is_integer() for offset in offsets):
-            moved = [int(offset) for offset in offsets]
+        if exact and all(map(_is_whole, offsets)):
+            moved = [round(offset) for offset in offsets]
         else:
             moved = [grid.written[_nearest(grid.played, offset)] for offset in offsets]
         places += [quarter * QUARTER + offset for offset in moved]
@@ -443,13 +455,13 @@ def _in_range(line: list[Sound]) -> list[Sound]:
     up = 12 * min(range(-5, 6), key=outside)
     low, high = ABC_RANGE[0], ABC_RANGE[-1]
     moved = []
-    for pitch, start, end in line:
+    for start, end, pitch in line:
         higher = pitch + up
         while higher < low:
             higher += 12
         while higher > high:
             higher -= 12
-        moved.append(Sound(higher, start, end))
+        moved.append(Sound(start, end, higher))
     return moved
 
 
