@@ -324,9 +324,10 @@ def _title(name: str) -> str:
     return "".join(c for c in " ".join(name.split()) if c.isprintable())
 
 
-def _business(voice: list[Sound]) -> tuple[int, float]:
-    """Return how many times a voice sets in, chords counted once, and then how high it lies."""
-    return len({sound.start for sound in voice}), fmean(sound.pitch for sound in voice)
+def _business(voice: list[Sound]) -> tuple[float, float]:
+    """Return how often a voice sets in, less if with chords, and second how high it lies."""
+    times = len({sound.start for sound in voice})
+    return times * times / len(voice), fmean(sound.pitch for sound in voice)
 
 
 def _highest_line(voice: list[Sound]) -> list[Sound]:
@@ -336,10 +337,10 @@ def _highest_line(voice: list[Sound]) -> list[Sound]:
     outlasts that one by more than half: then they were played legato.
     """
     line: list[Sound] = []
-    begun = -CHORD  # when the latest note of the chord began
+    latest = Sound(-CHORD, -CHORD, 0)
     for sound in sorted(voice):
-        if sound.start - begun < CHORD:
-            begun = sound.start
+        if sound.start < min(latest.start + CHORD, latest.end):
+            latest = sound
             highest = max(line[-1], sound, key=lambda each: (each.pitch, each.end))
             line[-1] = highest._replace(start=line[-1].start)
             continue
@@ -350,7 +351,7 @@ def _highest_line(voice: list[Sound]) -> list[Sound]:
                 continue
             line[-1] = last._replace(end=sound.start)
         line.append(sound)
-        begun = sound.start
+        latest = sound
     return line
 
 
@@ -368,14 +369,14 @@ def _note_values(played: list[Sound], fine: bool) -> list[Sound]:
         longest[place] = max(longest.get(place, sound), sound, key=_length)
     line = list(longest.items())
     gaps = [after.start - sound.end for (_, sound), (_, after) in pairwise(line)]
-    short = [1 < gap <= _length(sound) for gap, (_, sound) in zip(gaps, line, strict=False)]
+    short = [0.5 < gap <= _length(sound) for gap, (_, sound) in zip(gaps, line, strict=False)]
     detached = sum(short) > max(8, 0.9 * len(gaps))
     exact = fine and not detached and _mostly_whole([sound.end for _, sound in line])
     written = []
     following = [*(place for place, _ in line[1:]), 2 * MAX_LENGTH]
     for (place, sound), after, gap in zip(line, following, [*gaps, MAX_LENGTH], strict=True):
         step = QUARTER // (3 if sound.end // QUARTER in in_thirds else 2)
-        if exact and _is_whole(sound.end) and gap > 1:
+        if exact and _is_whole(sound.end) and gap > 0.5:
             end = round(sound.end)
         elif gap < WHOLE / 8 or (detached and gap <= _length(sound)):
             end = after
