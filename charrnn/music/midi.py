@@ -41,6 +41,7 @@ MAX_BYTES = 1_000_000
 MAX_LENGTH = 1_800 * WHOLE  # an hour at 120 quarter notes a minute
 ABC_RANGE = range(36, 108)  # C,, to b''
 DEFAULT_METER = (4, 4)
+CHORD = 1.5  # units: notes that begin within so short a time, and sound together, are one
 
 # How well each pitch class, counted from the tonic, fits a key: the ratings that listeners gave
 # (Krumhansl & Kessler 1982).
@@ -53,7 +54,6 @@ PROFILES = {
 # many squared deviations, of 1/25 of a quarter note each, of the notes from their places.
 DIVISIONS = {2: 0.0, 4: 1.0, 3: 2.0, 8: 6.0, 6: 8.0}
 DEVIATION = QUARTER / 25
-CHORD = 1.5  # units within which notes that begin are one chord, rolled
 SAME_PLACE = 8.0  # what speaks against two notes in one place
 
 T = TypeVar("T")
