@@ -208,3 +208,20 @@ class Tune:
             for bar in self.bars
         )
         return replace(self, bars=bars, key=self.key.transposed(semitones))
+
+
+def tempo_of(meter: Meter | None, wanted: float | None = None) -> float:
+    """Return quarter notes a minute: those `wanted`, or else what suits dances of the metre.
+
+    Raises ConfigError for a wish outside 20 to 600.
+
+    >>> tempo_of((6, 8))  # 112 dotted quarters
+    168.0
+    """
+    if wanted is not None:
+        require(20 <= wanted <= 600, f"the tempo is {wanted:g}: it must be 20 to 600")
+        return wanted
+    beats, unit = meter or (4, 4)
+    if unit >= 8 and beats % 3 == 0:
+        return 168.0
+    return {2: 120.0, 3: 132.0}.get(beats, 160.0) if unit == 4 else 160.0
