@@ -18,7 +18,8 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.midi", "music.audio"},
+    {"music.abc", "music.midi", "music.audio"},
+    {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
     {"model"},
