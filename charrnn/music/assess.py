@@ -98,13 +98,13 @@ class CopyIndex:
         self._runs: dict[int, frozenset[str]] = {}
 
     def contains(self, notes: Sequence[Note], length: int) -> bool:
-        """Return whether the last `length` of these notes stand together in a tune.
+        """Return whether the last `length` of these notes, 2 or more, stand together in a tune.
 
         Ties are joined and rests left aside; notes fewer than `length` do not. So composing keeps
         copies to N notes if it never goes on where the last N + 1 are contained.
         """
         steps = self._written(_steps(melody(Tune((Bar(tuple(notes)),)))))
-        return 1 < length <= len(steps) + 1 and steps[1 - length :] in self._run(length)
+        return steps[1 - length :] in self._run(length)
 
     def matches(self, tones: Sequence[Tone]) -> list[int]:
         """Return for each note how many notes, itself the last, stand together in a tune.
