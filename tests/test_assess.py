@@ -2,15 +2,17 @@
 
 import json
 import math
+import os
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from charrnn.errors import CorpusError
-from charrnn.music import assess as module
+from charrnn.music.abc import read_abc
 from charrnn.music.assess import (
     FIGURES,
     MIN_COPY,
@@ -232,4 +234,20 @@ def test_the_table_shows_what_was_measured(monkeypatch):
     assert len(beside) == 1 + len(FIGURES)
     copies = next(line for line in beside if "runs of 16 notes" in line)
     assert copies.split()[-2:] == ["100.0%", "-"]
-    assert module.FIGURES is FIGURES
+
+
+@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+def test_people_s_tunes():
+    text = (Path(os.environ["CHARRNN_DATA"]) / "irish.abc").read_text("utf-8")
+    tunes = list({tune.fingerprint(): tune for tune in read_abc(text).tunes}.values())
+    held_out, corpus = tunes[::10], [tune for n, tune in enumerate(tunes) if n % 10]
+    assessment = assess([*held_out, corpus[300].transposed(-4)], corpus)
+    figures = assessment.figures
+    assert figures["full_bars"] > 0.98
+    assert 0.25 < figures["repeated_bars"] < 0.35
+    assert figures["in_key"] > 0.98
+    assert all(figures[f"{name}_distance"] < 0.1 for name in ("degrees", "durations", "intervals"))
+    assert figures["copied_12"] < 0.1
+    assert assessment.longest[-1].title == corpus[300].title
+    assert assessment.longest[-1].notes == len(melody(corpus[300]))
+    assert sorted(match.notes for match in assessment.longest)[-2] < 100

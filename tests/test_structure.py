@@ -18,7 +18,7 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.assess"},
+    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.abc", "music.assess"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
     {"model"},

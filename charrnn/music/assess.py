@@ -185,7 +185,7 @@ class Sample:
 
 
 def full_bars(sample: Sample) -> float | None:
-    """Return the share of bars that add up: all but those of `Tune.irregular_bars`."""
+    """Return the share of bars that add up: all as written but those of `Tune.irregular_bars`."""
     irregular = sum(len(tune.irregular_bars()) for tune in sample.tunes)
     bars = sum(len(tune.bars) for tune in sample.tunes)
     return _share(bars - irregular, bars)
