@@ -18,7 +18,7 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"music.abc", "music.midi", "music.audio"},
+    {"music.abc", "music.midi", "music.audio", "music.assess"},
     {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
