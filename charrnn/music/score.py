@@ -1,9 +1,9 @@
-"""A tune drawn: as a piano roll, by hand, or as sheet music, by verovio.
+"""A tune on paper: its bars in lines, and a drawing of them as a piano roll.
 
-Both are drawn as the tune is written: bars in order, repeats marked and not unrolled. Each note
+It is drawn as the tune is written: bars in order, repeats marked and not unrolled. Each note
 bears its number among the tune's notes, rests not counted, as `data-note`; `performance` tells when
 which number is played, twice where a repeat has it twice. So a page can light notes up as they
-sound, whoever drew them.
+sound, whoever drew them (engraving.py does, too).
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from __future__ import annotations
 import html
 import math
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count
 
-from charrnn.errors import ConfigError
 from charrnn.music.tune import Bar, Key, Meter, Note, Tune
 
 _MODES = {
@@ -98,7 +95,7 @@ class Played:
 def performance(tune: Tune) -> list[Played]:
     """Return the notes as they are played, repeats twice: `Tune.events`, note by written note."""
     sounds = {event.start: event.duration for event in tune.events()}
-    measures = _measures(tune)
+    measures = measures_of(tune)
     played = []
     now = Fraction(0)
     for index in tune.played():
@@ -113,57 +110,13 @@ def performance(tune: Tune) -> list[Played]:
     return played
 
 
-def engraved(abc: str) -> str:
-    """Return a tune in ABC as sheet music: an SVG, the same for the same text.
-
-    Raises ConfigError if verovio isn't installed, or cannot read the tune.
-    """
-    try:
-        import verovio
-    except ImportError:
-        raise ConfigError(
-            "engraving needs verovio, which is not installed: pip install 'charrnn[score]'"
-        ) from None
-    verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
-    toolkit.setOptions(
-        {
-            "inputFrom": "abc",
-            "breaks": "auto",
-            "pageWidth": 2000,
-            "pageHeight": 60000,
-            "adjustPageHeight": True,
-            "pageMarginTop": 20,
-            "pageMarginBottom": 20,
-            "pageMarginLeft": 0,
-            "pageMarginRight": 0,
-            "scale": 50,
-            "header": "none",
-            "footer": "none",
-            "mnumInterval": 1 << 30,
-            "svgViewBox": True,
-            "svgFormatRaw": True,
-            "svgRemoveXlink": True,
-            "xmlIdSeed": zlib.crc32(abc.encode()) or 1,
-        }
-    )
-    if not toolkit.loadData(abc):
-        raise ConfigError("verovio cannot engrave this tune: draw it as a piano roll")
-    numbers = count()
-    return re.sub(
-        r'(<g [^>]*class="note")',
-        lambda found: f'{found[1]} data-note="{next(numbers)}"',
-        toolkit.renderToSVG(1),
-    )
-
-
 def piano_roll(tune: Tune, title: str = "") -> str:
     """Return the tune as an SVG that stands alone: time to the right, a row for each semitone.
 
     The tonic's rows have a line and its name, rows outside the scale are shaded.
     """
-    measures = _measures(tune)
-    systems = _systems(measures)
+    measures = measures_of(tune)
+    systems = systems_of(measures)
     pitches = [note.pitch for bar in tune.bars for note in bar.notes if note.pitch is not None]
     low, high = min(pitches, default=60) - 1, max(pitches, default=72) + 1
     row = min(_ROW[1], max(_ROW[0], _HEIGHT / (high - low + 1)))
@@ -209,10 +162,11 @@ def _tonic(key: Key) -> str:
 
 
 @dataclass(frozen=True)
-class _Measure:
+class Measure:
     """A bar, and what holds in it."""
 
     bar: Bar
+    index: int  # of the bar in the tune
     first: int  # the number of its first note
     key: Key
     meter: Meter | None
@@ -221,18 +175,25 @@ class _Measure:
     news: str  # the key and metre, where they are new
 
     @property
+    def missing(self) -> Fraction:
+        """How much of the metre is missing before it, if it is an upbeat."""
+        if self.meter is None or not self.begins:
+            return Fraction(0)
+        return max(Fraction(0), Fraction(*self.meter) - self.bar.duration)
+
+    @property
     def upbeat(self) -> bool:
         """Whether it is a section's first bar, and shorter than the metre."""
-        return self.begins and self.meter is not None and self.bar.duration < Fraction(*self.meter)
+        return self.missing > 0
 
     def beats(self) -> list[Fraction]:
         """Return where its beats are, in whole notes; those of an upbeat count from its end."""
         if self.meter is None:
             return [Fraction(0)]
         step = beat(self.meter)
-        missing = Fraction(*self.meter) - self.bar.duration if self.upbeat else Fraction(0)
-        numbers = range(math.ceil(missing / step), math.ceil((missing + self.bar.duration) / step))
-        return [number * step - missing for number in numbers]
+        first = math.ceil(self.missing / step)
+        last = math.ceil((self.missing + self.bar.duration) / step)
+        return [number * step - self.missing for number in range(first, last)]
 
     def notes(self) -> Iterator[tuple[int, int, Fraction, Note]]:
         """Yield number, pitch and offset of each note that is no rest, and the note."""
@@ -245,8 +206,9 @@ class _Measure:
             offset += note.duration
 
 
-def _measures(tune: Tune) -> list[_Measure]:
-    measures: list[_Measure] = []
+def measures_of(tune: Tune) -> list[Measure]:
+    """Return the bars as they are written, each with what holds in it."""
+    measures: list[Measure] = []
     number, key, meter, ending = 0, tune.key, tune.meter, 0
     before = Bar((), closes=True)
     for bar in tune.bars:
@@ -256,39 +218,41 @@ def _measures(tune: Tune) -> list[_Measure]:
         news = [key_name(key)] if bar.key or not measures else []
         if meter and (bar.meter or not measures):
             news.append(f"{meter[0]}/{meter[1]}")
-        measures.append(_Measure(bar, number, key, meter, begins, ending, ", ".join(news)))
+        measures.append(
+            Measure(bar, len(measures), number, key, meter, begins, ending, ", ".join(news))
+        )
         number += sum(note.pitch is not None for note in bar.notes)
         before = bar
     return measures
 
 
-def _length(measures: list[_Measure]) -> Fraction:
+def _length(measures: list[Measure]) -> Fraction:
     return sum((measure.bar.duration for measure in measures), Fraction(0))
 
 
-def _upbeat(measures: list[_Measure]) -> Fraction:
+def _upbeat(measures: list[Measure]) -> Fraction:
     return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
 
 
-def _systems(measures: list[_Measure]) -> list[list[_Measure]]:
+def systems_of(measures: list[Measure]) -> list[list[Measure]]:
     """Wrap measures: a section begins a system, and is shared out evenly among few systems.
 
     Four bars make a system, or eight that are short; a fifth fits, so that a section of eight with
     two endings has two systems.
     """
-    sections: list[list[_Measure]] = []
+    sections: list[list[Measure]] = []
     for measure in measures:
         if measure.begins:
             sections.append([])
         sections[-1].append(measure)
-    systems: list[list[_Measure]] = []
+    systems: list[list[Measure]] = []
     for section in sections:
         whole = Fraction(*(section[0].meter or (4, 4)))
         room = whole * (10 if whole <= Fraction(1, 2) else 5)
         done = -_upbeat(section)
         total = _length(section) + done
         share = total / max(1, math.ceil(total / room)) or Fraction(1)
-        shares: dict[int, list[_Measure]] = {}
+        shares: dict[int, list[Measure]] = {}
         for measure in section:
             middle = done + measure.bar.duration / 2
             shares.setdefault(max(0, math.floor(middle / share)), []).append(measure)
@@ -315,7 +279,7 @@ class _Roll:
         """Return the upper edge of a pitch's row."""
         return self.top + (self.high - pitch) * self.row
 
-    def measure(self, measure: _Measure, x: float, first: bool, last: bool) -> Iterator[str]:
+    def measure(self, measure: Measure, x: float, first: bool, last: bool) -> Iterator[str]:
         """Draw a measure at `x`: the `first` of its system, the `last` of the tune."""
         bar, width = measure.bar, float(measure.bar.duration) * self.scale
         yield from self._rows(measure, x, width, first)
@@ -338,7 +302,7 @@ class _Roll:
             )
         yield from self._lines(bar, x, x + width, first, last)
 
-    def _rows(self, measure: _Measure, x: float, width: float, first: bool) -> Iterator[str]:
+    def _rows(self, measure: Measure, x: float, width: float, first: bool) -> Iterator[str]:
         """Shade the rows outside the scale, and draw the tonic's lines."""
         scale, tonic = measure.key.scale(), measure.key.pitch_class
         pitches = range(self.low, self.high + 1)
@@ -356,7 +320,7 @@ class _Roll:
         middles = (self.y(pitch) + self.row / 2 for pitch in pitches)
         return "".join(f"M{_n(x)} {_n(y)}h{_n(width)}" for y in middles)
 
-    def _words(self, measure: _Measure, x: float, width: float) -> Iterator[str]:
+    def _words(self, measure: Measure, x: float, width: float) -> Iterator[str]:
         """Write an ending's bracket, and the key and metre where they are new, above a measure."""
         bar, y = measure.bar, self.top - 5
         if measure.ending:
