@@ -6,6 +6,8 @@ import select
 import shutil
 import signal
 
+import pytest
+
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 PATIENCE = 60  # seconds for one answer
 
@@ -16,8 +18,9 @@ class Browser:
     def __init__(self, profile):
         theirs_in, self.out = os.pipe()
         self.into, theirs_out = os.pipe()
-        # It reads from 3 and writes to 4: the ends are moved away from there first.
-        high = [fcntl_dup(end) for end in (theirs_in, theirs_out)]
+        # It reads from 3 and writes to 4: its ends are moved away from there first.
+        fcntl = pytest.importorskip("fcntl")
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (theirs_in, theirs_out)]
         self.pid = os.posix_spawn(
             COMMAND,
             [
@@ -87,12 +90,6 @@ class Browser:
         os.waitpid(self.pid, 0)
         os.close(self.out)
         os.close(self.into)
-
-
-def fcntl_dup(end):
-    import fcntl
-
-    return fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10)
 
 
 class Tab:

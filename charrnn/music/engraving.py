@@ -130,10 +130,11 @@ def _mei(tune: Tune) -> Iterator[str]:
 def _signatures(key: Key | None, meter: Meter | None) -> str:
     written = ""
     if key:
-        written += f' keysig="{abs(key.sharps)}{"f" if key.sharps < 0 else "s"}"'
+        kind = "f" if key.sharps < 0 else "s" if key.sharps else ""
+        written += f' keysig="{abs(key.sharps)}{kind}"'
     if meter:
         written += f' meter.count="{meter[0]}" meter.unit="{meter[1]}"'
-    return written.replace('"0s"', '"0"')
+    return written
 
 
 def _pieces(measure: Measure) -> list[_Piece]:
@@ -163,9 +164,9 @@ def _pieces(measure: Measure) -> list[_Piece]:
 
 
 def _tuplets(measure: Measure) -> Iterator[tuple[int, list[Note]]]:
-    """Yield the shortest runs of notes that last no thirds or fifths, and into how many they divide.
+    """Yield the shortest runs of notes that together last no thirds or fifths.
 
-    A note that is in no tuplet comes alone, with 1.
+    With each comes what divides it, 3 or 5; a note that is in no tuplet comes alone, with 1.
     """
     run: list[Note] = []
     for note in measure.bar.notes:
@@ -206,7 +207,7 @@ def _layer(pieces: list[_Piece], key: Key) -> Iterator[str]:
 
 
 def _head(piece: _Piece, key: Key, altered: dict[tuple[str, int], int]) -> str:
-    """Write a note or rest; `altered` are the accidentals so far in its bar, by letter and octave."""
+    """Write a note or rest; `altered` has the accidentals before it in its bar."""
     value = f'dur="{piece.name}" dots="{piece.dots}"'
     if piece.pitch is None:
         return f"<rest {value}/>"
