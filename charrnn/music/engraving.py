@@ -61,7 +61,8 @@ def engraved(tune: Tune) -> str:
     # The ids in a drawing come from this seed; several drawings share a page.
     toolkit.setOptions(_OPTIONS | {"xmlIdSeed": zlib.crc32(mei.encode()) % 1_000_000 + 1})
     toolkit.loadData(mei)
-    return re.sub(r'id="note-(\d+)-\d+"', r'data-note="\1"', toolkit.renderToSVG(1))
+    svg = re.sub(r'id="note-(\d+)-\d+"', r'data-note="\1"', toolkit.renderToSVG(1))
+    return re.sub(r'<g id="\w+" class=', "<g class=", svg)  # nothing refers to those
 
 
 def spelled(pitch: int, key: Key) -> tuple[str, int]:
