@@ -18,7 +18,8 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"music.abc", "music.midi", "music.audio", "music.assess"},
+    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score"},
+    {"music.page", "music.engraving"},
     {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
@@ -161,4 +162,5 @@ def test_the_wheel_holds_the_package_and_not_the_corpora(tmp_path):
     names = zipfile.ZipFile(tmp_path / name).namelist()
     assert "charrnn/nn/cells.py" in names
     assert "charrnn/py.typed" in names
+    assert "charrnn/music/page.html" in names
     assert all(name.split("/")[0] in ("charrnn", "charrnn-0.1.0.dist-info") for name in names)
