@@ -9,7 +9,7 @@ import signal
 import pytest
 
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-PATIENCE = 60  # seconds for one answer
+PATIENCE = 20  # seconds for one answer
 
 
 class Browser:

@@ -243,7 +243,8 @@ def test_another_tempo_takes_hold_where_the_tune_is(visit):
 
 
 def test_the_abc_is_copied(visit, browser):
-    browser.send("Browser.grantPermissions", permissions=["clipboardReadWrite"])
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
     tab = visit(shown())
     tab.click("summary")
     tab.click(".copy")
