@@ -9,7 +9,7 @@ import signal
 import pytest
 
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-PATIENCE = 60  # seconds for one answer
+PATIENCE = 20  # seconds for one answer
 
 
 class Browser:
@@ -141,6 +141,9 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def press(self, key, code):
+    def press(self, key, code, number=0):
+        """Press a key, by its name, its place, and its number among Windows' virtual keys."""
+        text = {"text": key} if len(key) == 1 else {}
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=code, text=key)
+            event = {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number}
+            self.send("Input.dispatchKeyEvent", **event, **text)

@@ -21,7 +21,7 @@ LONG = Tune((Bar((Note(60, Fraction(100)),)),))
 
 
 def shown(title="A tune", music=None, **options):
-    options = {"abc": "X:1\nK:D\n|:Adf:|\n", "tempo": 300.0} | options
+    options = {"abc": "X:1\nK:D\n|:Adf:|\n", "tempo": 150.0} | options
     return PageTune(title, music or TUNE, **options)
 
 
@@ -182,10 +182,21 @@ def test_a_click_plays_the_tune_and_lights_its_notes(visit):
     assert [frequency for frequency, _ in heard] == pytest.approx(expected)
     times = [when for _, when in heard]
     gaps = [later - sooner for sooner, later in pairwise(times)]
-    assert gaps == pytest.approx([0.1] * 5), "an eighth note at 300 quarter notes a minute"
+    assert gaps == pytest.approx([0.2] * 5), "an eighth note at 150 quarter notes a minute"
     assert tab.evaluate("order") == [0, 1, 2, 0, 1, 2]
     assert tab.evaluate("document.querySelectorAll('.lit').length") == 0
     tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+
+
+def test_notes_that_are_scheduled_later_are_not_lost(visit):
+    pitches = range(48, 84)
+    bar = Bar(tuple(Note(pitch, EIGHTH) for pitch in pitches))
+    tab = visit(shown(music=Tune((bar,)), tempo=600.0))
+    tab.click(".play")
+    assert tab.evaluate("notes.length") < len(pitches)
+    tab.evaluate(UNTIL % "!document.querySelector('.playing')")
+    expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in pitches]
+    assert [frequency for frequency, _ in tab.evaluate("notes")] == pytest.approx(expected)
 
 
 def test_the_sound_runs_until_it_is_stopped(visit):
@@ -217,6 +228,28 @@ def test_the_space_bar_plays_and_stops(visit):
     assert tab.evaluate("document.querySelectorAll('.playing').length") == 1
     tab.press(" ", "Space")
     assert tab.evaluate("document.querySelectorAll('.playing').length") == 0
+
+
+def test_another_tempo_takes_hold_where_the_tune_is(visit):
+    tab = visit(shown(music=LONG))
+    tab.evaluate("document.querySelector('.position').value = 50")
+    tab.click(".play")
+    tab.evaluate("document.querySelector('.tempo input').focus()")
+    tab.press("ArrowRight", "ArrowRight", number=39)
+    assert tab.evaluate("document.querySelector('output').value") == "151 bpm"
+    assert tab.evaluate("document.querySelectorAll('.playing').length") == 1
+    assert tab.evaluate("contexts.length") == 2
+    assert 50 <= tab.evaluate("Number(document.querySelector('.position').value)") < 100
+
+
+def test_the_abc_is_copied(visit, browser):
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
+    tab = visit(shown())
+    tab.click("summary")
+    tab.click(".copy")
+    tab.evaluate(UNTIL % "document.querySelector('.copy').textContent == 'Copied'")
+    assert tab.evaluate("navigator.clipboard.readText()") == "X:1\nK:D\n|:Adf:|\n"
 
 
 def test_a_click_on_a_note_plays_from_there(visit):

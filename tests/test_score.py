@@ -62,6 +62,16 @@ def test_a_tied_note_reaches_the_next():
     assert x + width == pytest.approx(following, abs=0.11)
 
 
+def test_other_bars_follow_each_other_without_a_gap():
+    (_, x, _, width), (_, following, _, _) = rects(Tune((Bar(notes(60)), Bar(notes(62)))))
+    assert following - (x + width) == pytest.approx(1.4, abs=0.11)
+
+
+def test_the_sign_of_a_repeat_has_room_before_the_next_ending():
+    (_, x, _, width), (_, following, _, _) = rects(JIG)[-2:]
+    assert following - (x + width) > 10
+
+
 def test_what_a_performer_must_know_is_written():
     texts = ["".join(text.itertext()) for text in drawn(JIG, "A jig").iter(f"{SVG}text")]
     assert texts[0] == "A jig"
