@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from charrnn.errors import ConfigError
-from charrnn.music.engraving import _mei, engraved, spelled
+from charrnn.music.engraving import _mei, engraved
 from charrnn.music.tune import MODES, Bar, Key, Note, Tune
 
 MEI = "{http://www.music-encoding.org/ns/mei}"
@@ -126,7 +126,7 @@ def test_repeats_endings_and_changes_are_engraved():
 @pytest.mark.parametrize("tonic", ["C", "D", "Bb", "F#", "A"])
 def test_notes_of_the_scale_are_spelled_as_in_the_signature(tonic, mode):
     key = Key(tonic, mode)
-    spellings = [spelled(60 + pitch_class, key) for pitch_class in key.scale()]
+    spellings = [key.spelling(60 + pitch_class)[:2] for pitch_class in key.scale()]
     assert dict(spellings) == key.signature()
 
 
@@ -141,7 +141,7 @@ def test_notes_of_the_scale_are_spelled_as_in_the_signature(tonic, mode):
     ],
 )
 def test_other_notes_are_spelled_near_the_signature(pitch, key, expected):
-    assert spelled(pitch, key) == expected
+    assert key.spelling(pitch)[:2] == expected
 
 
 def test_without_verovio_one_line_says_what_to_install(monkeypatch):

@@ -16,7 +16,7 @@ from itertools import count, groupby, pairwise
 
 from charrnn.errors import ConfigError
 from charrnn.music.score import Measure, beat, measures_of, systems_of
-from charrnn.music.tune import LETTERS, Key, Meter, Note, Tune
+from charrnn.music.tune import Key, Meter, Note, Tune
 
 # The values that one note can have: of a whole note, those of MEI, plain and dotted.
 _NAMES = {Fraction(2): "breve"} | {Fraction(1, 1 << k): str(1 << k) for k in range(8)}
@@ -63,22 +63,6 @@ def engraved(tune: Tune) -> str:
     toolkit.loadData(mei)
     svg = re.sub(r'id="note-(\d+)-\d+"', r'data-note="\1"', toolkit.renderToSVG(1))
     return re.sub(r'<g id="\w+" class=', "<g class=", svg)  # nothing refers to those
-
-
-def spelled(pitch: int, key: Key) -> tuple[str, int]:
-    """Return a pitch's letter, and its sharps (above 0) or flats in this key.
-
-    Of all spellings it is the one nearest the middle of the key's signature on the line of fifths,
-    sharps for a tie: notes of the scale are as in the signature, and a minor key's leading note is
-    sharp.
-
-    >>> spelled(66, Key("G", "min")), spelled(70, Key("F"))
-    (('F', 1), ('B', -1))
-    """
-    middle = key.sharps + 2
-    places = [place for place in range(middle - 6, middle + 7) if (7 * place - pitch) % 12 == 0]
-    sharps, letter = divmod(max(places, key=lambda place: (-abs(place - middle), place)) + 1, 7)
-    return "FCGDAEB"[letter], sharps
 
 
 @dataclass
@@ -212,8 +196,7 @@ def _head(piece: _Piece, key: Key, altered: dict[tuple[str, int], int]) -> str:
     value = f'dur="{piece.name}" dots="{piece.dots}"'
     if piece.pitch is None:
         return f"<rest {value}/>"
-    letter, sharps = spelled(piece.pitch, key)
-    octave = (piece.pitch - LETTERS[letter] - sharps) // 12 - 1
+    letter, sharps, octave = key.spelling(piece.pitch)
     accidental = {-2: "ff", -1: "f", 0: "n", 1: "s", 2: "x"}[sharps]
     known = altered.get((letter, octave), key.signature()[letter]) == sharps
     if not known and not piece.goes_on:
@@ -222,5 +205,5 @@ def _head(piece: _Piece, key: Key, altered: dict[tuple[str, int], int]) -> str:
     tie = ("m" if piece.goes_on else "i") if piece.tied else "t" if piece.goes_on else ""
     return (
         f'<note xml:id="note-{piece.number}-{piece.part}" {value} pname="{letter.lower()}"'
-        f' oct="{octave}" {sign}="{accidental}"' + (f' tie="{tie}"/>' if tie else "/>")
+        f' oct="{octave + 4}" {sign}="{accidental}"' + (f' tie="{tie}"/>' if tie else "/>")
     )
