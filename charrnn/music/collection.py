@@ -7,7 +7,6 @@ more often than not, and the end of the text is held out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -74,13 +73,3 @@ def in_all_keys(tunes: Iterable[Tune]) -> list[Tune]:
 def text_of(tunes: Iterable[Tune], titles: bool = False) -> str:
     """Return the tunes as one canonical text."""
     return "".join(canonical(tune, titles) for tune in tunes)
-
-
-def told(dropped: Counter[str]) -> str:
-    """Say what was read and left aside: no part of a melody.
-
-    >>> told(Counter({"chord symbols": 1204, "grace notes": 33}))
-    'left aside, being no melody: 1,204 chord symbols, 33 grace notes'
-    """
-    parts = ", ".join(f"{count:,} {what}" for what, count in dropped.most_common())
-    return f"left aside, being no melody: {parts}"
