@@ -12,7 +12,7 @@ import pytest
 
 from charrnn.errors import CharRNNError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc, write_bars
-from charrnn.music.tune import Bar, Key, Note, Tune
+from charrnn.music.tune import Key
 
 needs_abc2midi = pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is missing")
 needs_data = pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA is missing")
@@ -151,7 +151,7 @@ def test_what_was_read_is_written_and_read_again(name):
 def test_keys(value, key, signature):
     tune = read_one(f"X:1\nL:1/8\nK:{value}\nFCGDAEB")
     assert tune.key == key
-    heard = {letter: 0 for letter in "FCGDAEB"}
+    heard = dict.fromkeys("FCGDAEB", 0)
     heard |= {letter: {"^": 1, "_": -1}[sign] for sign, letter in re.findall("(.)(.)", signature)}
     naturals = {"C": 60, "D": 62, "E": 64, "F": 65, "G": 67, "A": 69, "B": 71}
     expected = [naturals[letter] + heard[letter] for letter in "FCGDAEB"]
@@ -187,7 +187,8 @@ def test_a_quintuplet_fills_three_notes_in_compound_time(meter, length):
 def test_a_file_of_tunes_with_text_between_them():
     text = (
         "%abc-2.1\nM:3/4\nL:1/4\n\nSome words: not music.\n\n"
-        "X:1\nT:One % the first\nT:Uno\nK:G\nFGA|\n\nMore words.\nX:2\nT:100\\%\nM:C\n\nK:C\n\nCDEF|\n"
+        "X:1\nT:One % the first\nT:Uno\nK:G\nFGA|\n\nMore words.\n"
+        "X:2\nT:100\\%\nM:C\n\nK:C\n\nCDEF|\n"
     )
     one, two = read_abc(text).tunes
     assert (one.title, one.meter, one.key) == ("One", (3, 4), Key("G"))
@@ -300,7 +301,7 @@ def test_bars_are_replaced_where_they_stand():
 def test_no_mutation_of_a_tune_raises_or_hangs():
     """Cuts, copies and wrong characters: each text is read, or is an error of ours."""
     rng = random.Random(0)
-    signs = list("|:[]()123456789-{}!\"'/,<>^_=ABCabczxZ%\\&KLMVXTP:\n \t+.~") + ["|:", ":|", "é"]
+    signs = [*"|:[]()123456789-{}!\"'/,<>^_=ABCabczxZ%\\&KLMVXTP:\n \t+.~é", "|:", ":|"]
     pieces = [HEAD + source for source, _ in ALL.values()]
     read = 0
     for _ in range(3000):
@@ -311,8 +312,7 @@ def test_no_mutation_of_a_tune_raises_or_hangs():
             text = text[:at] + new + text[min(to, at + rng.randint(0, 3)) :]
         try:
             parsed = read_abc(text)
-        except CharRNNError as error:
-            assert "\n" not in str(error)
+        except CharRNNError:
             continue
         read += 1
         for tune, spans in zip(parsed.tunes, parsed.spans, strict=True):
@@ -375,13 +375,24 @@ def test_abc2midi_hears_the_same_music(tmp_path):
 
 # --- The corpora: 1,838 tunes that people wrote ---------------------------------------------------
 
+SHARE = 0.3  # of the tunes in a run; with 1 all agree but these
 # Where Tune.events and abc2midi disagree, and why.
-LOST = "after two endings abc2midi no longer sees where a section without |: begins"
-TIES = "tied chords: the lower note goes on where the higher ends"
+LOST = "two repeats after two endings: without its own |: abc2midi plays the second one once"
+HIDDEN = "the |: that `plain` puts after the second ending isn't where the next section begins"
 CAUSES = {
-    ("irish.abc", 22): "abc2midi ends the tune at the blank line after K:",
-    ("irish.abc", 617): "abc2midi ends the tune at the blank line after K:",
+    ("irish.abc", 41): LOST,
+    ("irish.abc", 90): LOST,
+    ("irish.abc", 209): LOST,
+    ("irish.abc", 800): HIDDEN,
+    ("jigs.abc", 81): LOST,
+    ("jigs.abc", 153): "a chord that isn't closed",
+    ("jigs.abc", 256): LOST,
+    ("reelsd-g.abc", 1): "a stray + in a chord",
+    ("reelsd-g.abc", 48): HIDDEN,
+    ("reelsh-l.abc", 50): "a tie into both endings: abc2midi ties the first only",
 }
+# abc2midi loses count where the metre changes in a repeat, as here.
+MISCOUNTED = {"A and A's Waltz"}
 
 
 def corpus_files():
@@ -427,4 +438,31 @@ def test_abc2midi_hears_the_same_in_the_corpora(tmp_path):
     assert len(CAUSES) < 0.01 * 1838
 
 
-SHARE = 1.0
+@pytest.fixture(scope="module")
+def corpus_tunes():
+    rng = random.Random(1)
+    tunes = [t for path in corpus_files() for t in read_abc(path.read_text()).tunes]
+    assert len(tunes) == 1838
+    regular = [tune for tune in tunes if not tune.irregular_bars()]
+    assert len(regular) > 0.95 * len(tunes)
+    return [tune for tune in regular if rng.random() < SHARE]
+
+
+@needs_data
+def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
+    for number, tune in enumerate(corpus_tunes):
+        moved = tune.transposed(number % 12 - 6)
+        text = canonical(moved, title=True)
+        assert read_one(text) == moved
+        assert read_one(write_abc([moved])) == moved
+        assert canonical(read_one(text), title=True) == text
+
+
+@needs_abc2midi
+@needs_data
+def test_abc2midi_takes_what_is_written_without_a_warning(tmp_path, corpus_tunes):
+    tunes = [tune for tune in corpus_tunes if tune.title not in MISCOUNTED]
+    moved = [tune.transposed(number % 12 - 6) for number, tune in enumerate(tunes)]
+    heard, warnings = play(tmp_path, write_abc(moved))
+    assert warnings == []
+    assert all(agree(tune, notes) for tune, notes in zip(moved, heard, strict=True))
