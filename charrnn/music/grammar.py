@@ -14,7 +14,8 @@ A state is the three together and the beginning of a word. A character that goes
 does so; any other completes it and begins the next.
 
 A pick-up and the bar that completes it count as one bar. So do a first and a second ending: the
-second's bars stand for the first's. Time is counted in ticks, 64 to a whole note.
+second's bars stand for the first's. Time is counted in ticks, 32 to a whole note,
+and a set of times is a number: bit t is set if t is in it.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from charrnn.constraint import read
 from charrnn.errors import ConfigError, require
 from charrnn.music.tune import LETTERS, MODES, Key, Meter
 
-WHOLE = 64  # ticks
-UNIT = 8  # ticks of a note without a length
+WHOLE = 32  # ticks
+UNIT = 4  # ticks of a note without a length
 MAX_TICKS = 2 * WHOLE  # of a bar
 MAX_BARS = 64  # of a tune that may have any number
 METERS = (*((n, 2) for n in (2, 3)), *((n, 4) for n in (2, 3, 4, 5, 6)))
@@ -46,7 +47,7 @@ KEYS = tuple(  # all with at most 7 accidentals, along the circle of fifths
 )
 TUPLETS = {3: 2}  # so many notes in the time of so many
 MAX_TUPLET = 9  # notes
-RANGE = range(36, 108)  # from C,, to b'', as MIDI numbers
+RANGE = range(48, 97)  # from C, to c'', as MIDI numbers
 ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 ANY = -1
 
@@ -66,7 +67,7 @@ LINES: dict[str, dict[str, str]] = {
 INNER = ("|", "|1", ":|2")  # the others close a section
 HEADER = ("meter", "key")  # the parts before the first section
 
-Ends = frozenset[tuple[int, str]]  # the ticks after which a bar may end, and with which line
+Ends = tuple[tuple[str, int], ...]  # how a bar may end, and the times at which
 Pitch = tuple[int, str]  # semitones up from the letter, and the letter with its octave marks
 
 
@@ -102,12 +103,15 @@ class Song(NamedTuple):
         return self._replace(meter=(4, 4), key=Key(), upbeat=0, pickup=0, owed=0)
 
 
+Tuplet = tuple[int, int, int]  # of how many, notes to come, ticks written
+
+
 class Time(NamedTuple):
     """Where in a bar a word stands."""
 
     ends: Ends
     done: int = 0  # ticks
-    tuplet: tuple[int, int, int] | None = None  # of how many, notes to come, ticks written
+    tuplet: Tuplet | None = None
     naming: str = ""  # "note" or "rest" if one was named and its length comes now
 
 
@@ -115,8 +119,23 @@ class Tone(NamedTuple):
     """What the next note is heard against."""
 
     key: Key = Key()
-    altered: frozenset[tuple[str, int]] = frozenset()  # in this bar, against the signature
+    altered: frozenset[tuple[str, int]] = frozenset()  # names in this bar, against the signature
     held: Pitch | None = None  # the note before, if it is tied or may be yet
+
+    def word(self, pitch: Pitch) -> str:
+        """Return how the pitch is written now."""
+        semitones, name = pitch
+        in_force = dict(self.altered).get(name, self.key.signature()[name[0].upper()])
+        return name if semitones == in_force else ACCIDENTALS[semitones] + name
+
+    def after(self, pitch: Pitch | None) -> Tone:
+        """Return what the note after it is heard against."""
+        if pitch is None:
+            return self
+        usual = pitch[1], self.key.signature()[pitch[1][0].upper()]
+        in_force = dict(self.altered) | {pitch[1]: pitch[0]}
+        altered = frozenset(item for item in in_force.items() if item != usual)
+        return Tone(self.key, altered, pitch)
 
 
 class State(NamedTuple):
@@ -131,25 +150,58 @@ class State(NamedTuple):
     written: tuple[tuple[str, str], ...] = ()  # and the letters and texts of those before
 
 
-class Words(dict[str, Any]):
-    """Words that may come next, and what each leads to.
+class Place(NamedTuple):
+    """What may come at a moment of a bar that isn't inside of a tuplet."""
 
-    `after` has the characters that go on with every beginning of a word, as bits.
+    room: int  # how long the next note may be, as a set
+    ties: int  # and how long it may be with a tie
+    lines: tuple[str, ...]  # which may stand here,
+    plain: tuple[str, ...]  # and which of them after a tie
+
+
+class Words(dict[str, Any]):
+    """Words that may come next, and what each stands for.
+
+    `after` has the characters that go on with every beginning of a word, as a set of their ids.
     """
 
     def __init__(self, words: Mapping[str, Any], bits: Mapping[str, int]) -> None:
         super().__init__((word, to) for word, to in words.items() if bits.keys() >= set(word))
-        self.after: dict[str, int] = {}
+        after = self.after = dict.fromkeys(self, 0)
         for word in self:
             for length, character in enumerate(word):
-                self.after[word[:length]] = self.after.get(word[:length], 0) | bits[character]
-            self.after.setdefault(word, 0)
+                beginning = word[:length]
+                after[beginning] = after.get(beginning, 0) | bits[character]
+
+
+def members(times: int) -> list[int]:
+    """Return the times of a set."""
+    return [time for time in range(times.bit_length()) if times >> time & 1]
+
+
+def bitset(times: Iterable[int]) -> int:
+    """Return the set of some times.
+
+    >>> bitset([0, 3]), members(9)
+    (9, [0, 3])
+    """
+    return sum(1 << time for time in set(times))
+
+
+def after_note(time: Time, ticks: int) -> Time:
+    """Return the time after a note."""
+    if time.tuplet is None:
+        return Time(time.ends, time.done + ticks)
+    count, left, written = time.tuplet
+    if left > 1:
+        return Time(time.ends, time.done, (count, left - 1, written + ticks))
+    return Time(time.ends, time.done + (written + ticks) * TUPLETS[count] // count)
 
 
 def length_word(ticks: int) -> str:
     """Return how a length is written.
 
-    >>> [length_word(ticks) for ticks in (8, 16, 4, 12, 2, 6)]
+    >>> [length_word(ticks) for ticks in (4, 8, 2, 6, 1, 3)]
     ['', '2', '/', '3/2', '/4', '3/4']
     """
     n, d = ticks // gcd(ticks, UNIT), UNIT // gcd(ticks, UNIT)
@@ -250,15 +302,19 @@ class Grammar:
             for ticks in range(1, 2 * MAX_TICKS)
             if self._bits.keys() >= set(length_word(ticks))
         }
-        self._fills = {0}  # and the spans of time that they can fill
-        for span in range(1, MAX_TICKS + 1):
-            if any(span - ticks in self._fills for ticks in self._values.values()):
-                self._fills.add(span)
+        self._fills = 1  # and the times that they can fill
+        for time in range(1, MAX_TICKS + 1):
+            if any(
+                ticks <= time and self._fills >> time - ticks & 1 for ticks in self._values.values()
+            ):
+                self._fills |= 1 << time
         # Each is a function of few values, and those come again and again.
         self._ends, self._alive = cache(self._find_ends), cache(self._is_alive)
-        self._room, self._totals = cache(self._find_room), cache(self._find_totals)
-        self._lengths, self._starts = cache(self._find_lengths), cache(self._find_starts)
-        self._pitches = cache(self._find_pitches)
+        self._place, self._room = cache(self._find_place), cache(self._find_room)
+        self._totals, self._lengths = cache(self._find_totals), cache(self._find_lengths)
+        self._tuplets, self._pitches = cache(self._find_tuplets), cache(self._find_pitches)
+        self._pickups = cache(self._find_pickups)
+        self._words = cache(lambda words: Words(dict.fromkeys(words), self._bits))
         self._lines = self._writable("a bar line", LINES)
         self._headers(meter, key)
         self.start = self._at(Song())
@@ -294,14 +350,21 @@ class Grammar:
         return State(song, Time(self._ends(song)), Tone(song.key, held=held))
 
     def _choices(self, state: State) -> tuple[Words, ...]:
-        if state.time.naming:
-            return (self._lengths(state.time),)
-        starts = self._starts(state.time, state.tone.held is not None)
-        if self._lengths(state.time._replace(naming="rest")):
-            return (self._pitches(state.tone), starts)
-        return (starts,)
+        """Return the words that may come now."""
+        ends, done, tuplet, naming = state.time
+        place = self._place(ends, done)
+        if naming:
+            return (self._lengths(place.room, place.ties if naming == "note" else 0, tuplet),)
+        pitches = self._pitches(state.tone)
+        if tuplet:
+            return (pitches,)
+        lines = self._words(place.lines if not state.tone.held else place.plain)
+        if not place.room:
+            return (lines,)
+        return pitches, self._tuplets(place.room), lines
 
     def _next(self, state: State) -> int:
+        """Return the characters that may come next, as a set."""
         if state.copy:
             return self._bits[state.copy[0]]
         bits = 0
@@ -316,148 +379,137 @@ class Grammar:
         song, time, tone, word, text, copy, written = state
         if self._form:
             text += word
+        words = next(words for words in self._choices(state) if word in words)
         if time.naming:
-            time, tied = self._lengths(time)[word]
-            tone = tone if tied else tone._replace(held=None)
-        elif word in (pitches := self._pitches(tone)):
-            tone = pitches[word]
+            ticks, tied = words[word]
+            time, tone = after_note(time, ticks), tone if tied else tone._replace(held=None)
+        elif word.startswith("("):
+            time = time._replace(tuplet=words[word])
+        elif word in self._pitches(tone):
+            tone = tone.after(words[word])
             time = time._replace(naming="note" if tone.held else "rest")
-        elif (tuplet := self._starts(time, tone.held is not None)[word]) is not None:
-            time = tuplet
         else:
             after = self._turn(song, word, time.done)
             assert after is not None, "the line was allowed"
             if self._form and word not in INNER:
-                letter = self._form[song.section][0]
+                letter = self._form[song.section].letter
                 written = (*written, (letter, state.text)) if song.part not in HEADER else ()
-                text, copy = "", dict(written).get(self._form[after.section][0], "")
+                text, copy = "", dict(written).get(self._form[after.section].letter, "")
             song, time, tone, *_ = self._at(after, tone.held)
         return State(song, time, tone, "", text, copy, written)
 
+    # ---- pitches ---------------------------------------------------------------------------
+
+    def _find_pitches(self, tone: Tone) -> Words:
+        """Return the words for the pitches that may come next, and for the rest."""
+        if tone.held:
+            return Words({tone.word(tone.held): tone.held}, self._bits)
+        pitches = spelled(tone.key, self._range)
+        return Words({tone.word(pitch): pitch for pitch in pitches} | {"z": None}, self._bits)
+
     # ---- lengths: what fills a bar ---------------------------------------------------------
 
-    def _find_room(self, ends: Ends, done: int) -> frozenset[int]:
-        """Return the spans that may come after `done`: what they leave of the bar can be filled."""
-        spans = (end - done - rest for end, _ in ends for rest in self._fills)
-        return frozenset(span for span in spans if span > 0)
+    def _find_room(self, left: int) -> int:
+        """Return how long the next note may be if the bar must end after one of the times `left`:
+        what remains then can be filled, too.
+        """
+        ends = members(left)
+        spans = range(1, left.bit_length())
+        return bitset(
+            t for t in spans if any(end >= t and self._fills >> end - t & 1 for end in ends)
+        )
 
-    def _find_lengths(self, time: Time) -> Words:
-        """Lengths, each leading to the time after it and whether it is tied."""
+    def _find_place(self, ends: Ends, done: int) -> Place:
+        left = bitset(end - done for _, times in ends for end in members(times) if end >= done)
+        lines = tuple(line for line, times in ends if times >> done & 1)
+        plain = sum(times for line, times in ends if line == "|") >> done
+        room = self._room(left)
+        ties = bitset(t for t in members(room) if plain >> t & 1 or self._room(left >> t))
+        return Place(room, ties, lines, ("|",) if plain & 1 else ())
+
+    def _find_lengths(self, room: int, ties: int, tuplet: Tuplet | None) -> Words:
+        """Return the words for lengths, with a tie and without: ticks, and whether tied."""
         words = {}
         for word, ticks in self._values.items():
-            after = self._after(time, ticks)
-            if after is not None:
-                words[word] = after, False
-                if time.naming == "note" and self._leads_on(after):
-                    words[word + "-"] = after, True
+            if tuplet is None:
+                fits, tie = room >> ticks & 1, ties >> ticks & 1
+            else:
+                count, left, written = tuplet
+                fits = self._tuplet_fits(room, (count, left - 1, written + ticks))
+                tie = left > 1 or ties >> (written + ticks) * TUPLETS[count] // count & 1
+            if fits:
+                words[word] = ticks, False
+                if ties and tie:
+                    words[word + "-"] = ticks, True
         return Words(words, self._bits)
 
-    def _after(self, time: Time, ticks: int) -> Time | None:
-        """Return the time after a note of so many ticks, None where it doesn't fit."""
-        ends, done, tuplet, _ = time
-        if tuplet is None:
-            return Time(ends, done + ticks) if ticks in self._room(ends, done) else None
-        count, left, written = tuplet
-        if not self._tuplet_fits(time, count, left - 1, written + ticks):
-            return None
-        if left > 1:
-            return Time(ends, done, (count, left - 1, written + ticks))
-        return Time(ends, done + (written + ticks) * TUPLETS[count] // count)
+    def _find_tuplets(self, room: int) -> Words:
+        words = {}
+        for count, beats in TUPLETS.items():
+            for notes in range(2, MAX_TUPLET + 1):
+                if self._tuplet_fits(room, (count, notes, 0)):
+                    word = f"({count}" if notes == count else f"({count}:{beats}:{notes}"
+                    words[word] = count, notes, 0
+        return Words(words, self._bits)
 
-    def _tuplet_fits(self, time: Time, count: int, left: int, written: int) -> bool:
-        """Whether a tuplet with so many notes to come can end where the bar goes on."""
-        room = self._room(time.ends, time.done)
-        most = max(room, default=0) * count // TUPLETS[count]
-        totals = self._totals(count, left, written, most)
-        wanted = (x * count // TUPLETS[count] for x in room if x % TUPLETS[count] == 0)
-        return any(totals >> total & 1 for total in wanted)
+    def _tuplet_fits(self, room: int, tuplet: Tuplet) -> bool:
+        """Whether the tuplet can end after one of the times of `room`."""
+        count, beats = tuplet[0], TUPLETS[tuplet[0]]
+        written = [time * count // beats for time in members(room) if time % beats == 0]
+        return bool(self._totals(tuplet, max(written, default=0)) & bitset(written))
 
-    def _find_totals(self, count: int, left: int, written: int, most: int) -> int:
-        """Return what the notes of a tuplet can last together, as written, up to `most` ticks: bit
-        t is set for t ticks.
+    def _find_totals(self, tuplet: Tuplet, most: int) -> int:
+        """Return how long the tuplet can be when it ends, as written, up to `most` ticks.
 
-        A tuplet is as short as can be: it ends with the first note after which the time is a whole
-        number of ticks again.
+        It ends with the first note after which it has lasted a whole number of ticks: the shortest
+        tuplet is the one that is written.
         """
+        count, left, written = tuplet
         if written > most or (written > 0 and (written % count == 0) != (left == 0)):
             return 0
         if left == 0:
             return 1 << written
         totals = 0
         for ticks in self._values.values():
-            totals |= self._totals(count, left - 1, written + ticks, most)
+            totals |= self._totals((count, left - 1, written + ticks), most)
         return totals
-
-    def _leads_on(self, time: Time) -> bool:
-        """Whether a tied note may come: in this bar, or after a plain bar line."""
-        return bool(
-            time.tuplet or (time.done, "|") in time.ends or self._room(time.ends, time.done)
-        )
-
-    def _find_starts(self, time: Time, tied: bool) -> Words:
-        """Tuplets, each leading to the time in it, and bar lines, which lead to None."""
-        if time.tuplet:
-            return Words({}, self._bits)
-        words: dict[str, Time | None] = {}
-        for count, beats in TUPLETS.items():
-            for notes in range(2, MAX_TUPLET + 1):
-                word = f"({count}" if notes == count else f"({count}:{beats}:{notes}"
-                if self._tuplet_fits(time, count, notes, 0):
-                    words[word] = time._replace(tuplet=(count, notes, 0))
-        for end, line in time.ends:
-            if end == time.done and (line == "|" or not tied):
-                words[line] = None
-        return Words(words, self._bits)
-
-    # ---- pitches ---------------------------------------------------------------------------
-
-    def _find_pitches(self, tone: Tone) -> Words:
-        """Pitches and the rest, each leading to the tone after it."""
-        key, altered, held = tone
-        signature, in_force = key.signature(), dict(altered)
-        words = {} if held else {"z": tone}
-        for semitones, name in [held] if held else spelled(key, self._range):
-            usual = signature[name[0].upper()]
-            accidental = "" if in_force.get(name, usual) == semitones else ACCIDENTALS[semitones]
-            now = in_force | {name: semitones}
-            changes = frozenset(item for item in now.items() if item != (name, usual))
-            words[accidental + name] = Tone(key, changes, (semitones, name))
-        return Words(words, self._bits)
 
     # ---- bar lines -------------------------------------------------------------------------
 
     def _find_ends(self, song: Song) -> Ends:
-        """Return when the bar may end, and how; a line of the header is a bar without notes."""
-        if song.part == "meter":
-            return frozenset((0, word) for word in self._meters)
-        if song.part == "key":
-            return frozenset((0, word) for word in self._keys)
+        """Return how the bar may end, and when; a line of the header is a bar without notes."""
+        if song.part in HEADER:
+            return tuple(
+                (word, 1) for word in (self._meters if song.part == "meter" else self._keys)
+            )
         if song.owed > 0:
-            return frozenset({(song.owed, "|")})
-        ends = {(ticks, "|") for ticks in self._pickups(song)} if song.owed == ANY else set()
+            return (("|", 1 << song.owed),)
+        ends = {}
         for line in self._lines:
-            for ticks in self._durations(song, line):
-                after = self._turn(song, line, ticks)
-                if after is not None and self._alive(after.bare()):
-                    ends.add((ticks, line))
-        return frozenset(ends)
+            after = self._turn(song, line, song.ticks)
+            if after is not None and self._alive(after.bare()):
+                ends[line] = bitset(self._durations(song, line))
+        if song.owed == ANY:
+            ends["|"] = ends.get("|", 0) | bitset(self._pickups(song.ticks))
+        return tuple(ends.items())
 
-    def _pickups(self, song: Song) -> list[int]:
+    def _find_pickups(self, full: int) -> tuple[int, ...]:
         """Return how long a pick-up may be for it and the bar that completes it to be filled."""
-        return [t for t in range(1, song.ticks) if {t, song.ticks - t} <= self._fills]
+        fills = members(self._fills)
+        return tuple(time for time in fills if 0 < time < full and full - time in fills)
 
-    def _durations(self, song: Song, line: str) -> set[int]:
-        """Return how long the bar before `line` may be: with the pick-up played next, if there is
-        one, it is a full bar.
+    def _durations(self, song: Song, line: str) -> tuple[int, ...]:
+        """Return how long the bar before `line` may be: with the pick-up that is played next, if
+        there is one, it is a full bar.
         """
         full = song.ticks
         if line in ("|", "|1") or song.owed == ANY:
-            return {full}
+            return (full,)
         if line.startswith(":"):  # back to this section's
-            return {full - song.pickup}
+            return (full - song.pickup,)
         if self._form or line == "|]\n\n":
-            return {full - song.upbeat}
-        return {full, *self._pickups(song)}
+            return (full - song.upbeat,)
+        return (full, *self._pickups(full))
 
     def _is_alive(self, song: Song) -> bool:
         """Whether a tune can be ended from here; pick-ups are no matter, for they always fit."""
@@ -524,7 +576,7 @@ class Grammar:
             "the metre", {f"M:{n}/{d}\n": (n, d) for n, d in ([meter] if meter else METERS)}
         )
         for word, (n, d) in list(self._meters.items()):
-            if n * WHOLE // d not in self._fills:
+            if not self._fills >> n * WHOLE // d & 1:
                 del self._meters[word]
         require(bool(self._meters), f"no notes fill a bar: the alphabet lacks {self._lacks('/')}")
         openings = {"": "once", "|:": "repeated"}
