@@ -21,7 +21,8 @@ and a set of times is a number: bit t is set if t is in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from math import gcd
@@ -68,7 +69,28 @@ INNER = ("|", "|1", ":|2")  # the others close a section
 HEADER = ("meter", "key")  # the parts before the first section
 
 Ends = tuple[tuple[str, int], ...]  # how a bar may end, and the times at which
-Pitch = tuple[int, str]  # semitones up from the letter, and the letter with its octave marks
+
+
+class Pitch(NamedTuple):
+    """A pitch as it is written."""
+
+    semitones: int  # up from the letter
+    name: str  # the letter with its octave marks
+
+
+class Length(NamedTuple):
+    """The length of a note or rest."""
+
+    ticks: int
+    tied: bool
+
+
+class Tuplet(NamedTuple):
+    """A tuplet that is open."""
+
+    number: int  # of notes in the time of TUPLETS[number]
+    left: int  # notes to come
+    written: int = 0  # the ticks of its notes, as written
 
 
 T = TypeVar("T")
@@ -103,9 +125,6 @@ class Song(NamedTuple):
         return self._replace(meter=(4, 4), key=Key(), upbeat=0, pickup=0, owed=0)
 
 
-Tuplet = tuple[int, int, int]  # of how many, notes to come, ticks written
-
-
 class Time(NamedTuple):
     """Where in a bar a word stands."""
 
@@ -122,29 +141,21 @@ class Tone(NamedTuple):
     altered: frozenset[tuple[str, int]] = frozenset()  # names in this bar, against the signature
     held: Pitch | None = None  # the note before, if it is tied or may be yet
 
-    def word(self, pitch: Pitch) -> str:
-        """Return how the pitch is written now."""
-        semitones, name = pitch
-        in_force = dict(self.altered).get(name, self.key.signature()[name[0].upper()])
-        return name if semitones == in_force else ACCIDENTALS[semitones] + name
 
-    def after(self, pitch: Pitch | None) -> Tone:
-        """Return what the note after it is heard against."""
-        if pitch is None:
-            return self
-        usual = pitch[1], self.key.signature()[pitch[1][0].upper()]
-        in_force = dict(self.altered) | {pitch[1]: pitch[0]}
-        altered = frozenset(item for item in in_force.items() if item != usual)
-        return Tone(self.key, altered, pitch)
+@dataclass(frozen=True, eq=False)  # told apart by identity: see Grammar
+class Moment:
+    """Where in a bar a character stands."""
+
+    time: Time
+    tone: Tone
+    word: str = ""  # what has been written of it
 
 
 class State(NamedTuple):
     """What has been written, as far as it matters for what may come."""
 
     song: Song
-    time: Time
-    tone: Tone
-    word: str = ""  # its beginning
+    moment: Moment
     text: str = ""  # given a form: the section so far,
     copy: str = ""  # what remains of the section that is written again,
     written: tuple[tuple[str, str], ...] = ()  # and the letters and texts of those before
@@ -194,8 +205,29 @@ def after_note(time: Time, ticks: int) -> Time:
         return Time(time.ends, time.done + ticks)
     count, left, written = time.tuplet
     if left > 1:
-        return Time(time.ends, time.done, (count, left - 1, written + ticks))
+        return Time(time.ends, time.done, Tuplet(count, left - 1, written + ticks))
     return Time(time.ends, time.done + (written + ticks) * TUPLETS[count] // count)
+
+
+def after_pitch(tone: Tone, pitch: Pitch) -> Tone:
+    """Return what the note after a pitch is heard against."""
+    now = dict(tone.altered) | {pitch.name: pitch.semitones}
+    if signature(tone.key)[pitch.name[0].upper()] == pitch.semitones:
+        del now[pitch.name]
+    return Tone(tone.key, frozenset(now.items()), pitch)
+
+
+def pitch_word(tone: Tone, pitch: Pitch) -> str:
+    """Return how a pitch is written: with an accidental unless it is in force."""
+    semitones, name = pitch
+    in_force = dict(tone.altered).get(name, signature(tone.key)[name[0].upper()])
+    return name if semitones == in_force else ACCIDENTALS[semitones] + name
+
+
+@cache
+def signature(key: Key) -> dict[str, int]:
+    """Return what the signature does to each letter, in semitones."""
+    return key.signature()
 
 
 def length_word(ticks: int) -> str:
@@ -217,18 +249,6 @@ def spelling(key: Key) -> dict[int, tuple[int, str]]:
     for letter, semitone in LETTERS.items():
         written.setdefault((semitone + shift) % 12, (shift, letter))
     return written
-
-
-def spelled(key: Key, pitches: Iterable[int]) -> Iterator[Pitch]:
-    """Yield how each pitch is written in `key`."""
-    written = spelling(key)
-    for pitch in pitches:
-        semitones, letter = written[pitch % 12]
-        octave = (pitch - semitones) // 12 - 5  # 0 is middle C's
-        yield (
-            semitones,
-            letter.lower() + "'" * (octave - 1) if octave > 0 else letter + "," * -octave,
-        )
 
 
 class Section(NamedTuple):
@@ -314,10 +334,13 @@ class Grammar:
         self._totals, self._lengths = cache(self._find_totals), cache(self._find_lengths)
         self._tuplets, self._pitches = cache(self._find_tuplets), cache(self._find_pitches)
         self._pickups = cache(self._find_pickups)
+        self._inside, self._step = cache(self._find_inside), cache(self._find_step)
+        self._moment = cache(Moment)  # so equal moments are the same, and quickly found
+        self._goal, self._spelled = cache(self._find_goal), cache(self._find_spelled)
         self._words = cache(lambda words: Words(dict.fromkeys(words), self._bits))
         self._lines = self._writable("a bar line", LINES)
         self._headers(meter, key)
-        self.start = self._at(Song())
+        self.start = State(Song(), self._bar(Song()))
 
     def allowed(self, state: State) -> NDArray[np.bool_]:
         """Return which characters of the alphabet may come next, (V,)."""
@@ -330,15 +353,13 @@ class Grammar:
 
     def advance(self, state: State, character: str) -> State:
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
-        if state.copy and state.copy[0] != character:
-            raise ConfigError(f"{character!r} cannot come here: {state.copy[0]!r} must")
-        longer = state.word + character
-        for words in self._choices(state):
-            if longer in words.after:
-                return state._replace(word=longer, copy=state.copy[1:])
-        if not any(state.word in words for words in self._choices(state)):
-            raise ConfigError(f"{character!r} cannot come after {state.word!r}")
-        return self.advance(self._complete(state), character)
+        song, moment, text, copy, written = state
+        if copy and copy[0] != character:
+            raise ConfigError(f"{character!r} cannot come here: {copy[0]!r} must")
+        after = self._step(moment, character)
+        if after is None:
+            return self.advance(self._next_bar(state), character)
+        return State(song, after, text + character if self._form else "", copy[1:], written)
 
     def check(self, text: str) -> None:
         """Raise ConfigError, with the place, unless `text` is a tune that meets the constraint."""
@@ -346,66 +367,98 @@ class Grammar:
 
     # ---- words -----------------------------------------------------------------------------
 
-    def _at(self, song: Song, held: Pitch | None = None) -> State:
-        return State(song, Time(self._ends(song)), Tone(song.key, held=held))
-
-    def _choices(self, state: State) -> tuple[Words, ...]:
-        """Return the words that may come now."""
-        ends, done, tuplet, naming = state.time
-        place = self._place(ends, done)
-        if naming:
-            return (self._lengths(place.room, place.ties if naming == "note" else 0, tuplet),)
-        pitches = self._pitches(state.tone)
-        if tuplet:
-            return (pitches,)
-        lines = self._words(place.lines if not state.tone.held else place.plain)
-        if not place.room:
-            return (lines,)
-        return pitches, self._tuplets(place.room), lines
-
     def _next(self, state: State) -> int:
         """Return the characters that may come next, as a set."""
         if state.copy:
             return self._bits[state.copy[0]]
-        bits = 0
-        for words in self._choices(state):
-            bits |= words.after.get(state.word, 0)
-            if state.word in words:
-                bits |= self._next(self._complete(state))
-        return bits
+        bits, is_line = self._inside(state.moment)
+        return bits | self._next(self._next_bar(state)) if is_line else bits
 
-    def _complete(self, state: State) -> State:
-        """Return the state after its word, with the next one not yet begun."""
-        song, time, tone, word, text, copy, written = state
-        if self._form:
-            text += word
-        words = next(words for words in self._choices(state) if word in words)
-        if time.naming:
-            ticks, tied = words[word]
-            time, tone = after_note(time, ticks), tone if tied else tone._replace(held=None)
-        elif word.startswith("("):
-            time = time._replace(tuplet=words[word])
-        elif word in self._pitches(tone):
-            tone = tone.after(words[word])
-            time = time._replace(naming="note" if tone.held else "rest")
-        else:
-            after = self._turn(song, word, time.done)
-            assert after is not None, "the line was allowed"
-            if self._form and word not in INNER:
-                letter = self._form[song.section].letter
-                written = (*written, (letter, state.text)) if song.part not in HEADER else ()
-                text, copy = "", dict(written).get(self._form[after.section].letter, "")
-            song, time, tone, *_ = self._at(after, tone.held)
-        return State(song, time, tone, "", text, copy, written)
+    def _find_inside(self, moment: Moment) -> tuple[int, bool]:
+        """Return the characters that may come next in this bar, as a set, and whether the word is
+        a bar line, so that those of the next bar may, too.
+        """
+        bits, is_line = 0, False
+        for words in self._choices(moment):
+            bits |= words.after.get(moment.word, 0)
+            if moment.word in words:
+                after = self._complete(moment, words[moment.word])
+                is_line = after is None
+                bits |= self._inside(after)[0] if after else 0
+        return bits, is_line
+
+    def _find_step(self, moment: Moment, character: str) -> Moment | None:
+        """Return the moment after a character, None if the bar ends before it."""
+        time, tone, word = moment.time, moment.tone, moment.word
+        choices = self._choices(moment)
+        if any(word + character in words.after for words in choices):
+            return self._moment(time, tone, word + character)
+        for words in choices:
+            if word in words:
+                after = self._complete(moment, words[word])
+                return self._step(after, character) if after else None
+        raise ConfigError(f"{character!r} cannot come after {word!r}")
+
+    def _choices(self, moment: Moment) -> tuple[Words, ...]:
+        """Return the words of which one is being written."""
+        ends, done, tuplet, naming = moment.time
+        place = self._place(ends, done)
+        if naming:
+            return (self._lengths(place.room, place.ties, tuplet, naming),)
+        pitches = self._pitches(moment.tone)
+        if tuplet:
+            return (pitches,)
+        lines = self._words(place.plain if moment.tone.held else place.lines)
+        return (pitches, self._tuplets(place.room), lines) if place.room else (lines,)
+
+    def _complete(self, moment: Moment, meaning: Any) -> Moment | None:
+        """Return the moment after its word, which has this meaning; None after a bar line."""
+        time, tone = moment.time, moment.tone
+        match meaning:
+            case Length(ticks, tied):
+                time, tone = after_note(time, ticks), tone if tied else tone._replace(held=None)
+            case Tuplet():
+                time = time._replace(tuplet=meaning)
+            case Pitch():
+                time, tone = time._replace(naming="note"), after_pitch(tone, meaning)
+            case "rest":
+                time = time._replace(naming="rest")
+            case _:
+                return None
+        return self._moment(time, tone)
+
+    def _next_bar(self, state: State) -> State:
+        """Return the state after its bar line, with the next bar not yet begun."""
+        song, moment, text, copy, written = state
+        line = moment.word
+        after = self._turn(song, line, moment.time.done)
+        assert after is not None, "the line was allowed"
+        if self._form and line not in INNER:
+            section = self._form[song.section].letter, text.removesuffix(line)
+            written = (*written, section) if song.part not in HEADER else ()
+            text, copy = "", dict(written).get(self._form[after.section].letter, "")
+        return State(after, self._bar(after, moment.tone.held), text, copy, written)
+
+    def _bar(self, song: Song, held: Pitch | None = None) -> Moment:
+        return self._moment(Time(self._ends(song)), Tone(song.key, held=held))
 
     # ---- pitches ---------------------------------------------------------------------------
 
     def _find_pitches(self, tone: Tone) -> Words:
         """Return the words for the pitches that may come next, and for the rest."""
-        if tone.held:
-            return Words({tone.word(tone.held): tone.held}, self._bits)
-        pitches = spelled(tone.key, self._range)
-        return Words({tone.word(pitch): pitch for pitch in pitches} | {"z": None}, self._bits)
+        pitches = [tone.held] if tone.held else self._spelled(tone.key)
+        words: dict[str, Pitch | str] = {pitch_word(tone, pitch): pitch for pitch in pitches}
+        return Words(words if tone.held else words | {"z": "rest"}, self._bits)
+
+    def _find_spelled(self, key: Key) -> list[Pitch]:
+        written = spelling(key)
+        pitches = []
+        for pitch in self._range:
+            semitones, letter = written[pitch % 12]
+            octave = (pitch - semitones) // 12 - 5  # 0 is middle C's
+            high = letter.lower() + "'" * (octave - 1)
+            pitches.append(Pitch(semitones, high if octave > 0 else letter + "," * -octave))
+        return pitches
 
     # ---- lengths: what fills a bar ---------------------------------------------------------
 
@@ -427,51 +480,56 @@ class Grammar:
         ties = bitset(t for t in members(room) if plain >> t & 1 or self._room(left >> t))
         return Place(room, ties, lines, ("|",) if plain & 1 else ())
 
-    def _find_lengths(self, room: int, ties: int, tuplet: Tuplet | None) -> Words:
-        """Return the words for lengths, with a tie and without: ticks, and whether tied."""
+    def _find_lengths(self, room: int, ties: int, tuplet: Tuplet | None, naming: str) -> Words:
+        """Return the words for the lengths that fit, with and without a tie."""
         words = {}
         for word, ticks in self._values.items():
-            if tuplet is None:
-                fits, tie = room >> ticks & 1, ties >> ticks & 1
+            after = after_note(Time((), 0, tuplet), ticks)
+            if after.tuplet:
+                fits, can_tie = self._tuplet_fits(room, after.tuplet), True
             else:
-                count, left, written = tuplet
-                fits = self._tuplet_fits(room, (count, left - 1, written + ticks))
-                tie = left > 1 or ties >> (written + ticks) * TUPLETS[count] // count & 1
+                whole = tuplet is None or (tuplet.written + ticks) % tuplet.number == 0
+                fits = whole and room >> after.done & 1 > 0
+                can_tie = ties >> after.done & 1 > 0
             if fits:
-                words[word] = ticks, False
-                if ties and tie:
-                    words[word + "-"] = ticks, True
+                words[word] = Length(ticks, tied=False)
+                if can_tie and naming == "note":
+                    words[word + "-"] = Length(ticks, tied=True)
         return Words(words, self._bits)
 
     def _find_tuplets(self, room: int) -> Words:
         words = {}
         for count, beats in TUPLETS.items():
             for notes in range(2, MAX_TUPLET + 1):
-                if self._tuplet_fits(room, (count, notes, 0)):
+                if self._tuplet_fits(room, Tuplet(count, notes)):
                     word = f"({count}" if notes == count else f"({count}:{beats}:{notes}"
-                    words[word] = count, notes, 0
+                    words[word] = Tuplet(count, notes)
         return Words(words, self._bits)
 
     def _tuplet_fits(self, room: int, tuplet: Tuplet) -> bool:
         """Whether the tuplet can end after one of the times of `room`."""
-        count, beats = tuplet[0], TUPLETS[tuplet[0]]
-        written = [time * count // beats for time in members(room) if time % beats == 0]
-        return bool(self._totals(tuplet, max(written, default=0)) & bitset(written))
+        goal = self._goal(room, tuplet.number)
+        return bool(self._totals(tuplet, goal.bit_length()) & goal)
 
-    def _find_totals(self, tuplet: Tuplet, most: int) -> int:
-        """Return how long the tuplet can be when it ends, as written, up to `most` ticks.
+    def _find_goal(self, room: int, count: int) -> int:
+        """Return how long a tuplet may be, as written, to last one of the times of `room`."""
+        beats = TUPLETS[count]
+        return bitset(time * count // beats for time in members(room) if time % beats == 0)
+
+    def _find_totals(self, tuplet: Tuplet, limit: int) -> int:
+        """Return how long the tuplet can be when it ends, as written, below `limit`.
 
         It ends with the first note after which it has lasted a whole number of ticks: the shortest
         tuplet is the one that is written.
         """
         count, left, written = tuplet
-        if written > most or (written > 0 and (written % count == 0) != (left == 0)):
+        if written >= limit or (written > 0 and (written % count == 0) != (left == 0)):
             return 0
         if left == 0:
             return 1 << written
         totals = 0
         for ticks in self._values.values():
-            totals |= self._totals((count, left - 1, written + ticks), most)
+            totals |= self._totals(Tuplet(count, left - 1, written + ticks), limit)
         return totals
 
     # ---- bar lines -------------------------------------------------------------------------
@@ -526,8 +584,8 @@ class Grammar:
         if song.part == "meter":
             return song._replace(part="key", meter=self._meters[line])
         if song.part == "key":
-            key, part = self._keys[line]
-            return song._replace(part=part, key=key, size=self._size, owed=ANY)
+            key, begun = self._keys[line]
+            return song._replace(part=begun, key=key, size=self._size, owed=ANY)
         part = LINES[line].get(song.part)
         if part is None:
             return None
