@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from charrnn.constraint import read
 from charrnn.errors import ConfigError, require
-from charrnn.music.tune import LETTERS, MODES, Key, Meter
+from charrnn.music.tune import MODES, Key, Meter
 
 WHOLE = 32  # ticks
 UNIT = 4  # ticks of a note without a length
@@ -125,7 +125,8 @@ class Song(NamedTuple):
         return self._replace(meter=(4, 4), key=Key(), upbeat=0, pickup=0, owed=0)
 
 
-class Time(NamedTuple):
+@dataclass(frozen=True, eq=False)  # made once of each value, so told apart by identity
+class Time:
     """Where in a bar a word stands."""
 
     ends: Ends
@@ -134,40 +135,25 @@ class Time(NamedTuple):
     naming: str = ""  # "note" or "rest" if one was named and its length comes now
 
 
-class Tone(NamedTuple):
+@dataclass(frozen=True, eq=False)  # likewise
+class Tone:
     """What the next note is heard against."""
 
-    key: Key = Key()
+    key: Key
     altered: frozenset[tuple[str, int]] = frozenset()  # names in this bar, against the signature
     held: Pitch | None = None  # the note before, if it is tied or may be yet
-
-
-@dataclass(frozen=True, eq=False)  # told apart by identity: see Grammar
-class Moment:
-    """Where in a bar a character stands."""
-
-    time: Time
-    tone: Tone
-    word: str = ""  # what has been written of it
 
 
 class State(NamedTuple):
     """What has been written, as far as it matters for what may come."""
 
     song: Song
-    moment: Moment
+    time: Time
+    tone: Tone
+    word: str = ""  # its beginning
     text: str = ""  # given a form: the section so far,
     copy: str = ""  # what remains of the section that is written again,
     written: tuple[tuple[str, str], ...] = ()  # and the letters and texts of those before
-
-
-class Place(NamedTuple):
-    """What may come at a moment of a bar that isn't inside of a tuplet."""
-
-    room: int  # how long the next note may be, as a set
-    ties: int  # and how long it may be with a tie
-    lines: tuple[str, ...]  # which may stand here,
-    plain: tuple[str, ...]  # and which of them after a tie
 
 
 class Words(dict[str, Any]):
@@ -199,22 +185,26 @@ def bitset(times: Iterable[int]) -> int:
     return sum(1 << time for time in set(times))
 
 
-def after_note(time: Time, ticks: int) -> Time:
-    """Return the time after a note."""
-    if time.tuplet is None:
-        return Time(time.ends, time.done + ticks)
-    count, left, written = time.tuplet
+def after_note(tuplet: Tuplet | None, ticks: int) -> tuple[int, Tuplet | None]:
+    """Return how far the bar gets with a note, and the tuplet that is open then.
+
+    A tuplet moves the bar on when it ends.
+    """
+    if tuplet is None:
+        return ticks, None
+    number, left, written = tuplet
     if left > 1:
-        return Time(time.ends, time.done, Tuplet(count, left - 1, written + ticks))
-    return Time(time.ends, time.done + (written + ticks) * TUPLETS[count] // count)
+        return 0, Tuplet(number, left - 1, written + ticks)
+    return (written + ticks) * TUPLETS[number] // number, None
 
 
-def after_pitch(tone: Tone, pitch: Pitch) -> Tone:
-    """Return what the note after a pitch is heard against."""
-    now = dict(tone.altered) | {pitch.name: pitch.semitones}
-    if signature(tone.key)[pitch.name[0].upper()] == pitch.semitones:
-        del now[pitch.name]
-    return Tone(tone.key, frozenset(now.items()), pitch)
+def altered_by(tone: Tone, pitch: Pitch) -> frozenset[tuple[str, int]]:
+    """Return what is altered in the bar after a pitch."""
+    others = {item for item in tone.altered if item[0] != pitch.name}
+    usual = signature(tone.key)[pitch.name[0].upper()]
+    return frozenset(
+        others if pitch.semitones == usual else {*others, (pitch.name, pitch.semitones)}
+    )
 
 
 def pitch_word(tone: Tone, pitch: Pitch) -> str:
@@ -238,17 +228,6 @@ def length_word(ticks: int) -> str:
     """
     n, d = ticks // gcd(ticks, UNIT), UNIT // gcd(ticks, UNIT)
     return ("" if n == 1 else str(n)) + ("" if d == 1 else "/" if (n, d) == (1, 2) else f"/{d}")
-
-
-def spelling(key: Key) -> dict[int, tuple[int, str]]:
-    """Return the semitones and the letter that write each of the 12 pitch classes in `key`."""
-    written = {(LETTERS[letter] + s) % 12: (s, letter) for letter, s in key.signature().items()}
-    for letter, semitone in LETTERS.items():
-        written.setdefault(semitone, (0, letter))
-    shift = 1 if key.sharps >= 0 else -1
-    for letter, semitone in LETTERS.items():
-        written.setdefault((semitone + shift) % 12, (shift, letter))
-    return written
 
 
 class Section(NamedTuple):
@@ -312,6 +291,7 @@ class Grammar:
     ) -> None:
         self.alphabet = alphabet
         self._bits = {character: 1 << id for id, character in enumerate(alphabet)}
+        self._known: dict[tuple[Time, Tone, str], NDArray[np.bool_]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {}
         self._range = pitches
         self._form = sections(form)
@@ -334,32 +314,40 @@ class Grammar:
         self._totals, self._lengths = cache(self._find_totals), cache(self._find_lengths)
         self._tuplets, self._pitches = cache(self._find_tuplets), cache(self._find_pitches)
         self._pickups = cache(self._find_pickups)
-        self._inside, self._step = cache(self._find_inside), cache(self._find_step)
-        self._moment = cache(Moment)  # so equal moments are the same, and quickly found
+        self._own, self._time, self._tone = cache(self._find_own), cache(Time), cache(Tone)
         self._goal, self._spelled = cache(self._find_goal), cache(self._find_spelled)
-        self._words = cache(lambda words: Words(dict.fromkeys(words), self._bits))
         self._lines = self._writable("a bar line", LINES)
         self._headers(meter, key)
-        self.start = State(Song(), self._bar(Song()))
+        self.start = State(Song(), *self._bar(Song()))
 
     def allowed(self, state: State) -> NDArray[np.bool_]:
         """Return which characters of the alphabet may come next, (V,)."""
-        bits = self._next(state)
-        mask = self._masks.get(bits)
+        place = state[1:4]
+        mask = None if state.copy else self._known.get(place)
         if mask is None:
-            mask = np.array([bool(bits & bit) for bit in self._bits.values()])
-            self._masks[bits] = mask
+            bits, within_bar = self._next(state)
+            mask = self._masks.get(bits)
+            if mask is None:
+                mask = np.array([bool(bits & bit) for bit in self._bits.values()])
+                self._masks[bits] = mask
+            if within_bar:
+                self._known[place] = mask
         return mask
 
     def advance(self, state: State, character: str) -> State:
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
-        song, moment, text, copy, written = state
+        song, time, tone, word, text, copy, written = state
         if copy and copy[0] != character:
             raise ConfigError(f"{character!r} cannot come here: {copy[0]!r} must")
-        after = self._step(moment, character)
-        if after is None:
-            return self.advance(self._next_bar(state), character)
-        return State(song, after, text + character if self._form else "", copy[1:], written)
+        longer, choices = word + character, self._choices(time, tone)
+        for words in choices:
+            if longer in words.after:
+                text += character if self._form else ""
+                return State(song, time, tone, longer, text, copy[1:], written)
+        for words in choices:
+            if word in words:
+                return self.advance(self._complete(state, words[word]), character)
+        raise ConfigError(f"{character!r} cannot come after {word!r}")
 
     def check(self, text: str) -> None:
         """Raise ConfigError, with the place, unless `text` is a tune that meets the constraint."""
@@ -367,80 +355,68 @@ class Grammar:
 
     # ---- words -----------------------------------------------------------------------------
 
-    def _next(self, state: State) -> int:
-        """Return the characters that may come next, as a set."""
-        if state.copy:
-            return self._bits[state.copy[0]]
-        bits, is_line = self._inside(state.moment)
-        return bits | self._next(self._next_bar(state)) if is_line else bits
-
-    def _find_inside(self, moment: Moment) -> tuple[int, bool]:
-        """Return the characters that may come next in this bar, as a set, and whether the word is
-        a bar line, so that those of the next bar may, too.
-        """
-        bits, is_line = 0, False
-        for words in self._choices(moment):
-            bits |= words.after.get(moment.word, 0)
-            if moment.word in words:
-                after = self._complete(moment, words[moment.word])
-                is_line = after is None
-                bits |= self._inside(after)[0] if after else 0
-        return bits, is_line
-
-    def _find_step(self, moment: Moment, character: str) -> Moment | None:
-        """Return the moment after a character, None if the bar ends before it."""
-        time, tone, word = moment.time, moment.tone, moment.word
-        choices = self._choices(moment)
-        if any(word + character in words.after for words in choices):
-            return self._moment(time, tone, word + character)
-        for words in choices:
-            if word in words:
-                after = self._complete(moment, words[word])
-                return self._step(after, character) if after else None
-        raise ConfigError(f"{character!r} cannot come after {word!r}")
-
-    def _choices(self, moment: Moment) -> tuple[Words, ...]:
+    def _choices(self, time: Time, tone: Tone) -> tuple[Words, ...]:
         """Return the words of which one is being written."""
-        ends, done, tuplet, naming = moment.time
-        place = self._place(ends, done)
-        if naming:
-            return (self._lengths(place.room, place.ties, tuplet, naming),)
-        pitches = self._pitches(moment.tone)
-        if tuplet:
-            return (pitches,)
-        lines = self._words(place.plain if moment.tone.held else place.lines)
-        return (pitches, self._tuplets(place.room), lines) if place.room else (lines,)
+        own, sounds = self._own(time, tone.held is not None)
+        return (own, self._pitches(tone)) if sounds else (own,)
 
-    def _complete(self, moment: Moment, meaning: Any) -> Moment | None:
-        """Return the moment after its word, which has this meaning; None after a bar line."""
-        time, tone = moment.time, moment.tone
+    def _find_own(self, time: Time, tied: bool) -> tuple[Words, bool]:
+        """Return the words that the time allows, and whether it allows those for pitches, too."""
+        room, ties, lines = self._place(time.ends, time.done)
+        if time.naming:
+            return self._lengths(room, ties, time.tuplet, time.naming), False
+        if time.tuplet:
+            return Words({}, self._bits), True
+        may_stand = {line: None for line in lines if line == "|" or not tied}
+        return Words(self._tuplets(room) | may_stand, self._bits), room > 0
+
+    def _next(self, state: State) -> tuple[int, bool]:
+        """Return the characters that may come next, as a set, and whether that is the same in
+        whatever song the bar stands.
+        """
+        if state.copy:
+            return self._bits[state.copy[0]], False
+        bits, within_bar = 0, True
+        for words in self._choices(state.time, state.tone):
+            bits |= words.after.get(state.word, 0)
+            if state.word in words:
+                more, same = self._next(self._complete(state, words[state.word]))
+                bits |= more
+                within_bar = same and words[state.word] is not None
+        return bits, within_bar
+
+    def _complete(self, state: State, meaning: Length | Tuplet | Pitch | str | None) -> State:
+        """Return the state after its word, which has this meaning, and before the next word."""
+        song, time, tone, _, text, copy, written = state
         match meaning:
             case Length(ticks, tied):
-                time, tone = after_note(time, ticks), tone if tied else tone._replace(held=None)
+                passed, tuplet = after_note(time.tuplet, ticks)
+                time = self._time(time.ends, time.done + passed, tuplet)
+                tone = tone if tied else self._tone(tone.key, tone.altered)
             case Tuplet():
-                time = time._replace(tuplet=meaning)
+                time = self._time(time.ends, time.done, meaning)
             case Pitch():
-                time, tone = time._replace(naming="note"), after_pitch(tone, meaning)
+                time = self._time(time.ends, time.done, time.tuplet, "note")
+                tone = self._tone(tone.key, altered_by(tone, meaning), meaning)
             case "rest":
-                time = time._replace(naming="rest")
+                time = self._time(time.ends, time.done, time.tuplet, "rest")
             case _:
-                return None
-        return self._moment(time, tone)
+                return self._next_bar(state)
+        return State(song, time, tone, "", text, copy, written)
 
     def _next_bar(self, state: State) -> State:
-        """Return the state after its bar line, with the next bar not yet begun."""
-        song, moment, text, copy, written = state
-        line = moment.word
-        after = self._turn(song, line, moment.time.done)
+        """Return the state after its bar line."""
+        song, time, tone, line, text, copy, written = state
+        after = self._turn(song, line, time.done)
         assert after is not None, "the line was allowed"
         if self._form and line not in INNER:
             section = self._form[song.section].letter, text.removesuffix(line)
             written = (*written, section) if song.part not in HEADER else ()
             text, copy = "", dict(written).get(self._form[after.section].letter, "")
-        return State(after, self._bar(after, moment.tone.held), text, copy, written)
+        return State(after, *self._bar(after, tone.held), "", text, copy, written)
 
-    def _bar(self, song: Song, held: Pitch | None = None) -> Moment:
-        return self._moment(Time(self._ends(song)), Tone(song.key, held=held))
+    def _bar(self, song: Song, held: Pitch | None = None) -> tuple[Time, Tone]:
+        return self._time(self._ends(song)), self._tone(song.key, frozenset(), held)
 
     # ---- pitches ---------------------------------------------------------------------------
 
@@ -451,11 +427,9 @@ class Grammar:
         return Words(words if tone.held else words | {"z": "rest"}, self._bits)
 
     def _find_spelled(self, key: Key) -> list[Pitch]:
-        written = spelling(key)
         pitches = []
         for pitch in self._range:
-            semitones, letter = written[pitch % 12]
-            octave = (pitch - semitones) // 12 - 5  # 0 is middle C's
+            letter, semitones, octave = key.spelling(pitch)
             high = letter.lower() + "'" * (octave - 1)
             pitches.append(Pitch(semitones, high if octave > 0 else letter + "," * -octave))
         return pitches
@@ -472,25 +446,27 @@ class Grammar:
             t for t in spans if any(end >= t and self._fills >> end - t & 1 for end in ends)
         )
 
-    def _find_place(self, ends: Ends, done: int) -> Place:
+    def _find_place(self, ends: Ends, done: int) -> tuple[int, int, list[str]]:
+        """Return how long the next note may be, how long with a tie, and the lines that may stand
+        here: a tied note may go on in this bar, or after a plain bar line.
+        """
         left = bitset(end - done for _, times in ends for end in members(times) if end >= done)
-        lines = tuple(line for line, times in ends if times >> done & 1)
         plain = sum(times for line, times in ends if line == "|") >> done
         room = self._room(left)
         ties = bitset(t for t in members(room) if plain >> t & 1 or self._room(left >> t))
-        return Place(room, ties, lines, ("|",) if plain & 1 else ())
+        return room, ties, [line for line, times in ends if times >> done & 1]
 
     def _find_lengths(self, room: int, ties: int, tuplet: Tuplet | None, naming: str) -> Words:
         """Return the words for the lengths that fit, with and without a tie."""
         words = {}
         for word, ticks in self._values.items():
-            after = after_note(Time((), 0, tuplet), ticks)
-            if after.tuplet:
-                fits, can_tie = self._tuplet_fits(room, after.tuplet), True
+            passed, open_tuplet = after_note(tuplet, ticks)
+            if open_tuplet:
+                fits, can_tie = self._tuplet_fits(room, open_tuplet), True
             else:
                 whole = tuplet is None or (tuplet.written + ticks) % tuplet.number == 0
-                fits = whole and room >> after.done & 1 > 0
-                can_tie = ties >> after.done & 1 > 0
+                fits = whole and room >> passed & 1 > 0
+                can_tie = ties >> passed & 1 > 0
             if fits:
                 words[word] = Length(ticks, tied=False)
                 if can_tie and naming == "note":
