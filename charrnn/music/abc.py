@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
 
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.tune import LETTERS, MODES, Bar, Key, Meter, Note, Tune
@@ -103,10 +105,11 @@ def _sources(text: str) -> Iterator[_Source]:
         found = _FIELD.match(line)
         letter = found.group(1) if found else ""
         blank = not line.strip()
-        if source and (letter == "X" or (blank and (source.body or not source.numbered))):
+        begun = source and (any(text.strip() for _, text in source.body) or not source.numbered)
+        if source and (letter == "X" or (blank and begun)):
             if source.numbered or source.body:
                 yield source
-            else:
+            else:  # what stands before the first tune
                 common += [(at, text) for at, text in source.header if text[0] in "ML"]
             source = None
         if letter == "X":
@@ -211,10 +214,10 @@ def _named(key: Key, signature: dict[str, int]) -> Key:
 
 _LENGTH = r"(\d*)(/*)(\d*)"
 _TOKEN = re.compile(
-    rf"""
+    r"""
       \[(?P<field>[A-Za-z]:[^\]]*)\]
     | (?P<text>"[^"]*"?)
-    | (?P<grace>\{{[^}}]*\}}?)
+    | (?P<grace>\{[^}]*\}?)
     | (?P<decoration>![^!|\s:\[\]"]+!|\+[^+|\s:\[\]"]+\+|[~.H-WYh-w])
     | (?P<line>(?:\[\||:*\||::)(?:[|:]|(?<=\|)\])*)
       (?:[ \t]*\[?[ \t]*(?P<ending>\d[\d,.-]*))?
@@ -243,6 +246,7 @@ def _number(digits: str, default: int = 1) -> int:
     return int(digits or 0) or default
 
 
+@lru_cache
 def _length(text: str) -> Fraction:
     """Return a note's length in units: `3/2`, `/`, `//`, `` for 1; raises CorpusError."""
     over, slashes, under = text.partition("/")
@@ -259,7 +263,8 @@ def _length(text: str) -> Fraction:
 class _Draft:
     """A bar while it is read; `tied` tells whether its last note is."""
 
-    span: list[int]
+    begin: int
+    end: int
     unit: Fraction
     meter: Meter | None
     key: Key
@@ -373,7 +378,7 @@ class _Reader:
         else:
             self.dropped[_NAMES.get(str(token.lastgroup), "characters")] += 1
         if self.bar:
-            self.bar.span[1] = self.end
+            self.bar.end = self.end
 
     def note(self, sign: str, letter: str, octave: str, length: Fraction) -> None:
         self.add(self.pitch(sign, letter, octave), length)
@@ -400,14 +405,18 @@ class _Reader:
         return pitch
 
     def add(self, pitch: int | None, length: Fraction) -> None:
-        duration = length * self.unit * self.stretch
-        self.stretch = Fraction(1)
+        duration = length * self.unit
+        if self.stretch != 1:
+            duration *= self.stretch
+            self.stretch = Fraction(1)
         if self.tuplet_left:
             duration *= self.tuplet
             self.tuplet_left -= 1
         if self.bar is None:
-            span = [self.begun or 0, self.end]
-            self.bar = _Draft(span, self.unit, self.meter, self.key, self.opens, self.ending)
+            begin = self.end if self.begun is None else self.begun
+            self.bar = _Draft(
+                begin, self.end, self.unit, self.meter, self.key, self.opens, self.ending
+            )
             self.opens, self.ending = False, 0
         self.bar.notes.append(Note(pitch, duration))
         self.tied = None
@@ -480,7 +489,6 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
         raise CorpusError("the tune has no K:, which ends its header")
     seen: Counter[str] = Counter()
     reader = _Reader(source, seen)
-    meter, key = reader.meter, reader.key
     for offset, line in source.body:
         reader.read(offset, line)
     reader.bar_line("|", None)
@@ -504,7 +512,7 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
         )
     dropped.update(seen)
     tune = _with_true_ties(Tune(tuple(bars), key, meter, reader.title))
-    return tune, tuple(Span(*draft.span, draft.unit) for draft in drafts)
+    return tune, tuple(Span(draft.begin, draft.end, draft.unit) for draft in drafts)
 
 
 def _two_endings(drafts: list[_Draft], dropped: Counter[str]) -> list[_Draft]:
@@ -527,27 +535,29 @@ def _two_endings(drafts: list[_Draft], dropped: Counter[str]) -> list[_Draft]:
 def _resolve_repeats(drafts: list[_Draft]) -> None:
     """Bring repeats and endings into the normal form: `|:`, then `:|`, with two endings or none.
 
-    A `:|` without its `|:` goes back to the last `:|`, to the end of a second ending, or to the
-    tune's beginning; a second ending whose end is not marked is as long as the first.
+    A `:|` without its `|:` goes back to where the last section ended, be it at a `:|`, with a
+    second ending, or, after these, at a double bar line; else to the tune's beginning.
     """
     begin, opened = 0, False
     first: int | None = None
     second: int | None = None
+    ended = 0  # the bar after the second ending
     starts = [draft.opens for draft in drafts] + [False]
     for draft in drafts:
         draft.opens = False
     for index, draft in enumerate(drafts):
         before = drafts[index - 1]
-        if first is not None and second is not None and not starts[index]:
-            if before.closes or index - second == second - first:
-                begin, opened, first, second = index, False, None, None
+        if index == ended:
+            begin, opened, first, second = index, False, None, None
+        elif index > begin > 0 and before.closes and not opened and first is None:
+            begin = index
         if starts[index]:
             if opened and second is None and index > begin:
                 _repeat(drafts, begin, index - 1, first)
             begin, opened, first, second = index, True, None, None
         if draft.ending == 2 and first is not None and second is None:
             _repeat(drafts, begin, index - 1, None)
-            second = index
+            second, ended = index, _after_second(drafts, starts, index, index - first)
         elif draft.ending == 1 and first is None and index > begin:
             first = index
         else:
@@ -563,10 +573,22 @@ def _resolve_repeats(drafts: list[_Draft]) -> None:
             begin, opened, first = index + 1, False, None
     if first is not None and second is None:
         drafts[first].ending = 0
-    for draft, after in zip(drafts, drafts[1:], strict=False):
+    for draft, after in pairwise(drafts):
         if after.opens or after.ending:
             draft.closes = False
     drafts[-1].closes = not drafts[-1].repeats
+
+
+def _after_second(drafts: list[_Draft], starts: list[bool], second: int, length: int) -> int:
+    """Return the bar after a second ending: it ends with a double bar line or a repeat sign, and
+    before a later section's `:|` it is as long as the first.
+    """
+    for index in range(second, len(drafts)):
+        if drafts[index].repeats:
+            return min(index + 1, second + length)
+        if drafts[index].closes or starts[index + 1]:
+            return index + 1
+    return len(drafts)
 
 
 def _repeat(drafts: list[_Draft], begin: int, end: int, unfinished: int | None) -> None:
@@ -581,6 +603,8 @@ def _repeat(drafts: list[_Draft], begin: int, end: int, unfinished: int | None) 
 
 def _with_true_ties(tune: Tune) -> Tune:
     """Drop the ties that never lead to a note of the same pitch."""
+    if not any(note.tied for bar in tune.bars for note in bar.notes):
+        return tune
     joined = set()
     last: tuple[int, int] | None = None
     for index in tune.played():
@@ -602,6 +626,8 @@ def _with_true_ties(tune: Tune) -> Tune:
 
 
 # --- Tunes to text --------------------------------------------------------------------------------
+
+BARS_IN_LINE = 4
 
 
 def canonical(tune: Tune, title: bool = False) -> str:
@@ -663,9 +689,6 @@ def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> st
             in_line += not (short and begins)
             parts.append(_bar(bar, key, unit, spaced, _beat(meter), short if begins else short * 0))
     return "".join(parts)
-
-
-BARS_IN_LINE = 4
 
 
 def _bar_line(before: Bar, after: Bar) -> str:

@@ -66,6 +66,7 @@ LINES: dict[str, dict[str, str]] = {
     "|]\n\n": {"once": "end", "second": "end"},
 }
 INNER = ("|", "|1", ":|2")  # the others close a section
+PICKUPS = ("|", "|:")  # may come after a pick-up, which isn't repeated before the second
 HEADER = ("meter", "key")  # the parts before the first section
 
 Ends = tuple[tuple[str, int], ...]  # how a bar may end, and the times at which
@@ -516,15 +517,17 @@ class Grammar:
             return tuple(
                 (word, 1) for word in (self._meters if song.part == "meter" else self._keys)
             )
-        if song.owed > 0:
-            return (("|", 1 << song.owed),)
         ends = {}
-        for line in self._lines:
+        for line in self._lines if song.owed <= 0 else ():
             after = self._turn(song, line, song.ticks)
             if after is not None and self._alive(after.bare()):
                 ends[line] = bitset(self._durations(song, line))
-        if song.owed == ANY:
-            ends["|"] = ends.get("|", 0) | bitset(self._pickups(song.ticks))
+        if song.owed:
+            pickups = self._pickups(song.ticks) if song.owed == ANY else (song.owed,)
+            for line in PICKUPS:
+                after = self._turn(song, line, 0)
+                if after is not None and self._alive(after.bare()):
+                    ends[line] = ends.get(line, 0) | bitset(pickups)
         return tuple(ends.items())
 
     def _find_pickups(self, full: int) -> tuple[int, ...]:
@@ -541,8 +544,10 @@ class Grammar:
             return (full,)
         if line.startswith(":"):  # back to this section's
             return (full - song.pickup,)
-        if self._form or line == "|]\n\n":
+        if self._form:
             return (full - song.upbeat,)
+        if line == "|]\n\n":
+            return (full, full - song.upbeat)
         return (full, *self._pickups(full))
 
     def _is_alive(self, song: Song) -> bool:
@@ -566,8 +571,11 @@ class Grammar:
         if part is None:
             return None
         if song.owed and ticks < song.ticks:
+            if line not in PICKUPS or (self._form and line == "|:"):
+                return None
             upbeat = ticks if song.owed == ANY else song.upbeat
-            return song._replace(upbeat=upbeat, pickup=ticks, owed=0)
+            pickup = ticks if line == "|" else 0
+            return song._replace(part=part, upbeat=upbeat, pickup=pickup, owed=0)
         bars, most = song.bars + 1, song.size or self._most
         full = song.size in (0, bars)
         if line in ("|", "|1"):
