@@ -17,8 +17,8 @@ PACKAGE = ROOT / "charrnn"
 # Every import points to a lower floor; the files of one floor do not know each other.
 FLOORS = [
     {"errors"},
-    {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.abc"},
+    {"settings", "randomness", "parameters", "constraint", "music.tune"},
+    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.abc", "music.grammar"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
     {"model"},

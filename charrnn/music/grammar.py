@@ -50,7 +50,6 @@ TUPLETS = {3: 2}  # so many notes in the time of so many
 MAX_TUPLET = 9  # notes
 RANGE = range(48, 97)  # from C, to c'', as MIDI numbers
 ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-ANY = -1
 
 # What each bar line leads to from the parts of a section in which it may stand. "once" is a section
 # without repeat, "first" and "second" are the endings of one with.
@@ -66,6 +65,7 @@ LINES: dict[str, dict[str, str]] = {
     "|]\n\n": {"once": "end", "second": "end"},
 }
 INNER = ("|", "|1", ":|2")  # the others close a section
+ANY, NONE = -1, -2  # pick-ups
 PICKUPS = ("|", "|:")  # may come after a pick-up, which isn't repeated before the second
 HEADER = ("meter", "key")  # the parts before the first section
 
@@ -114,7 +114,7 @@ class Song(NamedTuple):
     mark: int = 0  # bars before the first ending
     upbeat: int = 0  # ticks of the tune's first pick-up
     pickup: int = 0  # ticks of this section's
-    owed: int = 0  # ticks of the pick-up that must come now; ANY at the tune's beginning
+    owed: int = 0  # where a section begins, the ticks of the pick-up that must come, ANY or NONE
 
     @property
     def ticks(self) -> int:
@@ -145,13 +145,14 @@ class Tone:
     held: Pitch | None = None  # the note before, if it is tied or may be yet
 
 
+Place = tuple[Time, Tone, str]  # in a bar: with the word that has been begun
+
+
 class State(NamedTuple):
     """What has been written, as far as it matters for what may come."""
 
     song: Song
-    time: Time
-    tone: Tone
-    word: str = ""  # its beginning
+    place: Place
     text: str = ""  # given a form: the section so far,
     copy: str = ""  # what remains of the section that is written again,
     written: tuple[tuple[str, str], ...] = ()  # and the letters and texts of those before
@@ -292,7 +293,6 @@ class Grammar:
     ) -> None:
         self.alphabet = alphabet
         self._bits = {character: 1 << id for id, character in enumerate(alphabet)}
-        self._known: dict[tuple[Time, Tone, str], NDArray[np.bool_]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {}
         self._range = pitches
         self._form = sections(form)
@@ -310,8 +310,9 @@ class Grammar:
             ):
                 self._fills |= 1 << time
         # Each is a function of few values, and those come again and again.
+        self._inside, self._step = cache(self._find_inside), cache(self._find_step)
         self._ends, self._alive = cache(self._find_ends), cache(self._is_alive)
-        self._place, self._room = cache(self._find_place), cache(self._find_room)
+        self._moment, self._room = cache(self._find_moment), cache(self._find_room)
         self._totals, self._lengths = cache(self._find_totals), cache(self._find_lengths)
         self._tuplets, self._pitches = cache(self._find_tuplets), cache(self._find_pitches)
         self._pickups = cache(self._find_pickups)
@@ -319,42 +320,65 @@ class Grammar:
         self._goal, self._spelled = cache(self._find_goal), cache(self._find_spelled)
         self._lines = self._writable("a bar line", LINES)
         self._headers(meter, key)
-        self.start = State(Song(), *self._bar(Song()))
+        self.start = State(Song(), self._bar(Song()))
 
     def allowed(self, state: State) -> NDArray[np.bool_]:
         """Return which characters of the alphabet may come next, (V,)."""
-        place = state[1:4]
-        mask = None if state.copy else self._known.get(place)
+        bits = self._next(state)
+        mask = self._masks.get(bits)
         if mask is None:
-            bits, within_bar = self._next(state)
-            mask = self._masks.get(bits)
-            if mask is None:
-                mask = np.array([bool(bits & bit) for bit in self._bits.values()])
-                self._masks[bits] = mask
-            if within_bar:
-                self._known[place] = mask
+            mask = np.array([bool(bits & bit) for bit in self._bits.values()])
+            self._masks[bits] = mask
         return mask
 
     def advance(self, state: State, character: str) -> State:
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
-        song, time, tone, word, text, copy, written = state
+        song, place, text, copy, written = state
         if copy and copy[0] != character:
             raise ConfigError(f"{character!r} cannot come here: {copy[0]!r} must")
-        longer, choices = word + character, self._choices(time, tone)
-        for words in choices:
-            if longer in words.after:
-                text += character if self._form else ""
-                return State(song, time, tone, longer, text, copy[1:], written)
-        for words in choices:
-            if word in words:
-                return self.advance(self._complete(state, words[word]), character)
-        raise ConfigError(f"{character!r} cannot come after {word!r}")
+        after = self._step(place, character)
+        if after is None:
+            return self.advance(self._next_bar(state), character)
+        return State(song, after, text + character if self._form else "", copy[1:], written)
 
     def check(self, text: str) -> None:
         """Raise ConfigError, with the place, unless `text` is a tune that meets the constraint."""
         read(self, text.rstrip("\n") + "\n\n")
 
     # ---- words -----------------------------------------------------------------------------
+
+    def _next(self, state: State) -> int:
+        """Return the characters that may come next, as a set."""
+        if state.copy:
+            return self._bits[state.copy[0]]
+        bits, is_line = self._inside(state.place)
+        return bits | self._next(self._next_bar(state)) if is_line else bits
+
+    def _find_inside(self, place: Place) -> tuple[int, bool]:
+        """Return the characters that may come next in this bar, as a set, and whether its line is
+        complete, so that the next bar may begin.
+        """
+        time, tone, word = place
+        bits, is_line = 0, False
+        for words in self._choices(time, tone):
+            bits |= words.after.get(word, 0)
+            if word in words:
+                is_line = words[word] is None
+                bits |= 0 if is_line else self._inside(self._next_word(place, words[word]))[0]
+        return bits, is_line
+
+    def _find_step(self, place: Place, character: str) -> Place | None:
+        """Return the place after a character, None if the bar's line was complete before it."""
+        time, tone, word = place
+        choices = self._choices(time, tone)
+        if any(word + character in words.after for words in choices):
+            return time, tone, word + character
+        for words in choices:
+            if word in words:
+                if words[word] is None:
+                    return None
+                return self._step(self._next_word(place, words[word]), character)
+        raise ConfigError(f"{character!r} cannot come after {word!r}")
 
     def _choices(self, time: Time, tone: Tone) -> tuple[Words, ...]:
         """Return the words of which one is being written."""
@@ -363,7 +387,7 @@ class Grammar:
 
     def _find_own(self, time: Time, tied: bool) -> tuple[Words, bool]:
         """Return the words that the time allows, and whether it allows those for pitches, too."""
-        room, ties, lines = self._place(time.ends, time.done)
+        room, ties, lines = self._moment(time.ends, time.done)
         if time.naming:
             return self._lengths(room, ties, time.tuplet, time.naming), False
         if time.tuplet:
@@ -371,24 +395,9 @@ class Grammar:
         may_stand = {line: None for line in lines if line == "|" or not tied}
         return Words(self._tuplets(room) | may_stand, self._bits), room > 0
 
-    def _next(self, state: State) -> tuple[int, bool]:
-        """Return the characters that may come next, as a set, and whether that is the same in
-        whatever song the bar stands.
-        """
-        if state.copy:
-            return self._bits[state.copy[0]], False
-        bits, within_bar = 0, True
-        for words in self._choices(state.time, state.tone):
-            bits |= words.after.get(state.word, 0)
-            if state.word in words:
-                more, same = self._next(self._complete(state, words[state.word]))
-                bits |= more
-                within_bar = same and words[state.word] is not None
-        return bits, within_bar
-
-    def _complete(self, state: State, meaning: Length | Tuplet | Pitch | str | None) -> State:
-        """Return the state after its word, which has this meaning, and before the next word."""
-        song, time, tone, _, text, copy, written = state
+    def _next_word(self, place: Place, meaning: Length | Tuplet | Pitch | str) -> Place:
+        """Return the place after a word with this meaning."""
+        time, tone, _ = place
         match meaning:
             case Length(ticks, tied):
                 passed, tuplet = after_note(time.tuplet, ticks)
@@ -399,25 +408,34 @@ class Grammar:
             case Pitch():
                 time = self._time(time.ends, time.done, time.tuplet, "note")
                 tone = self._tone(tone.key, altered_by(tone, meaning), meaning)
-            case "rest":
-                time = self._time(time.ends, time.done, time.tuplet, "rest")
             case _:
-                return self._next_bar(state)
-        return State(song, time, tone, "", text, copy, written)
+                time = self._time(time.ends, time.done, time.tuplet, "rest")
+        return time, tone, ""
+
+    # ---- bars and sections -----------------------------------------------------------------
+
+    def _bar(self, song: Song, held: Pitch | None = None) -> Place:
+        return self._time(self._ends(song)), self._tone(song.key, frozenset(), held), ""
 
     def _next_bar(self, state: State) -> State:
         """Return the state after its bar line."""
-        song, time, tone, line, text, copy, written = state
+        song, (time, tone, line), text, copy, written = state
         after = self._turn(song, line, time.done)
         assert after is not None, "the line was allowed"
-        if self._form and line not in INNER:
-            section = self._form[song.section].letter, text.removesuffix(line)
-            written = (*written, section) if song.part not in HEADER else ()
-            text, copy = "", dict(written).get(self._form[after.section].letter, "")
-        return State(after, *self._bar(after, tone.held), "", text, copy, written)
+        if line not in INNER and self._form:
+            letter = self._form[song.section].letter
+            written = (*written, (letter, text.removesuffix(line)))
+            if song.part in HEADER or after.part == "meter":  # before the first, or after the last
+                written = ()
+            again = dict(written).get(self._form[after.section].letter, "")
+            text, copy = "", again and again + self._close(after.section)
+        return State(after, self._bar(after, tone.held), text, copy, written)
 
-    def _bar(self, song: Song, held: Pitch | None = None) -> tuple[Time, Tone]:
-        return self._time(self._ends(song)), self._tone(song.key, frozenset(), held)
+    def _close(self, section: int) -> str:
+        """Return the line that a section of the form ends with, if it has no endings."""
+        parts = ["repeated" if each.repeats else "once" for each in self._form] + ["end"]
+        leads = {parts[section]: parts[section + 1]}
+        return next(ln for ln in LINES if ln not in INNER and leads.items() <= LINES[ln].items())
 
     # ---- pitches ---------------------------------------------------------------------------
 
@@ -447,7 +465,7 @@ class Grammar:
             t for t in spans if any(end >= t and self._fills >> end - t & 1 for end in ends)
         )
 
-    def _find_place(self, ends: Ends, done: int) -> tuple[int, int, list[str]]:
+    def _find_moment(self, ends: Ends, done: int) -> tuple[int, int, list[str]]:
         """Return how long the next note may be, how long with a tie, and the lines that may stand
         here: a tied note may go on in this bar, or after a plain bar line.
         """
@@ -522,7 +540,7 @@ class Grammar:
             after = self._turn(song, line, song.ticks)
             if after is not None and self._alive(after.bare()):
                 ends[line] = bitset(self._durations(song, line))
-        if song.owed:
+        if song.owed == ANY or song.owed > 0:
             pickups = self._pickups(song.ticks) if song.owed == ANY else (song.owed,)
             for line in PICKUPS:
                 after = self._turn(song, line, 0)
@@ -540,7 +558,7 @@ class Grammar:
         there is one, it is a full bar.
         """
         full = song.ticks
-        if line in ("|", "|1") or song.owed == ANY:
+        if line in ("|", "|1") or song.owed < 0:
             return (full,)
         if line.startswith(":"):  # back to this section's
             return (full - song.pickup,)
@@ -570,7 +588,7 @@ class Grammar:
         part = LINES[line].get(song.part)
         if part is None:
             return None
-        if song.owed and ticks < song.ticks:
+        if song.owed not in (0, NONE) and ticks < song.ticks:
             if line not in PICKUPS or (self._form and line == "|:"):
                 return None
             upbeat = ticks if song.owed == ANY else song.upbeat
@@ -600,7 +618,7 @@ class Grammar:
             return None
         if part == "end":
             return Song()
-        owed = song.ticks - ticks
+        owed = song.ticks - ticks or NONE
         return Song(part, song.meter, song.key, section, bars, size, 0, song.upbeat, 0, owed)
 
     def _returns(self, section: int) -> bool:
