@@ -23,10 +23,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from itertools import groupby
 from math import gcd
-from typing import Any, NamedTuple, TypeVar
+from operator import or_
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,9 @@ ANY, NONE = -1, -2  # pick-ups
 PICKUPS = ("|", "|:")  # may come after a pick-up, which isn't repeated before the second
 HEADER = ("meter", "key")  # the parts before the first section
 
+NO_KEY = Key()
+REST, LINE = "rest", "line"
+
 Ends = tuple[tuple[str, int], ...]  # how a bar may end, and the times at which
 
 
@@ -107,7 +111,7 @@ class Song(NamedTuple):
 
     part: str = "meter"  # one of HEADER, or of LINES
     meter: Meter = (4, 4)
-    key: Key = Key()
+    key: Key = NO_KEY
     section: int = 0  # of the form
     bars: int = 0  # before this one: in the tune or, given a form, in the section
     size: int = 0  # how many there must be; 0 leaves it open
@@ -123,7 +127,10 @@ class Song(NamedTuple):
 
     def bare(self) -> Song:
         """Return it without what a tune can be ended with or without."""
-        return self._replace(meter=(4, 4), key=Key(), upbeat=0, pickup=0, owed=0)
+        return self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
+
+
+Meaning = Length | Tuplet | Pitch | str  # what a word says; REST and LINE say no more than that
 
 
 @dataclass(frozen=True, eq=False)  # made once of each value, so told apart by identity
@@ -158,13 +165,13 @@ class State(NamedTuple):
     written: tuple[tuple[str, str], ...] = ()  # and the letters and texts of those before
 
 
-class Words(dict[str, Any]):
+class Words(dict[str, Meaning]):
     """Words that may come next, and what each stands for.
 
     `after` has the characters that go on with every beginning of a word, as a set of their ids.
     """
 
-    def __init__(self, words: Mapping[str, Any], bits: Mapping[str, int]) -> None:
+    def __init__(self, words: Mapping[str, Meaning], bits: Mapping[str, int]) -> None:
         super().__init__((word, to) for word, to in words.items() if bits.keys() >= set(word))
         after = self.after = dict.fromkeys(self, 0)
         for word in self:
@@ -198,15 +205,6 @@ def after_note(tuplet: Tuplet | None, ticks: int) -> tuple[int, Tuplet | None]:
     if left > 1:
         return 0, Tuplet(number, left - 1, written + ticks)
     return (written + ticks) * TUPLETS[number] // number, None
-
-
-def altered_by(tone: Tone, pitch: Pitch) -> frozenset[tuple[str, int]]:
-    """Return what is altered in the bar after a pitch."""
-    others = {item for item in tone.altered if item[0] != pitch.name}
-    usual = signature(tone.key)[pitch.name[0].upper()]
-    return frozenset(
-        others if pitch.semitones == usual else {*others, (pitch.name, pitch.semitones)}
-    )
 
 
 def pitch_word(tone: Tone, pitch: Pitch) -> str:
@@ -310,6 +308,7 @@ class Grammar:
             ):
                 self._fills |= 1 << time
         # Each is a function of few values, and those come again and again.
+        self._pass, self._hear = cache(self._find_pass), cache(self._find_hear)
         self._inside, self._step = cache(self._find_inside), cache(self._find_step)
         self._ends, self._alive = cache(self._find_ends), cache(self._is_alive)
         self._moment, self._room = cache(self._find_moment), cache(self._find_room)
@@ -363,7 +362,7 @@ class Grammar:
         for words in self._choices(time, tone):
             bits |= words.after.get(word, 0)
             if word in words:
-                is_line = words[word] is None
+                is_line = words[word] == LINE
                 bits |= 0 if is_line else self._inside(self._next_word(place, words[word]))[0]
         return bits, is_line
 
@@ -371,11 +370,12 @@ class Grammar:
         """Return the place after a character, None if the bar's line was complete before it."""
         time, tone, word = place
         choices = self._choices(time, tone)
-        if any(word + character in words.after for words in choices):
-            return time, tone, word + character
+        for words in choices:
+            if word + character in words.after:
+                return time, tone, word + character
         for words in choices:
             if word in words:
-                if words[word] is None:
+                if words[word] == LINE:
                     return None
                 return self._step(self._next_word(place, words[word]), character)
         raise ConfigError(f"{character!r} cannot come after {word!r}")
@@ -392,25 +392,34 @@ class Grammar:
             return self._lengths(room, ties, time.tuplet, time.naming), False
         if time.tuplet:
             return Words({}, self._bits), True
-        may_stand = {line: None for line in lines if line == "|" or not tied}
+        may_stand = {line: LINE for line in lines if line == "|" or not tied}
         return Words(self._tuplets(room) | may_stand, self._bits), room > 0
 
-    def _next_word(self, place: Place, meaning: Length | Tuplet | Pitch | str) -> Place:
+    def _next_word(self, place: Place, meaning: Meaning) -> Place:
         """Return the place after a word with this meaning."""
-        time, tone, _ = place
+        return self._pass(place[0], meaning), self._hear(place[1], meaning), ""
+
+    def _find_pass(self, time: Time, meaning: Meaning) -> Time:
+        """Return the time after a word."""
         match meaning:
-            case Length(ticks, tied):
+            case Length(ticks):
                 passed, tuplet = after_note(time.tuplet, ticks)
-                time = self._time(time.ends, time.done + passed, tuplet)
-                tone = tone if tied else self._tone(tone.key, tone.altered)
+                return self._time(time.ends, time.done + passed, tuplet)
             case Tuplet():
-                time = self._time(time.ends, time.done, meaning)
-            case Pitch():
-                time = self._time(time.ends, time.done, time.tuplet, "note")
-                tone = self._tone(tone.key, altered_by(tone, meaning), meaning)
-            case _:
-                time = self._time(time.ends, time.done, time.tuplet, "rest")
-        return time, tone, ""
+                return self._time(time.ends, time.done, meaning)
+        return self._time(time.ends, time.done, time.tuplet, "rest" if meaning == REST else "note")
+
+    def _find_hear(self, tone: Tone, meaning: Meaning) -> Tone:
+        """Return the tone after a word."""
+        match meaning:
+            case Length(_, tied=False):
+                return self._tone(tone.key, tone.altered)
+            case Pitch(semitones, name):
+                altered = dict(tone.altered) | {name: semitones}
+                if signature(tone.key)[name[0].upper()] == semitones:
+                    del altered[name]
+                return self._tone(tone.key, frozenset(altered.items()), meaning)
+        return tone
 
     # ---- bars and sections -----------------------------------------------------------------
 
@@ -442,8 +451,8 @@ class Grammar:
     def _find_pitches(self, tone: Tone) -> Words:
         """Return the words for the pitches that may come next, and for the rest."""
         pitches = [tone.held] if tone.held else self._spelled(tone.key)
-        words: dict[str, Pitch | str] = {pitch_word(tone, pitch): pitch for pitch in pitches}
-        return Words(words if tone.held else words | {"z": "rest"}, self._bits)
+        words: dict[str, Meaning] = {pitch_word(tone, pitch): pitch for pitch in pitches}
+        return Words(words if tone.held else words | {"z": REST}, self._bits)
 
     def _find_spelled(self, key: Key) -> list[Pitch]:
         pitches = []
@@ -469,8 +478,8 @@ class Grammar:
         """Return how long the next note may be, how long with a tie, and the lines that may stand
         here: a tied note may go on in this bar, or after a plain bar line.
         """
-        left = bitset(end - done for _, times in ends for end in members(times) if end >= done)
-        plain = sum(times for line, times in ends if line == "|") >> done
+        left = reduce(or_, (times >> done for _, times in ends))
+        plain = reduce(or_, (times >> done for line, times in ends if line == "|"), 0)
         room = self._room(left)
         ties = bitset(t for t in members(room) if plain >> t & 1 or self._room(left >> t))
         return room, ties, [line for line, times in ends if times >> done & 1]
@@ -539,34 +548,34 @@ class Grammar:
         for line in self._lines if song.owed <= 0 else ():
             after = self._turn(song, line, song.ticks)
             if after is not None and self._alive(after.bare()):
-                ends[line] = bitset(self._durations(song, line))
+                ends[line] = self._durations(song, line)
         if song.owed == ANY or song.owed > 0:
-            pickups = self._pickups(song.ticks) if song.owed == ANY else (song.owed,)
+            pickups = self._pickups(song.ticks) if song.owed == ANY else 1 << song.owed
             for line in PICKUPS:
                 after = self._turn(song, line, 0)
                 if after is not None and self._alive(after.bare()):
-                    ends[line] = ends.get(line, 0) | bitset(pickups)
+                    ends[line] = ends.get(line, 0) | pickups
         return tuple(ends.items())
 
-    def _find_pickups(self, full: int) -> tuple[int, ...]:
+    def _find_pickups(self, full: int) -> int:
         """Return how long a pick-up may be for it and the bar that completes it to be filled."""
         fills = members(self._fills)
-        return tuple(time for time in fills if 0 < time < full and full - time in fills)
+        return bitset(time for time in fills if 0 < time < full and full - time in fills)
 
-    def _durations(self, song: Song, line: str) -> tuple[int, ...]:
+    def _durations(self, song: Song, line: str) -> int:
         """Return how long the bar before `line` may be: with the pick-up that is played next, if
         there is one, it is a full bar.
         """
         full = song.ticks
         if line in ("|", "|1") or song.owed < 0:
-            return (full,)
+            return 1 << full
         if line.startswith(":"):  # back to this section's
-            return (full - song.pickup,)
+            return 1 << full - song.pickup
         if self._form:
-            return (full - song.upbeat,)
+            return 1 << full - song.upbeat
         if line == "|]\n\n":
-            return (full, full - song.upbeat)
-        return (full, *self._pickups(full))
+            return 1 << full | 1 << full - song.upbeat
+        return 1 << full | self._pickups(full)  # whatever it lacks, the pick-up to come has
 
     def _is_alive(self, song: Song) -> bool:
         """Whether a tune can be ended from here; pick-ups are no matter, for they always fit."""
