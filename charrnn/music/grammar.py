@@ -276,7 +276,7 @@ class Grammar:
 
     Raises ConfigError for what cannot be, or cannot be written with `alphabet`.
 
-    >>> grammar = Grammar("\\n/12346:ADEFGKM|]abcdefgj-", meter=(6, 8), key=Key("D"), bars=2)
+    >>> grammar = Grammar("\\n/1234568:ABCDEFGKM|]abcdefgjm-", meter=(6, 8), key=Key("D"), bars=2)
     >>> grammar.check("M:6/8\\nK:Dmaj\\nd2fe2d|A3A3|]")
     """
 
@@ -317,7 +317,7 @@ class Grammar:
         self._pickups = cache(self._find_pickups)
         self._own, self._time, self._tone = cache(self._find_own), cache(Time), cache(Tone)
         self._goal, self._spelled = cache(self._find_goal), cache(self._find_spelled)
-        self._lines = self._writable("a bar line", LINES)
+        self._lines = list(self._writable("a bar line", LINES))
         self._headers(meter, key)
         self.start = State(Song(), self._bar(Song()))
 
@@ -490,7 +490,8 @@ class Grammar:
         for word, ticks in self._values.items():
             passed, open_tuplet = after_note(tuplet, ticks)
             if open_tuplet:
-                fits, can_tie = self._tuplet_fits(room, open_tuplet), True
+                whole = open_tuplet.written % open_tuplet.number == 0
+                fits, can_tie = not whole and self._tuplet_fits(room, open_tuplet), True
             else:
                 whole = tuplet is None or (tuplet.written + ticks) % tuplet.number == 0
                 fits = whole and room >> passed & 1 > 0
@@ -511,30 +512,31 @@ class Grammar:
         return Words(words, self._bits)
 
     def _tuplet_fits(self, room: int, tuplet: Tuplet) -> bool:
-        """Whether the tuplet can end after one of the times of `room`."""
-        goal = self._goal(room, tuplet.number)
-        return bool(self._totals(tuplet, goal.bit_length()) & goal)
+        """Whether an open tuplet can end after one of the times of `room`."""
+        number, left, written = tuplet
+        totals = self._totals(number, left, written % number) << written
+        return bool(totals & self._goal(room, number))
 
-    def _find_goal(self, room: int, count: int) -> int:
+    def _find_goal(self, room: int, number: int) -> int:
         """Return how long a tuplet may be, as written, to last one of the times of `room`."""
-        beats = TUPLETS[count]
-        return bitset(time * count // beats for time in members(room) if time % beats == 0)
+        beats = TUPLETS[number]
+        return bitset(time * number // beats for time in members(room) if time % beats == 0)
 
-    def _find_totals(self, tuplet: Tuplet, limit: int) -> int:
-        """Return how long the tuplet can be when it ends, as written, below `limit`.
+    def _find_totals(self, number: int, left: int, phase: int) -> int:
+        """Return how long the notes to come in a tuplet can be together, as written, when those
+        before leave `phase` ticks after division by `number`.
 
         It ends with the first note after which it has lasted a whole number of ticks: the shortest
         tuplet is the one that is written.
         """
-        count, left, written = tuplet
-        if written >= limit or (written > 0 and (written % count == 0) != (left == 0)):
-            return 0
-        if left == 0:
-            return 1 << written
         totals = 0
         for ticks in self._values.values():
-            totals |= self._totals(Tuplet(count, left - 1, written + ticks), limit)
-        return totals
+            after = (phase + ticks) % number
+            if left > 1 and after != 0:
+                totals |= self._totals(number, left - 1, after) << ticks
+            elif left == 1 and after == 0:
+                totals |= 1 << ticks
+        return totals & (1 << 2 * MAX_TICKS) - 1
 
     # ---- bar lines -------------------------------------------------------------------------
 
@@ -579,7 +581,8 @@ class Grammar:
 
     def _is_alive(self, song: Song) -> bool:
         """Whether a tune can be ended from here; pick-ups are no matter, for they always fit."""
-        afters = (self._turn(song, line, song.ticks) for line in self._lines)
+        lines = reversed(self._lines)  # the shortest way first
+        afters = (self._turn(song, line, song.ticks) for line in lines)
         return song.part == "meter" or any(
             after is not None and self._alive(after.bare()) for after in afters
         )
@@ -641,13 +644,19 @@ class Grammar:
 
     def _headers(self, meter: Meter | None, key: Key | None) -> None:
         """Find the header's lines that can be written, and after which a tune can."""
+        if meter:
+            n, d = meter
+            require(
+                n > 0 and d in (1, 2, 4, 8, 16, 32) and ticks_of(meter) <= MAX_TICKS,
+                f"the metre is {n}/{d}: it must be like 6/8, and at most two whole notes",
+            )
         self._meters = self._writable(
             "the metre", {f"M:{n}/{d}\n": (n, d) for n, d in ([meter] if meter else METERS)}
         )
         for word, (n, d) in list(self._meters.items()):
             if not self._fills >> n * WHOLE // d & 1:
                 del self._meters[word]
-        require(bool(self._meters), f"no notes fill a bar: the alphabet lacks {self._lacks('/')}")
+        require(bool(self._meters), f"no notes fill a bar: the alphabet lacks {self._lacks('/4')}")
         openings = {"": "once", "|:": "repeated"}
         keys = {
             f"K:{key}\n{line}": (key, part)
