@@ -172,6 +172,7 @@ def test_a_jig_with_all_that_there_is():
         (":|2d3", ":|d3"),  # a second ending that isn't marked
         ("|:f|", "f|"),
         ("K:Dmaj", "K:D"),
+        ("|:A|", "|:z|"),  # a tune begins with a note
         ("f3f2:|", "f3f2|"),
         ("f3f2:|", "f3f2:|d"),
     ],
@@ -212,7 +213,7 @@ def test_the_tunes_that_people_wrote_are_accepted():
         except ConfigError:
             refused += 1
     assert len(texts) > 300
-    assert refused < 0.04 * len(texts)  # bars cut by an ending; a last bar that is short
+    assert refused < 0.05 * len(texts)  # bars cut by an ending, a short last bar, a rest to begin
 
 
 # ---- requests that cannot be met ---------------------------------------------------------------
@@ -223,7 +224,7 @@ def test_the_tunes_that_people_wrote_are_accepted():
     [
         ({"meter": (6, 8)}, "the metre M:6/8 cannot be written: the alphabet lacks '6'"),
         ({"key": Key("F#")}, "the key K:F#maj cannot be written: the alphabet lacks '#'"),
-        ({"form": "A"}, "no such tune can be ended: the alphabet lacks ']'"),
+        ({"form": "A"}, "no such tune can be written: the alphabet lacks ']'"),
         ({"form": "ABA", "bars": 16}, "bars is 16.* take 15 or 18"),
         ({"form": "AAA"}, "form is 'AAA'"),
         ({"form": "aab"}, "form is 'aab'"),

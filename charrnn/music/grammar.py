@@ -150,6 +150,7 @@ class Tone:
     key: Key
     altered: frozenset[tuple[str, int]] = frozenset()  # names in this bar, against the signature
     held: Pitch | None = None  # the note before, if it is tied or may be yet
+    first: bool = False  # a tune begins with a note, for one of rests alone is none
 
 
 Place = tuple[Time, Tone, str]  # in a bar: with the word that has been begun
@@ -424,7 +425,8 @@ class Grammar:
     # ---- bars and sections -----------------------------------------------------------------
 
     def _bar(self, song: Song, held: Pitch | None = None) -> Place:
-        return self._time(self._ends(song)), self._tone(song.key, frozenset(), held), ""
+        tone = self._tone(song.key, frozenset(), held, song.owed == ANY)
+        return self._time(self._ends(song)), tone, ""
 
     def _next_bar(self, state: State) -> State:
         """Return the state after its bar line."""
@@ -452,7 +454,9 @@ class Grammar:
         """Return the words for the pitches that may come next, and for the rest."""
         pitches = [tone.held] if tone.held else self._spelled(tone.key)
         words: dict[str, Meaning] = {pitch_word(tone, pitch): pitch for pitch in pitches}
-        return Words(words if tone.held else words | {"z": REST}, self._bits)
+        if not tone.held and not tone.first:
+            words["z"] = REST
+        return Words(words, self._bits)
 
     def _find_spelled(self, key: Key) -> list[Pitch]:
         pitches = []
@@ -667,11 +671,11 @@ class Grammar:
         self._keys = {
             word: (key, part)
             for word, (key, part) in self._writable("the key", keys).items()
-            if self._pitches(Tone(key)) and self._alive(Song(part, size=self._size))
+            if self._pitches(Tone(key, first=True)) and self._alive(Song(part, size=self._size))
         }
         require(
             bool(self._keys),
-            f"no such tune can be ended: the alphabet lacks {self._lacks(':|]12')}",
+            f"no such tune can be written: the alphabet lacks {self._lacks(':|]12^=_ABCDEFG')}",
         )
 
     def _writable(self, what: str, words: Mapping[str, T]) -> dict[str, T]:
