@@ -26,7 +26,10 @@ _SIGNS = {"^^": 2, "^": 1, "": 0, "=": 0, "_": -1, "__": -2}
 _ALTERED = {2: "^^", 1: "^", 0: "=", -1: "_", -2: "__"}
 # How many notes' time a tuplet takes; 0 stands for 3 in compound time, and 2 in any other.
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-_DIGITS = 4  # the most in a number: no note is that long, and no arithmetic gets slow
+# No music needs more, and so no arithmetic gets slow, and what is read can be written.
+_DIGITS = 7  # of a number
+_LONGEST = 64  # whole notes that a note lasts
+_FINEST = 9999  # parts of a whole note that a bar's notes are multiples of
 _PITCHES = range(128)
 
 
@@ -230,7 +233,7 @@ _TOKEN = re.compile(
     | (?P<tie>-)
     | (?P<slur>[()])
     | (?P<overlay>&[^|]*)
-    | (?P<space>[\s`\\!$*;]+|y\d*)
+    | (?P<space>[\s`\\$*;]+|!|y\d*)
     | (?P<dirt>.)
     """,
     re.VERBOSE,
@@ -495,6 +498,8 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
     drafts = _two_endings(reader.bars, seen)
     if not any(note.pitch is not None for draft in drafts for note in draft.notes):
         raise CorpusError("the tune has no notes")
+    for draft in drafts:
+        _check_rhythm(draft.notes)
     _resolve_repeats(drafts)
     meter, key = drafts[0].meter, drafts[0].key
     bars = []
@@ -513,6 +518,13 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
     dropped.update(seen)
     tune = _with_true_ties(Tune(tuple(bars), key, meter, reader.title))
     return tune, tuple(Span(draft.begin, draft.end, draft.unit) for draft in drafts)
+
+
+def _check_rhythm(notes: list[Note]) -> None:
+    if max(note.duration for note in notes) > _LONGEST:
+        raise CorpusError(f"a note lasts longer than {_LONGEST} whole notes")
+    if math.lcm(*(note.duration.denominator for note in notes)) > _FINEST:
+        raise CorpusError("a bar's notes have lengths that no one can count")
 
 
 def _two_endings(drafts: list[_Draft], dropped: Counter[str]) -> list[_Draft]:

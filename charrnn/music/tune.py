@@ -211,33 +211,31 @@ class Tune:
     def irregular_bars(self) -> list[int]:
         """Return the indices of the bars that don't add up.
 
-        A bar must last its metre. Where sections meet, and where the tune begins, a short bar and
-        the pick-up that is played after it add up to one; a free tune has no such bars.
+        A bar must last its metre. Where the tune begins or ends it may be shorter, and where
+        sections meet, a short last bar and the pick-up that is played after it must make up one.
+        A free tune has no irregular bars.
         """
-        return sorted(set(self._irregular()))
-
-    def _irregular(self) -> Iterator[int]:
+        irregular: set[int] = set()
         order = list(self.played())
         meters = self.meters()
         parts: list[int] = []  # the bars that make up the one that is being counted
         total = Fraction(0)
         for place, index in enumerate(order):
-            after = order[place + 1] if place + 1 < len(order) else None
             parts.append(index)
             total += self.bars[index].duration
             meter = meters[index]
             full = Fraction(*meter) if meter else total
-            if total < full and (place == 0 or after is None or self._meet(index, after)):
-                if place > 0:
-                    continue
-            elif total != full:
-                yield from parts
+            at_end = place in (0, len(order) - 1)
+            if total < full and not at_end and self._meet(index, order[place + 1]):
+                continue
+            if total != full and not (total < full and at_end):
+                irregular.update(parts)
             parts, total = [], Fraction(0)
+        return sorted(irregular)
 
     def _meet(self, index: int, after: int) -> bool:
         """Tell whether one section ends with this bar and another begins `after`."""
-        bar, other = self.bars[index], self.bars[after]
-        return bar.repeats or bar.closes or other.opens or other.ending > 0 or after != index + 1
+        return self.bars[index].repeats or self.bars[index].closes or self.bars[after].opens
 
     def meters(self) -> list[Meter | None]:
         """Return the metre of each bar."""
