@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CorpusError, require
 from charrnn.model import CharRNN
-from charrnn.streams import Encoded, encode_documents
+from charrnn.streams import Encoded
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams
@@ -162,4 +162,4 @@ def part_of(
             "--split all"
         )
     train, valid = split(corpus, documents, fraction)
-    return encode_documents(model.tokenizer, valid if part == "valid" else train, unknown)
+    return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

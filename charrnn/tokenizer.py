@@ -12,17 +12,16 @@ array([2, 1, 3], dtype=uint8)
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharRNNError, UnknownCharacterError, require
+from charrnn.spool import blocks
 
 Ids = NDArray[np.unsignedinteger[Any]]  # (N,), the smallest type that holds the alphabet
-
-BLOCK = 1 << 20  # characters converted at a time, so that a long text needs no second copy
 
 
 class Tokenizer:
@@ -60,9 +59,9 @@ class Tokenizer:
         require(unknown in ("error", "skip"), f"unknown is {unknown!r}: choose error or skip")
         ids = np.empty(len(text), self.dtype)
         end = 0
-        for block in _blocks(text):
-            found = np.take(self._ids, _code_points(block), mode="clip")
-            if found.size and found.min() < 0:
+        for block in blocks(text):
+            found = self.find(block)
+            if found.min() < 0:
                 if unknown == "error":
                     raise UnknownCharacterError(self._describe_unknown(text))
                 found = found[found >= 0]
@@ -70,10 +69,19 @@ class Tokenizer:
             end += len(found)
         return ids[:end]
 
+    def find(self, text: str) -> NDArray[np.int32]:
+        """Return the ids (N,) of `text`, -1 for each character outside the alphabet."""
+        return np.take(self._ids, _code_points(text), mode="clip")
+
+    def extended(self, characters: Iterable[str]) -> Tokenizer:
+        """Return this tokenizer with those of `characters` that it lacks, sorted, added."""
+        return Tokenizer(self.alphabet + "".join(sorted(set(characters) - set(self.alphabet))))
+
     def decode(self, ids: Ids | NDArray[np.integer[Any]]) -> str:
         """Return the text of `ids` (N,)."""
-        blocks = (self._code_points[ids[i : i + BLOCK]] for i in range(0, len(ids), BLOCK))
-        return "".join(block.tobytes().decode("utf-32-le") for block in blocks)
+        return "".join(
+            self._code_points.take(block).tobytes().decode("utf-32-le") for block in blocks(ids)
+        )
 
     def _describe_unknown(self, text: str) -> str:
         unknown = sorted(set(text) - set(self.alphabet))
@@ -89,7 +97,7 @@ def alphabet_of(texts: Iterable[str]) -> str:
     """Return the distinct code points of all `texts`, sorted."""
     present = np.zeros(0x110000, np.bool_)
     for text in texts:
-        for block in _blocks(text):
+        for block in blocks(text):
             present[_code_points(block)] = True
     return np.flatnonzero(present).astype("<u4").tobytes().decode("utf-32-le")
 
@@ -102,10 +110,6 @@ def describe(character: str) -> str:
     """
     name = unicodedata.name(character, "")
     return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"
-
-
-def _blocks(text: str) -> Iterator[str]:
-    return (text[i : i + BLOCK] for i in range(0, len(text), BLOCK))
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -65,7 +65,7 @@ def evaluate(
     texts = read(corpus, encoding)
     for notice in texts.notices:
         tell(notice)
-    if part != "all" and texts.digest() != checkpoint.training.get("corpus"):
+    if part != "all" and texts.digest != checkpoint.training.get("corpus"):
         tell("this is not the text that the model was trained on: it may have seen some of it")
     result = measure(checkpoint, texts, part, streams, block_size, unknown)
     figures = {
