@@ -8,19 +8,16 @@ reading does not know the alphabet yet: it gives each character that it comes up
 from __future__ import annotations
 
 import hashlib
-import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, require
-from charrnn.reading import STDIN, files_of, pieces
 from charrnn.spool import Spool, blocks, joined
 from charrnn.streams import Encoded
 from charrnn.tokenizer import Ids, Tokenizer, alphabet_of
@@ -150,43 +147,6 @@ class Builder:
         return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices))
 
 
-def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
-    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
-    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
-
-    Raises CorpusError for what is missing, unreadable, not text, or empty.
-    """
-    if isinstance(paths, (str, Path)):
-        paths = [paths]
-    require(len(paths) > 0, "no corpus was given: name a text file")
-    builder = Builder()
-    names, notices, left_out = [], [], []
-    crlf, crlf_read = set[str](), False
-    for path in paths:
-        for file, in_folder in files_of(path):
-            try:
-                length = builder.add(pieces(file, encoding, in_folder, crlf))
-            except CorpusError as error:
-                if not in_folder:
-                    raise
-                left_out.append(str(error))
-                continue
-            crlf_read |= str(file) in crlf
-            if length:
-                names.append("standard input" if str(file) == STDIN else str(file))
-            elif not in_folder:
-                notices.append(f"{file} is empty")
-    if not names:
-        what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
-        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
-        raise CorpusError(f"{what} {nothing}: there is nothing to read")
-    if left_out:
-        notices.append(f"files left out: {len(left_out)}, such as: {left_out[0]}")
-    if crlf_read:
-        notices.append("CRLF line ends were read as LF")
-    return builder.corpus(names, notices)
-
-
 def split(
     corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
 ) -> tuple[Corpus, Corpus]:
@@ -205,17 +165,14 @@ def split(
     borders = [0, *(corpus.ends + 1).tolist()]
     if DOCUMENTS[documents]:
         corpus, borders = _divided(corpus, DOCUMENTS[documents])
-    train, valid = [], []
-    for start, stop in pairwise(borders):
-        cut = start + int((stop - start) * (1 - valid_fraction))
-        if DOCUMENTS[documents]:
-            cut = _between(corpus.ends, start, stop, cut)
-        train.append((start, cut))
-        valid.append((cut, stop))
+    cuts = [start + int((stop - start) * (1 - valid_fraction)) for start, stop in pairwise(borders)]
+    if DOCUMENTS[documents]:
+        cuts = list(map(partial(_between, corpus.ends), borders, cuts, borders[1:]))
+    train, valid = zip(borders, cuts, strict=False), zip(cuts, borders[1:], strict=True)
     return _parts(corpus, train), _parts(corpus, valid)
 
 
-def _between(ends: NDArray[np.int64], start: int, stop: int, cut: int) -> int:
+def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
     """Return the border between documents from `start` to `stop` that is nearest to `cut`: a
     document belongs where its middle lies.
     """
@@ -228,9 +185,9 @@ def _between(ends: NDArray[np.int64], start: int, stop: int, cut: int) -> int:
     return begins(index)
 
 
-def _parts(corpus: Corpus, parts: Sequence[tuple[int, int]]) -> Corpus:
+def _parts(corpus: Corpus, borders: Iterable[tuple[int, int]]) -> Corpus:
     """Return the texts of some parts of a corpus, (start, stop), each of which ends one."""
-    parts = [(start, stop) for start, stop in parts if start < stop]
+    parts = [(start, stop) for start, stop in borders if start < stop]
     ends, done = Spool(np.int64), 0
     for start, stop in parts:
         first, last = np.searchsorted(corpus.ends, (start, stop - 1))

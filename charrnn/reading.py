@@ -1,4 +1,4 @@
-"""Files and folders to text, piece by piece: each file is read once, and never held as a whole.
+"""Files and folders to a corpus: each file is read once, piece by piece, and never held as a whole.
 
 To read another format, write a function from an open file to pieces of text and list it in READERS.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from charrnn.errors import CharRNNError, ConfigError, CorpusError
+from charrnn.corpus import Builder, Corpus
+from charrnn.errors import CharRNNError, ConfigError, CorpusError, require
 from charrnn.spool import BLOCK
 
 STDIN = "-"
@@ -21,14 +22,14 @@ STDIN = "-"
 
 def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     """Decode a text file; raises CorpusError with the offset and the byte if that cannot be."""
-    head, offset, data = b"", 0, b""
+    head, offset, ended = b"", 0, False
     try:
         "".encode(encoding)  # refuses what encodes no text
         decoder = codecs.getincrementaldecoder(encoding)()
-        while offset == 0 or data:
+        while not ended:
             data = file.read(BLOCK)
-            head, offset = head or data[:2], offset + len(data)
-            yield decoder.decode(data, len(data) < BLOCK)
+            head, offset, ended = head or data[:2], offset + len(data), len(data) < BLOCK
+            yield decoder.decode(data, ended)
     except UnicodeDecodeError as error:
         hint = "utf-16" if head in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise CorpusError(
@@ -39,17 +40,54 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     except LookupError:
         raise ConfigError(f"encoding is {encoding!r}: Python knows no such text encoding") from None
     except UnicodeError as error:
-        raise CorpusError(f"{name} is not {encoding}: {error}") from None
+        raise CorpusError(
+            f"{name} is not {encoding}: {error}; name its encoding, as with --encoding utf-16-le"
+        ) from None
 
 
 Reader = Callable[[BinaryIO, str, str], Iterable[str]]  # of an open file, its name, the encoding
 READERS: dict[str, Reader] = {".txt": read_text}
 
 
-def files_of(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
-    """Yield the files of `path`, and whether they were found in a folder: in order, hidden ones and
-    models left out.
+def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
+    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
+    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
+
+    Raises CorpusError for what is missing, unreadable, not text, or empty.
     """
+    if isinstance(paths, (str, Path)):
+        paths = [paths]
+    require(len(paths) > 0, "no corpus was given: name a text file")
+    builder = Builder()
+    names, notices, left_out = [], [], []
+    crlf, crlf_read = set[str](), False
+    for path in paths:
+        for file, in_folder in _files(path):
+            try:
+                length = builder.add(_pieces(file, encoding, in_folder, crlf))
+            except CorpusError as error:
+                if not in_folder:
+                    raise
+                left_out.append(str(error))
+                continue
+            crlf_read |= str(file) in crlf
+            if length:
+                names.append("standard input" if str(file) == STDIN else str(file))
+            elif not in_folder:
+                notices.append(f"{file} is empty")
+    if not names:
+        what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
+        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
+        raise CorpusError(f"{what} {nothing}: there is nothing to read")
+    if left_out:
+        notices.append(f"files left out: {len(left_out)}, such as: {left_out[0]}")
+    if crlf_read:
+        notices.append("CRLF line ends were read as LF")
+    return builder.corpus(names, notices)
+
+
+def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
+    """Yield the files of `path`, and whether they were found in a folder."""
     if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
         yield path, False
         return
@@ -61,7 +99,7 @@ def files_of(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
                 yield file, True
 
 
-def pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) -> Iterator[str]:
+def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) -> Iterator[str]:
     """Yield a file's text without its byte order mark, CRLF as LF; `crlf` gathers where that was.
 
     Raises CorpusError for what is missing, unreadable, or not text.

@@ -57,17 +57,10 @@ class Tokenizer:
         UnknownCharacterError, or left out with `unknown="skip"`.
         """
         require(unknown in ("error", "skip"), f"unknown is {unknown!r}: choose error or skip")
-        ids = np.empty(len(text), self.dtype)
-        end = 0
-        for block in blocks(text):
-            found = self.find(block)
-            if found.min() < 0:
-                if unknown == "error":
-                    raise UnknownCharacterError(self._describe_unknown(text))
-                found = found[found >= 0]
-            ids[end : end + len(found)] = found
-            end += len(found)
-        return ids[:end]
+        ids = self.find(text)
+        if unknown == "error" and ids.min(initial=0) < 0:
+            raise UnknownCharacterError(self._describe_unknown(text))
+        return ids[ids >= 0].astype(self.dtype)
 
     def find(self, text: str) -> NDArray[np.int32]:
         """Return the ids (N,) of `text`, -1 for each character outside the alphabet."""
@@ -79,9 +72,7 @@ class Tokenizer:
 
     def decode(self, ids: Ids | NDArray[np.integer[Any]]) -> str:
         """Return the text of `ids` (N,)."""
-        return "".join(
-            self._code_points.take(block).tobytes().decode("utf-32-le") for block in blocks(ids)
-        )
+        return self._code_points.take(ids).tobytes().decode("utf-32-le")
 
     def _describe_unknown(self, text: str) -> str:
         unknown = sorted(set(text) - set(self.alphabet))

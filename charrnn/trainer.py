@@ -26,9 +26,7 @@ from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
 from charrnn.model import ModelConfig
-from charrnn.optim import (
-    scheduled_rate,
-)
+from charrnn.optim import scheduled_rate
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.cli import main
-from charrnn.corpus import read
+from charrnn.reading import read
 from charrnn.model import ModelConfig
 from charrnn.trainer import Limits, TrainConfig, Trainer
 

@@ -18,10 +18,10 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "spool", "music.tune"},
-    {"tokenizer", "reading", "optim", "nn.cells", "exchange"},
+    {"tokenizer", "optim", "nn.cells", "exchange"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"corpus", "nn.recurrent"},
-    {"model"},
+    {"model", "reading"},
     {"checkpoint", "initial"},
     {"evaluator", "sampler"},
     {"run"},

@@ -58,8 +58,8 @@ def evaluate(
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoint import load
-    from charrnn.corpus import read
     from charrnn.evaluator import evaluate as measure
+    from charrnn.reading import read
 
     checkpoint = load(model)
     texts = read(corpus, encoding)

@@ -63,17 +63,17 @@ def sample(
     The same model, seed and options give the same text. A model that was trained on several
     documents (--documents) ends where a document does. Filters are off unless given.
     """
-    from charrnn import corpus
     from charrnn.checkpoint import load
+    from charrnn.reading import read
     from charrnn.sampler import stream, terminator
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     checkpoint = load(model)
     if prompt_file:
-        read = corpus.read([prompt_file], encoding)
-        prompt = "".join(read.texts)
-        for notice in read.notices:
+        corpus = read(prompt_file, encoding)
+        prompt = "".join(corpus.texts)
+        for notice in corpus.notices:
             tell(notice)
     if seed is None:
         seed = secrets.randbits(32)
