@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError, require
 from charrnn.spool import Spool, blocks, joined
 from charrnn.streams import Encoded
-from charrnn.tokenizer import Ids, Tokenizer, alphabet_of
+from charrnn.tokenizer import Ids, Tokenizer
 
 NEWLINE = 0  # its id in every corpus
 
@@ -123,7 +123,8 @@ class Builder:
             for piece in pieces:
                 ids = self.tokenizer.find(piece)
                 if ids.min(initial=0) < 0:
-                    self.tokenizer = self.tokenizer.extended(alphabet_of([piece]))
+                    new = {piece[at] for at in np.flatnonzero(ids < 0)}
+                    self.tokenizer = self.tokenizer.extended(new)
                     ids = self.tokenizer.find(piece)
                 if self.tokenizer.dtype.itemsize > self.ids.dtype.itemsize:
                     self.ids = self.ids.astype(self.tokenizer.dtype)

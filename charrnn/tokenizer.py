@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharRNNError, UnknownCharacterError, require
-from charrnn.spool import blocks
 
 Ids = NDArray[np.unsignedinteger[Any]]  # (N,), the smallest type that holds the alphabet
 
@@ -47,7 +46,7 @@ class Tokenizer:
     @classmethod
     def from_text(cls, *texts: str) -> Tokenizer:
         """Build the alphabet of all `texts` together: their distinct code points, sorted."""
-        return cls(alphabet_of(texts))
+        return cls("".join(sorted(set().union(*texts))))
 
     def __len__(self) -> int:
         return len(self.alphabet)
@@ -82,15 +81,6 @@ class Tokenizer:
             f"the model has never seen {some}{more}: "
             "leave such characters out of the text, or skip them with --unknown skip"
         )
-
-
-def alphabet_of(texts: Iterable[str]) -> str:
-    """Return the distinct code points of all `texts`, sorted."""
-    present = np.zeros(0x110000, np.bool_)
-    for text in texts:
-        for block in blocks(text):
-            present[_code_points(block)] = True
-    return np.flatnonzero(present).astype("<u4").tobytes().decode("utf-32-le")
 
 
 def describe(character: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import charrnn.tokenizer
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
-from charrnn.tokenizer import Tokenizer, alphabet_of, describe
+from charrnn.tokenizer import Tokenizer, describe
 
 
 def distinct_characters(count):
@@ -55,8 +55,6 @@ def test_ids_have_the_smallest_type_that_holds_the_alphabet(count, dtype):
 
 def test_the_alphabet_is_the_sorted_characters_of_all_texts():
     assert Tokenizer.from_text("bread", "", "Béla 🎶").alphabet == " Babdelré🎶"
-    assert alphabet_of(["ba", "cb"]) == "abc"
-    assert alphabet_of([]) == ""
 
 
 def test_the_order_of_the_alphabet_is_the_order_of_ids():
@@ -110,14 +108,6 @@ def test_unknown_characters_are_found_as_minus_one():
 def test_an_extended_alphabet_begins_with_the_old_one():
     tokenizer = Tokenizer("ba").extended("zabc🎶z")
     assert tokenizer.alphabet == "bacz🎶"
-
-
-@pytest.mark.parametrize("length", range(10))
-def test_blocks_leave_no_trace(monkeypatch, length):
-    text = "aé🎶bcdאfg"[:length] + "a"
-    whole = alphabet_of([text])
-    monkeypatch.setattr("charrnn.spool.BLOCK", 4)
-    assert alphabet_of([text]) == whole == "".join(sorted(set(text)))
 
 
 @pytest.mark.parametrize("use", [Tokenizer, Tokenizer.from_text, Tokenizer("ab").encode])
