@@ -212,15 +212,17 @@ def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
         for ids in _whole_lines(text):
             newlines = np.flatnonzero(ids == NEWLINE)
             starts = np.append(0, newlines[:-1] + 1)
+            lengths = newlines + 1 - starts
             filled = np.logical_or.reduceat(solid.take(ids), starts)
-            kept = np.repeat(filled, newlines + 1 - starts)
-            ends = newlines[filled]
+            kept = np.repeat(filled, lengths)
+            ending = filled
             if terminator == "\n\n":
                 # The first blank line after a paragraph ends it with a newline.
-                ends = newlines[~filled & np.append(filled_before, filled[:-1])]
-                kept[ends] = True
+                ending = ~filled & np.append(filled_before, filled[:-1])
+                kept[newlines[ending]] = True
                 filled_before = filled[-1]
-            result.ends.append(len(result.ids) - 1 + kept.cumsum()[ends])
+            stops = np.where(filled, lengths, ending).cumsum()[ending]
+            result.ends.append(len(result.ids) + stops - 1)
             result.ids.append(ids[kept])
         borders.append(len(result.ids))
     return result.corpus(), borders
