@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from charrnn.errors import CharRNNError
 
-BLOCK = 1 << 16  # characters, or bytes of a file, handled at a time: few enough for the cache
+BLOCK = 1 << 14  # characters, or bytes of a file, handled at a time: few, for the sake of the cache
 IN_MEMORY = 64 << 20  # bytes above which an array goes to a file
 
 Values = TypeVar("Values", str, NDArray[Any])
