@@ -32,9 +32,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.corpus import DOCUMENTS, read
+from charrnn.corpus import DOCUMENTS, split
+from charrnn.reading import read
 
-TERMINATOR = DOCUMENTS["paragraphs"].terminator
+TERMINATOR = DOCUMENTS["paragraphs"]
 
 
 class NGrams:
@@ -94,8 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    paragraphs = DOCUMENTS["paragraphs"]
-    documents = [d for text in read(arguments.files).texts for d in paragraphs.split(text)]
+    documents = list(split(read(arguments.files), "paragraphs", 0.0)[0].texts)
     train, held_out = drawn(documents, arguments.seed)
     print(f"{len(train):,} documents to fit, {len(held_out):,} held out", file=sys.stderr)
     grams = NGrams(train, arguments.max_order, len(set().union(*train, *held_out)))

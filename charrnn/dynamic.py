@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.corpus import Corpus
 from charrnn.model import CharRNN
 from charrnn.parameters import Array, Parameters
 from charrnn.streams import Encoded, require_two
@@ -63,11 +64,13 @@ def trainable_copy(checkpoint: Checkpoint) -> CharRNN:
     return CharRNN(checkpoint.config, len(checkpoint.tokenizer), parameters=parameters)
 
 
-def adapt(checkpoint: Checkpoint, text: Encoded) -> Checkpoint:
-    """Return a copy of the model that has learnt from `text`, its own characters, by one reading.
+def adapt(checkpoint: Checkpoint, corpus: Corpus, unknown: str = "error") -> Checkpoint:
+    """Return a copy of the model that has learnt from `corpus` by one reading.
 
-    Raises CorpusError for fewer than 2 characters.
+    Raises CorpusError for fewer than 2 characters, and UnknownCharacterError for characters that
+    the model lacks (unless `unknown="skip"`).
     """
+    text = part_of(checkpoint, corpus, unknown=unknown)
     require_two(text, "adapt to")
     network = trainable_copy(checkpoint)
     for _ in read_and_learn(network, text):

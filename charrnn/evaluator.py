@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint
-from charrnn.corpus import Corpus, split
+from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.corpus import Corpus
 from charrnn.dynamic import read_and_learn, trainable_copy
-from charrnn.errors import CorpusError, require
+from charrnn.errors import require
 from charrnn.model import CharRNN
-from charrnn.streams import Encoded, encode_documents, require_two
+from charrnn.streams import Encoded, require_two
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams
@@ -154,20 +154,3 @@ def score(
             correct += int(right[scored].sum())
             count += int(scored.sum())
     return Evaluation(nats / max(count, 1), correct / max(count, 1), count)
-
-
-def part_of(
-    model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
-) -> Encoded:
-    """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
-    "all" of it, encoded.
-    """
-    documents = str(model.training.get("documents", "whole"))
-    fraction = float(model.training.get("valid_fraction", 0.1)) if part != "all" else 0.0
-    if part == "valid" and fraction == 0:
-        raise CorpusError(
-            "the model's training held out no part of its corpus: evaluate another text, with "
-            "--split all"
-        )
-    train, valid = split(corpus, documents, fraction)
-    return encode_documents(model.tokenizer, valid if part == "valid" else train, unknown)

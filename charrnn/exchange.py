@@ -26,11 +26,13 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
 from charrnn.parameters import Array
+from charrnn.spool import mapping_of
 
 MAX_WORKERS = 256
 MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
+Memory = Mapping[str, tuple[Any, int]]  # the buffer in which each of them lies, and where
 
 
 class Exchange:
@@ -79,18 +81,23 @@ class SharedMemory(Exchange):
             **{name: (values.shape, values.dtype.str) for name, values in given.items()},
         }
         self._context = multiprocessing.get_context("spawn")
-        self._memory = {
-            name: self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+        # What is mapped from a file is mapped by all; the rest goes to memory that all share.
+        mapped = {name: found for name, values in given.items() if (found := mapping_of(values))}
+        self._memory: Memory = {
+            name: mapped.get(name) or (self._allocate(shape, dtype), 0)
             for name, (shape, dtype) in self._layout.items()
         }
         self.arrays = _views(self._layout, self._memory)
-        for name, values in given.items():
-            self.arrays[name][...] = values
+        for name in given.keys() - mapped.keys():
+            self.arrays[name][...] = given[name]
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
         # If this is still open when Python exits, the workers must hear of it before they are
         # waited for.
         Finalize(self, _close_all, (self._pipes,), exitpriority=10)
+
+    def _allocate(self, shape: tuple[int, ...], dtype: str) -> Any:
+        return self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
         """Start the other processes, each of which calls `work(exchange, *args)`."""
@@ -234,18 +241,19 @@ def usable_cores() -> int:
         return cores
 
 
-def _views(layout: Layout, memory: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.frombuffer(memory[name], dtype, math.prod(shape)).reshape(shape)
-        for name, (shape, dtype) in layout.items()
-    }
+def _views(layout: Layout, memory: Memory) -> dict[str, NDArray[Any]]:
+    views = {}
+    for name, (shape, dtype) in layout.items():
+        buffer, offset = memory[name]
+        views[name] = np.frombuffer(buffer, dtype, math.prod(shape), offset).reshape(shape)
+    return views
 
 
 def _work(
     rank: int,
     size: int,
     layout: Layout,
-    memory: Mapping[str, Any],
+    memory: Memory,
     pipe: Connection,
     work: Callable[..., None],
     args: tuple[Any, ...],

@@ -153,8 +153,7 @@ def stream(
 
 def terminator(checkpoint: Checkpoint) -> str:
     """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
-    kind = DOCUMENTS.get(str(checkpoint.training.get("documents")))
-    return kind.terminator if kind else ""
+    return DOCUMENTS.get(str(checkpoint.training.get("documents")), "")
 
 
 def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:

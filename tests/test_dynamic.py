@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.corpus import read
+from charrnn.corpus import Corpus
 from charrnn.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluator import evaluate
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.parameters import Parameters
-from charrnn.streams import encode_documents
 from charrnn.tokenizer import Tokenizer
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
@@ -25,17 +24,8 @@ def make_model(cell):
     return Checkpoint(config, tokenizer, parameters)
 
 
-@pytest.fixture
-def make_corpus(tmp_path):
-    def make(text):
-        (tmp_path / "text.txt").write_text(text, "utf-8")
-        return read(tmp_path / "text.txt")
-
-    return make
-
-
 def encoded(model, *documents):
-    return encode_documents(model.tokenizer, documents)
+    return Corpus.from_texts(*documents).encode(model.tokenizer)
 
 
 @every_cell
@@ -79,30 +69,30 @@ def test_the_steps_are_those_of_the_equations():
     np.testing.assert_allclose(network.parameters.flat, w, atol=1e-5)
 
 
-def test_a_text_that_repeats_itself_is_predicted_better(make_corpus):
+def test_a_text_that_repeats_itself_is_predicted_better():
     model = make_model("gru")
-    corpus = make_corpus("abcab cba " * 200)
+    corpus = Corpus.from_texts("abcab cba " * 200)
     still, following = evaluate(model, corpus), evaluate(model, corpus, dynamic=True)
     assert following.nats_per_char < still.nats_per_char - 0.05
     assert following.characters == still.characters
 
 
-def test_the_model_itself_stays_as_it_is(make_corpus):
+def test_the_model_itself_stays_as_it_is():
     model = make_model("lstm")
     before = model.parameters.flat.copy()
-    evaluate(model, make_corpus("abc " * 50), dynamic=True)
-    adapted = adapt(model, encoded(model, "abc " * 50))
+    evaluate(model, Corpus.from_texts("abc " * 50), dynamic=True)
+    adapted = adapt(model, Corpus.from_texts("abc " * 50))
     np.testing.assert_array_equal(model.parameters.flat, before)
     assert np.any(adapted.parameters.flat != before)
     assert adapted.tokenizer is model.tokenizer
 
 
-def test_an_adapted_model_knows_its_text_better(make_corpus):
+def test_an_adapted_model_knows_its_text_better():
     model = make_model("gru")
     text = "abcab cba " * 200
-    adapted = adapt(model, encoded(model, text))
-    assert evaluate(adapted, make_corpus(text)).nats_per_char < (
-        evaluate(model, make_corpus(text)).nats_per_char - 0.05
+    adapted = adapt(model, Corpus.from_texts(text))
+    assert evaluate(adapted, Corpus.from_texts(text)).nats_per_char < (
+        evaluate(model, Corpus.from_texts(text)).nats_per_char - 0.05
     )
 
 
@@ -115,14 +105,14 @@ def test_the_state_starts_fresh_with_each_document():
 
 
 @pytest.mark.parametrize("options", [{"streams": 4}, {"block_size": 16}])
-def test_it_is_one_pass(options, make_corpus):
+def test_it_is_one_pass(options):
     with pytest.raises(ConfigError, match="one pass"):
-        evaluate(make_model("gru"), make_corpus("abc " * 50), dynamic=True, **options)
+        evaluate(make_model("gru"), Corpus.from_texts("abc " * 50), dynamic=True, **options)
 
 
-def test_a_text_too_short_is_refused(make_corpus):
+def test_a_text_too_short_is_refused():
     model = make_model("gru")
     with pytest.raises(CorpusError, match="1 characters to adapt to"):
-        adapt(model, encoded(model, "a"))
+        adapt(model, Corpus.from_texts("a"))
     with pytest.raises(CorpusError, match="1 characters to evaluate on"):
-        evaluate(model, make_corpus("a"), dynamic=True)
+        evaluate(model, Corpus.from_texts("a"), dynamic=True)

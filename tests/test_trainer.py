@@ -41,7 +41,7 @@ def make_text(length=3000, seed=0):
 
 
 def make_corpus(*texts):
-    return Corpus(texts, tuple(f"{n}.txt" for n in range(len(texts))))
+    return Corpus.from_texts(*texts)
 
 
 CORPUS = make_corpus(make_text())
@@ -699,7 +699,7 @@ def test_the_checkpoint_says_how_it_was_trained():
         "shards": 1,
         "steps": 24,
         "characters": 2700,
-        "corpus": CORPUS.digest(),
+        "corpus": CORPUS.digest,
         "valid": "",
     }
 

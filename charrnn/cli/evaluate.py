@@ -66,14 +66,14 @@ def evaluate(
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoint import load
-    from charrnn.corpus import read
     from charrnn.evaluator import evaluate as measure
+    from charrnn.reading import read
 
     checkpoint = load(model)
     texts = read(corpus, encoding)
     for notice in texts.notices:
         tell(notice)
-    if part != "all" and texts.digest() != checkpoint.training.get("corpus"):
+    if part != "all" and texts.digest != checkpoint.training.get("corpus"):
         tell("this is not the text that the model was trained on: it may have seen some of it")
     result = measure(checkpoint, texts, part, streams, block_size, unknown, dynamic)
     figures = {

@@ -69,23 +69,21 @@ def sample(
     The same model, seed and options give the same text. A model that was trained on several
     documents (--documents) ends where a document does. Filters are off unless given.
     """
-    from charrnn import corpus
     from charrnn.checkpoint import load
+    from charrnn.reading import read
     from charrnn.sampler import stream, terminator
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     checkpoint = load(model)
     if adapt:
-        from charrnn import dynamic
-        from charrnn.evaluator import part_of
+        from charrnn.dynamic import adapt as adapted
 
-        example = corpus.read([adapt], encoding)
-        checkpoint = dynamic.adapt(checkpoint, part_of(checkpoint, example, unknown=unknown))
+        checkpoint = adapted(checkpoint, read(adapt, encoding), unknown)
     if prompt_file:
-        read = corpus.read([prompt_file], encoding)
-        prompt = "".join(read.texts)
-        for notice in read.notices:
+        corpus = read(prompt_file, encoding)
+        prompt = "".join(corpus.texts)
+        for notice in corpus.notices:
             tell(notice)
     if seed is None:
         seed = secrets.randbits(32)
