@@ -18,7 +18,7 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
+    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "music.abc"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
     {"model"},
