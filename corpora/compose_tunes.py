@@ -63,14 +63,14 @@ DANCES = {
         weighted("- 3, 1 6"),
     ),
     "reel": Dance(
-        "4/4",
+        "2/2",
         weighted("1111 1111 12, 211 1111 7, 1111 211 4, 211 211 3, 31 1111 2, 22 1111 1"),
         weighted("1111 1111 5, 1111 22 3, 1111 4 2, 211 22 1"),
         weighted("1111 4 6, 211 4 3, 22 4 1"),
         weighted("- 4, 2 1, 11 5"),
     ),
     "hornpipe": Dance(
-        "2/2",
+        "4/4",
         weighted("1111 1111 8, ttt 11 1111 4, 11 ttt 1111 4, 1111 ttt 11 3, 211 1111 3"),
         weighted("1111 22 4, 1111 211 2, 1111 1111 2"),
         weighted("2 2 4 8, 11 2 4 3"),
@@ -104,7 +104,7 @@ LEADS = {"2": "11", "3": "21", "4": "211", "6": "411"}  # how a held tonic leads
 # What a token may do from its first note, by how many notes it has; the letters are only examples.
 EXAMPLES = {
     1: weighted("e 1"),
-    2: weighted("ed 6, ef 6, ec 6, eg 2, eB 2, ea 2, ee 2"),
+    2: weighted("ed 6, ef 6, ec 6, eg 2, eB 2, ea 2, ee 1"),
     3: weighted(
         "edc 8, efg 8, edB 8, efe 5, ede 5, ecA 5, egb 5, ece 5, ecB 5, egf 3, ecd 3, efa 3, "
         "ege 3, eBe 3, edf 3, eBG 1, eed 1, eae 1, efc 1, edd 1, Adf 1"
@@ -160,7 +160,7 @@ HOMES = {"D": "D4 D4 d0", "E": "E4", "F": "F3", "G": "G3", "A": "A3", "B": "B2",
 
 # Eight bars: a small letter is a bar, new or returning, a capital its sequence on another chord.
 SHAPES = weighted(
-    "abcdabef 12, abcdabce 4, abcdaefg 4, abcdefgh 6, abacabde 2, abacabad 1, abacdbef 1, "
+    "abcdabef 12, abcdabce 4, abcdaefg 4, abcdefgh 6, abacabde 3, abacabad 2, abacdbef 1, "
     "aAbcaAde 4, aAbcaAbd 2, abABcdef 2"
 )
 CONTOURS = [(0, 0, 1, 1, 0, 0, 1, -1), (0, 1, 2, 1, 0, 2, 1, -1), (1, 0, -1, 0, 1, 1, 0, -1)]
@@ -237,7 +237,7 @@ def figures(mode: str, rhythm: str, chord: int, strong: bool) -> dict[tuple[int,
             notes = tuple(first + step for step in figure)
             fits = [(note - chord) % 7 in (0, 2, 4) for note in notes]
             points = weight * ((12 if strong else 4) if fits[0] else 0 if strong and runs else 1)
-            points *= (2 if fits[-1] else 1) * (3, 2, 2, 1, 3, 2, 2)[first % 7]
+            points *= (2 if fits[-1] else 1) * (3, 2, 2, 1, 3, 2, 1)[first % 7]
             for index, size in enumerate(sizes):
                 points *= 2 if size <= 1 else (0, 1, 3)[fits[index] + fits[index + 1]]
                 points *= size <= 1 or leap(mode, *notes[index : index + 2]) > 0
