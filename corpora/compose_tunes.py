@@ -241,7 +241,8 @@ def figures(mode: str, rhythm: str, chord: int, strong: bool) -> dict[tuple[int,
             for index, size in enumerate(sizes):
                 points *= 2 if size <= 1 else (0, 1, 3)[fits[index] + fits[index + 1]]
                 points *= size <= 1 or leap(mode, *notes[index : index + 2]) > 0
-            found[notes] = points
+            if points:
+                found[notes] = points
     return found
 
 
