@@ -22,13 +22,13 @@ from safetensors.numpy import save
 
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.lock import SUFFIX, locked
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.parameters import Array, Parameters
 from charrnn.settings import from_dict
 from charrnn.tokenizer import Tokenizer
 
 FORMAT = 1
-SUFFIX = ".safetensors"
 
 
 @dataclass
@@ -194,25 +194,28 @@ def check_free(path: Path, overwrite: bool) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise CheckpointError if a model and its resume file could not be written to `path`; sweep
-    what an interrupted write left there.
+    """Raise CheckpointError if a model and its resume file could not be written to `path`, or if
+    another run is writing them; sweep what an interrupted write left there.
     """
-    for file in (Path(path), resume_path(path)):
-        target = Path(os.path.realpath(file))
-        temporary = temporary_path(target)
-        try:
+    files = Path(path), resume_path(path)
+    targets = [Path(os.path.realpath(file)) for file in files]
+    try:
+        for file, target in zip(files, targets, strict=True):
             if target.exists() and not target.is_file():
                 what = "a folder" if target.is_dir() else "no file"
                 raise CheckpointError(f"{file} is {what}: give the model file's name with --out")
             if not target.parent.is_dir():
                 raise CheckpointError(f"the folder {target.parent} does not exist: make it first")
-            temporary.write_bytes(b"")
-            temporary.unlink()
-        except OSError as error:
-            raise CheckpointError(
-                f"{target.parent} cannot be written to: {error.strerror}; give another place with "
-                "--out"
-            ) from None
+        with locked(path):  # what another run is writing is not ours to sweep
+            for target in targets:
+                temporary = temporary_path(target)
+                temporary.unlink(missing_ok=True)
+                temporary.touch(exist_ok=False)
+                temporary.unlink()
+    except OSError as error:
+        raise CheckpointError(
+            f"{target.parent} cannot be written to: {error.strerror}; give another place with --out"
+        ) from None
 
 
 class Reader:

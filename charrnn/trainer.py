@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
+from charrnn.lock import locked
 from charrnn.model import ModelConfig
 from charrnn.optim import (
     scheduled_rate,
@@ -70,8 +72,9 @@ class Trainer:
     ) -> None:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
-            check_free(self.out, overwrite)
             check_writable(self.out)
+            check_free(self.out, overwrite)
+        self._on_disk = _model_digest(self.out)
         self.train_config = train = train or TrainConfig()
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
@@ -183,6 +186,7 @@ class Trainer:
                 "start another from its weights with --init-from and a new --out"
             )
         check_writable(out)
+        on_disk = _model_digest(out)
         with Reader(resume_path(out), "resume") as reader:
             for what, digest in digests(corpus, valid).items():
                 if reader.document.get(what) != digest:
@@ -208,6 +212,7 @@ class Trainer:
                 workers=workers,
             )
             trainer.out = Path(out)
+            trainer._on_disk = on_disk
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
@@ -222,7 +227,7 @@ class Trainer:
                 "this processor, NumPy, BLAS or its number of threads is not that of the run "
                 "before: it goes on, but not bit for bit as it would have there"
             )
-        if counters.model_digest != _model_digest(out):
+        if counters.model_digest != on_disk:
             trainer.notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
@@ -235,10 +240,20 @@ class Trainer:
         of each evaluation.
 
         Raises DivergedError if training leaves all bounds a second time, CheckpointError if the
-        model cannot be written at the end, and WorkerError if a worker dies.
+        model cannot be written at the end or another run writes it, and WorkerError if a worker
+        dies.
         """
         if self.finished():
             return
+        with locked(self.out) if self.out is not None else nullcontext():
+            if _model_digest(self.out) not in (self._on_disk, None):
+                raise CheckpointError(
+                    f"another run has written {self.out} since this one was made: go on with that "
+                    "by --resume, or give another place with --out"
+                )
+            yield from self._started()
+
+    def _started(self) -> Iterator[Report]:
         # With several shards one thread each, so that bits don't depend on who does them.
         threads = threadpool_limits(1 if self.task.train.shards > 1 else None)
         try:
@@ -446,7 +461,7 @@ class Trainer:
             self._restore(self._good)
         self.counters.saved_at = self.counters.step
         if self.out is not None:
-            self.counters.model_digest = self.checkpoint().save(self.out)
+            self.counters.model_digest = self._on_disk = self.checkpoint().save(self.out)
         self._good = snapshot = self._snapshot()
         if self.out is not None:
             document = {
@@ -538,7 +553,9 @@ def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str
         raise reader.damaged(str(error)) from None
 
 
-def _model_digest(path: str | Path) -> str | None:
+def _model_digest(path: str | Path | None) -> str | None:
+    if path is None:
+        return None
     try:
         with Reader(path, "model") as reader:
             return str(reader.document.get("digest"))

@@ -27,6 +27,7 @@ from charrnn.checkpoint import (
     write_atomically,
 )
 from charrnn.errors import CheckpointError
+from charrnn.lock import lock_path
 from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.parameters import Parameters
@@ -298,7 +299,7 @@ def test_check_writable_refuses_what_would_fail_later(tmp_path, monkeypatch):
             check_writable(tmp_path / missing)
     with pytest.raises(CheckpointError, match="name too long"):
         check_writable(tmp_path / ("x" * 300))
-    monkeypatch.setattr(Path, "write_bytes", no_space)
+    monkeypatch.setattr(Path, "touch", lambda *_, **__: no_space())
     with pytest.raises(CheckpointError, match="No space left"):
         check_writable(tmp_path / "model")
 
@@ -625,3 +626,15 @@ def test_a_mutated_file_is_the_very_same_model_or_refused(path):
         else:
             assert_same(loaded, make_checkpoint())
     assert refused > 250
+
+
+def test_checking_does_not_write_through_a_link(tmp_path):
+    """Anyone may lay such a link in a shared folder: the file that it points to is not ours."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    temporary_path(tmp_path / "model").symlink_to(victim)
+    check_writable(tmp_path / "model")
+    lock_path(tmp_path / "model").symlink_to(victim)
+    with pytest.raises(CheckpointError, match="cannot be written to"):
+        check_writable(tmp_path / "model")
+    assert victim.read_text() == "precious"

