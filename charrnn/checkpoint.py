@@ -258,11 +258,12 @@ class Reader:
         if "charrnn" not in metadata:
             raise CheckpointError(f"{self.path} was not written by charrnn: give a charrnn model")
         try:
-            self.document = json.loads(metadata["charrnn"])
+            document = json.loads(metadata["charrnn"])
         except (ValueError, RecursionError):
-            self.document = None
-        if not isinstance(self.document, dict):
+            document = None
+        if not isinstance(document, dict):
             raise self.damaged("its description cannot be read")
+        self.document: Any = document
         version = self.document.get("format")
         if type(version) is not int or version < 1:
             raise self.damaged("it has no format number")

@@ -12,7 +12,9 @@ import json
 import math
 import multiprocessing
 import os
+import select
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -28,6 +30,7 @@ from charrnn.errors import WorkerError, require
 from charrnn.parameters import Array
 
 MAX_WORKERS = 256
+WAKE_AFTER = 1.0  # seconds of waiting for a worker
 MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
@@ -143,6 +146,7 @@ class SharedMemory(Exchange):
         """Send `data` to a worker, or wait for a word from it."""
         try:
             if data is None:
+                self._wait(index)
                 failure = self._pipes[index].recv_bytes()
                 if failure:
                     self.close()
@@ -161,6 +165,17 @@ class SharedMemory(Exchange):
                 f"a worker process died ({cause}): what was last saved is intact; go on with "
                 "--resume, perhaps with fewer --workers"
             ) from None
+
+    def _wait(self, index: int) -> None:
+        """Wait for a word from a worker. One that somebody stopped (SIGSTOP, or a Ctrl-Z that only
+        this process was woken from) is woken: where this process goes on, so do the others.
+        """
+        if sys.platform == "win32":  # where none can be stopped
+            return
+        poll = select.poll()
+        poll.register(self._pipes[index], select.POLLIN)
+        while not poll.poll(1000 * WAKE_AFTER):
+            os.kill(self._workers[index].pid, signal.SIGCONT)
 
 
 class Member(Exchange):

@@ -74,7 +74,7 @@ class Trainer:
         if self.out is not None:
             check_writable(self.out)
             check_free(self.out, overwrite)
-        self._on_disk = _model_digest(self.out)
+        self._on_disk = _describe(self.out).get("digest")
         self.train_config = train = train or TrainConfig()
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
@@ -186,7 +186,7 @@ class Trainer:
                 "start another from its weights with --init-from and a new --out"
             )
         check_writable(out)
-        on_disk = _model_digest(out)
+        model = _describe(out)
         with Reader(resume_path(out), "resume") as reader:
             for what, digest in digests(corpus, valid).items():
                 if reader.document.get(what) != digest:
@@ -212,7 +212,7 @@ class Trainer:
                 workers=workers,
             )
             trainer.out = Path(out)
-            trainer._on_disk = on_disk
+            trainer._on_disk = model.get("digest")
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
@@ -227,7 +227,13 @@ class Trainer:
                 "this processor, NumPy, BLAS or its number of threads is not that of the run "
                 "before: it goes on, but not bit for bit as it would have there"
             )
-        if counters.model_digest != on_disk:
+        if counters.model_digest != trainer._on_disk:
+            if model and _run_of(model) != _run_of(trainer.checkpoint().describe()):
+                raise CheckpointError(
+                    f"{out} and {resume_path(out)} are of two runs, as when one with --overwrite "
+                    "could save no more than its model: start from that with --init-from and a "
+                    "new --out, or move it away to go on with the older run"
+                )
             trainer.notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
@@ -246,7 +252,7 @@ class Trainer:
         if self.finished():
             return
         with locked(self.out) if self.out is not None else nullcontext():
-            if _model_digest(self.out) not in (self._on_disk, None):
+            if _describe(self.out).get("digest") not in (self._on_disk, None):
                 raise CheckpointError(
                     f"another run has written {self.out} since this one was made: go on with that "
                     "by --resume, or give another place with --out"
@@ -259,7 +265,7 @@ class Trainer:
         try:
             self.exchange.start(serve, self.task)
             yield from self._run()
-        except GeneratorExit:
+        except (GeneratorExit, CheckpointError):  # between steps: what was learnt is still here
             raise
         except BaseException:
             self._restore(self._good)  # a step may have been half done
@@ -287,6 +293,7 @@ class Trainer:
                     self.save()
                 except CheckpointError as error:
                     if ended or self._stop_requested:
+                        self.counters.ended_by = ""  # `run()` can try it again
                         raise
                     yield self._report(notice=f"{error}; it is tried again at the next save")
             if ended or self._stop_requested:
@@ -553,11 +560,19 @@ def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str
         raise reader.damaged(str(error)) from None
 
 
-def _model_digest(path: str | Path | None) -> str | None:
+def _describe(path: str | Path | None) -> dict[str, Any]:
+    """Return what the model file at `path` says of itself; nothing if there is none to be read."""
     if path is None:
-        return None
+        return {}
     try:
         with Reader(path, "model") as reader:
-            return str(reader.document.get("digest"))
+            return dict(reader.document)
     except CheckpointError:
-        return None
+        return {}
+
+
+def _run_of(model: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what all models of one run have in common."""
+    training = model.get("training")
+    training = {**training, "steps": 0} if isinstance(training, dict) else training
+    return model.get("config"), model.get("vocabulary"), training

@@ -817,6 +817,76 @@ def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch):
     assert load(out).training["steps"] == 24
 
 
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Let no write succeed from now on, but for the number of them that is given."""
+
+    def fill(left=0):
+        def refuse(path, data):
+            nonlocal left
+            if not left:
+                raise CheckpointError("no space left")
+            left -= 1
+            write(path, data)
+
+        write = checkpoint_module.write_atomically
+        monkeypatch.setattr(checkpoint_module, "write_atomically", refuse)
+
+    return fill
+
+
+def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    full_disk()
+    with pytest.raises(CheckpointError, match="no space left"):
+        finish(trainer)
+    assert trainer.counters.step == 24
+    monkeypatch.undo()
+    assert finish(trainer) == []
+    assert out.read_bytes() == uninterrupted[0]
+    assert trainer.finished()
+
+
+def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    """So a disk that fills up leaves them when a run is overwritten."""
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 7)
+    full_disk(left=1)
+    other = make_trainer(out, train=replace(TRAIN, seed=5), overwrite=True)
+    with pytest.raises(CheckpointError, match="no space left"):
+        run_to(other, 2)
+    monkeypatch.undo()
+    assert load(out).training["seed"] == 5
+    before = out.read_bytes()
+    with pytest.raises(CheckpointError, match=r"are of two runs.*--init-from"):
+        Trainer.resume(CORPUS, out)
+    assert out.read_bytes() == before
+    out.rename(tmp_path / "other.safetensors")
+    finish(Trainer.resume(CORPUS, out))
+    assert out.read_bytes() == uninterrupted[0]
+
+
+def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    full_disk(left=3)
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=5))
+    with pytest.raises(CheckpointError):
+        run_to(trainer, 10)
+    monkeypatch.undo()
+    resumed = Trainer.resume(CORPUS, out)
+    assert (load(out).training["steps"], resumed.counters.step) == (10, 5)
+    assert any("not of the same moment" in notice for notice in resumed.notices)
+    finish(resumed)
+    assert out.read_bytes() == uninterrupted[0]
+
+
 def test_whole_numbers_for_floats_make_the_same_file(tmp_path):
     files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     for file, decay in zip(files, (0, 0.0), strict=True):

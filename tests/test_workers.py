@@ -192,6 +192,16 @@ def test_a_killed_worker_is_an_error_of_one_line(run):
     assert "Traceback" not in errors
 
 
+@linux
+def test_a_stopped_worker_is_woken(run):
+    child, worker = run
+    os.kill(worker, signal.SIGSTOP)
+    child.send_signal(signal.SIGTERM)  # it ends after a step, to which the worker is needed
+    errors = child.stderr.read().decode()
+    assert (child.wait(60), "saved. Go on with:" in errors) == (143, True)
+    assert gone(worker)
+
+
 def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
