@@ -78,18 +78,21 @@ def load(path: str | Path) -> Checkpoint:
 
 
 def _is_record(training: Any, history: Any) -> bool:
-    numbers = (int, float)
     return (
         isinstance(training, dict)
-        and training.get("documents", "whole") in DOCUMENTS
-        and isinstance(training.get("valid_fraction", 0.0), numbers)
+        and training.get("documents", "whole") in list(DOCUMENTS)
+        and _is_number(training.get("valid_fraction", 0.0))
         and isinstance(history, list)
         and all(
             isinstance(entry, dict)
-            and all(isinstance(entry.get(key), numbers) for key in ("step", "train", "valid"))
+            and all(_is_number(entry.get(key)) for key in ("step", "train", "valid"))
             for entry in history
         )
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < 10**18  # no JSON integer has a limit
 
 
 def resume_path(path: str | Path) -> Path:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import ConfigError, require
-from charrnn.model import Stepper
+from charrnn.model import QUIET, Stepper
 from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 
@@ -184,6 +184,7 @@ def _continue(
         logits = stepper.step(ids)
 
 
+@QUIET
 def choose(
     logits: Array, temperature: float, noise: NDArray[np.float64] | None, filters: dict[str, float]
 ) -> NDArray[np.intp]:

@@ -26,11 +26,14 @@ from charrnn.checkpoint import (
     write,
     write_atomically,
 )
+from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
+from charrnn.evaluator import evaluate
 from charrnn.lock import lock_path
 from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.parameters import Parameters
+from charrnn.sampler import generate
 from charrnn.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parent.parent
@@ -96,6 +99,18 @@ def test_every_bit_of_a_number_is_kept(tmp_path, number):
     original.parameters.flat[:] = number
     original.save(tmp_path / "model")
     assert_same(load(tmp_path / "model"), original)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
+def test_weights_of_any_size_are_no_warning(tmp_path, cell, embedding_size):
+    """All that is multiplied overflows: what such a model writes is of no use, but it is text."""
+    wild = make_checkpoint(ModelConfig(cell, 5, 2, embedding_size, 0.25))
+    wild.parameters.flat[:] = np.where(wild.parameters.flat > 0, 3.4e38, -3.4e38)
+    wild.save(tmp_path / "model")
+    text = generate(load(tmp_path / "model"), length=9, seed=1, top_p=0.9)[0]
+    assert len(text) == 9
+    evaluate(load(tmp_path / "model"), Corpus(("\n aé" * 9,), ("text",)))
 
 
 def test_tensors_are_named_and_shaped_as_the_configuration_says(path):
@@ -484,6 +499,9 @@ DESCRIPTION_CHANGES = {
     "training a list": lambda d: d.update(training=[]),
     "history gone": lambda d: d.pop("history"),
     "history an object": lambda d: d.update(history={}),
+    "documents a list": lambda d: d["training"].update(documents=["whole"]),
+    "documents an object": lambda d: d["training"].update(documents={}),
+    "a loss without end": lambda d: d["history"][0].update(train=10**400),
     "kind gone": lambda d: d.pop("kind"),
     "kind a list": lambda d: d.update(kind=["model"]),
 }

@@ -1,0 +1,45 @@
+"""The rows of the table, in its order."""
+
+from __future__ import annotations
+
+from . import divergence, faults, kills, locks, mutations, power, signals, workers
+from .row import Row
+
+FAULTS, DISKS = len(faults.KINDS), len(power.KEPT)
+
+ROWS = {
+    "kills": Row("SIGKILL at a random moment of training, then resume", kills.case, 20, 500),
+    "faults": Row(
+        f"each step of each save fails in turn, in {FAULTS} ways",
+        faults.case,
+        FAULTS,
+        FAULTS,
+        1,
+        300,
+    ),
+    "power": Row(
+        "the power fails after each step of each save, and the disk keeps more or less",
+        power.case,
+        DISKS,
+        DISKS,
+    ),
+    "signals": Row(
+        "SIGINT, SIGTERM, SIGHUP, a second one during the save, an ignored SIGHUP",
+        signals.case,
+        50,
+        1000,
+    ),
+    "locks": Row("two runs on one output", locks.case, 20, 200),
+    "mutations": Row(
+        "damaged and forged model and resume files",
+        mutations.case,
+        20_000,
+        2_000_000,
+        mutations.BATCH,
+    ),
+    "flips": Row("each bit of a model's tensors flipped", mutations.flips, 3000, 9000, 500),
+    "divergence": Row(
+        "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
+    ),
+    "workers": Row("a worker is killed or stopped at a random moment", workers.case, 10, 200),
+}
