@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -219,6 +220,21 @@ def check_writable(path: str | Path) -> None:
         raise CheckpointError(
             f"{target.parent} cannot be written to: {error.strerror}; give another place with --out"
         ) from None
+
+
+def check_space(path: Path, model: int, resume: int) -> None:
+    """Raise CheckpointError if there is no room to keep a model and a resume file of so many bytes,
+    and to write the latter anew beside the old one.
+    """
+    files = [file for file in (path, resume_path(path)) if file.is_file()]
+    needed = model + 2 * resume - sum(file.stat().st_size for file in files)
+    folder = Path(os.path.realpath(path)).parent
+    disk = shutil.disk_usage(folder)
+    if disk.total and disk.free < needed:  # some network shares know neither
+        raise CheckpointError(
+            f"the disk of {folder} has {disk.free / 1e6:,.1f} MB free and the run's files need "
+            f"{needed / 1e6:,.1f} MB more: make room, or give another place with --out"
+        )
 
 
 class Reader:

@@ -127,6 +127,7 @@ class Trainer:
         self._gradient_norm = self._learning_rate = 0.0
         self._closing_seconds: float | None = None
         self._good = self._snapshot()
+        self._check_space()
 
     def _read(
         self, corpus: Corpus, valid: Corpus | None, unknown: str, tokenizer: Tokenizer | None
@@ -213,6 +214,7 @@ class Trainer:
             )
             trainer.out = Path(out)
             trainer._on_disk = model.get("digest")
+            trainer._check_space()
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
@@ -482,6 +484,12 @@ class Trainer:
                 "fingerprint": fingerprint(self.task.train.shards),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
+
+    def _check_space(self) -> None:
+        """Raise CheckpointError if the disk has no room for what `save` writes."""
+        if self.out is not None:
+            tensors = self._good.tensors.values()
+            checkpoint.check_space(self.out, self.best.nbytes, sum(t.nbytes for t in tensors))
 
     def _save_due(self, ended: bool) -> bool:
         counters = self.counters

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from itertools import islice, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -833,6 +834,23 @@ def full_disk(monkeypatch):
         monkeypatch.setattr(checkpoint_module, "write_atomically", refuse)
 
     return fill
+
+
+def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
+    out = tmp_path / "model.safetensors"
+    disk = SimpleNamespace(total=10**6, free=30_000)
+    monkeypatch.setattr("charrnn.checkpoint.shutil.disk_usage", lambda _: disk)
+    run_to(make_trainer(out), 2)
+    taken = out.stat().st_size + resume_path(out).stat().st_size
+    disk.free -= taken
+    Trainer.resume(CORPUS, out)  # what it writes takes the place of what is there
+    disk.free = 5_000
+    for make in (make_trainer, lambda out: Trainer.resume(CORPUS, out)):
+        out = tmp_path / ("other.safetensors" if make is make_trainer else "model.safetensors")
+        with pytest.raises(CheckpointError, match=r"0\.0 MB free .* --out"):
+            make(out)
+    disk.total = disk.free = 0  # not known
+    make_trainer(tmp_path / "other.safetensors")
 
 
 def test_what_could_not_be_saved_at_the_end_can_be_saved_later(

@@ -136,6 +136,11 @@ def train(*options: object, folder: Path, before: Callable[[], None] = lambda: N
     return Command("train", "novel.txt", *options, folder=folder, before=before)
 
 
+def in_shared_memory(pid: int) -> list[str]:
+    """Return what a process has left in shared memory."""
+    return [path.name for path in Path("/dev/shm").glob(f"*{pid}*")]
+
+
 def left_over(folder: Path, *others: str) -> list[str]:
     """Return the names in `folder` that a run should not have left."""
     expected = {"novel.txt", OUT, "novel.resume.safetensors", *others}

@@ -73,7 +73,7 @@ def failing(kind: str, at: int) -> Callable[[], None]:
 
 
 def logging(to: str) -> Callable[[], None]:
-    """Return what appends each step and its result, or a replacement's content, to the file `to`."""
+    """Return what appends each step, and its result or a replacement's content, to a file."""
     log = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def hook(name: str, arguments: tuple[Any, ...], do: Callable[[], Any]) -> Any:

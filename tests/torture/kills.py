@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import signal
 import tempfile
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from charrnn.checkpoint import load
 
-from .command import OUT, SIZES, left_over, train
+from .command import OUT, SIZES, in_shared_memory, left_over, train
 from .row import Outcome, randomness
 
 SAVE_EVERY = 5
@@ -43,7 +42,7 @@ def case(index: int, folder: Path) -> Outcome:
     check_model(outcome, folder, whole, ["--log=log.jsonl", f"--workers={workers}"])
     left = left_over(folder, "log.jsonl")
     outcome.expect(not left, f"left behind: {left}")
-    in_memory = [name for name in os.listdir("/dev/shm") if str(run.pid) in name]
+    in_memory = in_shared_memory(run.pid)
     outcome.expect(not in_memory, f"left in shared memory: {in_memory}")
     return outcome
 

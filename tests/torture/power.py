@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 from pathlib import Path
 
 from . import hooks
@@ -59,7 +58,7 @@ def after_power_loss(steps: list[tuple[str, list[object], object]], run: Path, k
         if name == "open" and Path(str(arguments[0])) == run:
             opened[result] = None
         elif name == "open":
-            file = os.path.basename(str(arguments[0]))
+            file = Path(str(arguments[0])).name
             if file not in names:
                 names[file] = len(content)
                 content.append(b"")
@@ -76,10 +75,10 @@ def after_power_loss(steps: list[tuple[str, list[object], object]], run: Path, k
             else:
                 safe[number] = content[number]
         elif name == "replace":
-            source, target = (os.path.basename(str(argument)) for argument in arguments)
+            source, target = (Path(str(argument)).name for argument in arguments)
             names[target] = names.pop(source)
         elif name == "unlink":
-            names.pop(os.path.basename(str(arguments[0])), None)
+            names.pop(Path(str(arguments[0])).name, None)
     if kept == "nothing":
         return {name: safe[number] for name, number in safe_names.items()}
     if kept == "names":

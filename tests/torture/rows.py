@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import divergence, faults, kills, locks, mutations, power, signals, workers
+from . import corpora, disks, divergence, faults, kills, locks, mutations, power, signals, workers
 from .row import Row
 
 FAULTS, DISKS = len(faults.KINDS), len(power.KEPT)
@@ -29,6 +29,12 @@ ROWS = {
         50,
         1000,
     ),
+    "disks": Row(
+        "disk full, limited or read-only; standard output and error closed or full",
+        disks.case,
+        len(disks.THINGS),
+        len(disks.THINGS),
+    ),
     "locks": Row("two runs on one output", locks.case, 20, 200),
     "mutations": Row(
         "damaged and forged model and resume files",
@@ -38,6 +44,12 @@ ROWS = {
         mutations.BATCH,
     ),
     "flips": Row("each bit of a model's tensors flipped", mutations.flips, 3000, 9000, 500),
+    "corpora": Row(
+        "texts of all kinds, under a limit of 2 GB",
+        corpora.case,
+        len(corpora.ALL),
+        len(corpora.ALL),
+    ),
     "divergence": Row(
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
     ),

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .command import OUT, SIZES, left_over, train
+from .command import OUT, SIZES, in_shared_memory, left_over, train
 from .row import FULL, Outcome, Skip, randomness
 
 OPTIONS = [*SIZES, "--eval-every=5", "--shards=2", "--schedule=constant"]
@@ -58,7 +58,7 @@ def case(index: int, folder: Path) -> Outcome:
         outcome.expect(again.code == 0, f"going on: {again.err}")
     outcome.expect((folder / OUT).read_bytes() == whole(), "other bits")
     outcome.expect(not Path(f"/proc/{worker}").exists(), "the worker outlived its run")
-    in_memory = [name for name in os.listdir("/dev/shm") if str(run.pid) in name]
+    in_memory = in_shared_memory(run.pid)
     outcome.expect(not in_memory, f"left in shared memory: {in_memory}")
     outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
     return outcome
