@@ -72,23 +72,26 @@ def load(path: str | Path) -> Checkpoint:
             values[...] = reader.tensor(name)
         document = reader.document
         training, history = document.get("training"), document.get("history")
-        if not _is_record(training, history):
+        if not (_is_record(training) and is_history(history)):
             raise reader.damaged("the record of its training is none")
         reader.verify(parameters)
     return Checkpoint(config, tokenizer, parameters, training, history)
 
 
-def _is_record(training: Any, history: Any) -> bool:
+def _is_record(training: Any) -> bool:
     return (
         isinstance(training, dict)
         and training.get("documents", "whole") in list(DOCUMENTS)
         and _is_number(training.get("valid_fraction", 0.0))
-        and isinstance(history, list)
-        and all(
-            isinstance(entry, dict)
-            and all(_is_number(entry.get(key)) for key in ("step", "train", "valid"))
-            for entry in history
-        )
+    )
+
+
+def is_history(history: Any) -> bool:
+    """Return whether this is a list of evaluations while training, as a file should have it."""
+    return isinstance(history, list) and all(
+        isinstance(entry, dict)
+        and all(_is_number(entry.get(key)) for key in ("step", "train", "valid"))
+        for entry in history
     )
 
 

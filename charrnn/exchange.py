@@ -1,20 +1,23 @@
 """What the processes of a run exchange: a broadcast, a barrier, and the sum of one flat vector.
 
 `Exchange` is a run of one process, which has nobody to exchange with. `SharedMemory` is one of
-several processes on one machine. Its arrays lie in memory whose name is given up as soon as it is
-made, and its processes wait on pipes, which close by themselves when either end dies: whatever way
-a run ends, no process and no shared memory is left behind.
+several processes on one machine. Its arrays lie in memory without a name, and its processes wait on
+pipes, which close by themselves when either end dies: whatever way a run ends, no process and no
+shared memory is left behind.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import mmap
 import multiprocessing
 import os
 import select
 import signal
 import sys
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -28,6 +31,9 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
 from charrnn.parameters import Array
+
+if sys.platform != "win32":
+    from multiprocessing.reduction import DupFd
 
 MAX_WORKERS = 256
 WAKE_AFTER = 1.0  # seconds of waiting for a worker
@@ -83,7 +89,7 @@ class SharedMemory(Exchange):
         }
         self._context = multiprocessing.get_context("spawn")
         self._memory = {
-            name: self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+            name: _share(max(1, math.prod(shape) * np.dtype(dtype).itemsize))
             for name, (shape, dtype) in self._layout.items()
         }
         self.arrays = _views(self._layout, self._memory)
@@ -247,6 +253,43 @@ def usable_cores() -> int:
         return max(1, min(cores, int(quota) // int(period)))
     except (OSError, ValueError):
         return cores
+
+
+class _Anonymous(mmap.mmap):
+    """A file that was never given a name, in memory where the system can do that.
+
+    multiprocessing's own arrays lie in /dev/shm or, where that is small, as in a container, in a
+    folder on the disk, which a killed run would leave.
+    """
+
+    _handle: int
+
+    def __new__(cls, size: int, handle: int) -> _Anonymous:
+        """Map the file that `handle` is open on."""
+        self = super().__new__(cls, handle, size)
+        self._handle = handle
+        weakref.finalize(self, os.close, handle)
+        return self
+
+    def __reduce__(self) -> Any:  # while a process is spawned, to which the handle is handed on
+        return _receive, (len(self), DupFd(self._handle))
+
+
+def _share(size: int) -> Any:
+    """Return memory of `size` bytes, zeros, that a spawned process can be given."""
+    if sys.platform == "win32":  # where all shared memory ends with its last process
+        return multiprocessing.RawArray("b", size)
+    if sys.platform == "linux":
+        handle = os.memfd_create("charrnn")
+    else:
+        with tempfile.TemporaryFile() as file:
+            handle = os.dup(file.fileno())
+    os.ftruncate(handle, size)
+    return _Anonymous(size, handle)
+
+
+def _receive(size: int, handle: Any) -> _Anonymous:
+    return _Anonymous(size, handle.detach())
 
 
 def _views(layout: Layout, memory: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,14 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn import checkpoint
-from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
+from charrnn.checkpoint import (
+    Checkpoint,
+    Reader,
+    check_free,
+    check_writable,
+    is_history,
+    resume_path,
+)
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
 from charrnn.evaluator import Evaluation, validated_characters
@@ -33,7 +40,7 @@ from charrnn.optim import (
 )
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.settings import from_dict
+from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, encode_documents, fit
 from charrnn.tokenizer import Tokenizer, alphabet_of
 
@@ -558,13 +565,19 @@ def fingerprint(shards: int) -> dict[str, Any]:
 def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str, Any]]]:
     document = reader.document
     try:
+        counters = from_dict(Counters, document.get("counters"))
+        for name, value in asdict(counters).items():
+            if not isinstance(value, str):
+                require_range(counters, name, 0, 10**15)
+        history = document.get("history")
+        require(is_history(history), "the record of its training is none")
         return (
             from_dict(TrainConfig, document.get("training")),
             from_dict(Limits, document.get("limits")),
-            from_dict(Counters, document.get("counters")),
-            list(document.get("history", [])),
+            counters,
+            list(history),
         )
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise reader.damaged(str(error)) from None
 
 

@@ -420,6 +420,9 @@ def test_a_damaged_resume_file_is_refused_and_nothing_else(tmp_path):
         ("limits", {"minutes": 10**400}),
         ("limits", {"max_steps": 0.5}),
         ("counters", {"step": "6"}),
+        ("counters", {"step": 10**400}),
+        ("counters", {"step": -1}),
+        ("counters", {"seconds": 1e300}),
         ("counters", {"unknown": 1}),
     ],
     ids=lambda part: str(part)[:30],
@@ -432,6 +435,18 @@ def test_a_forged_resume_file_is_refused(tmp_path, part, change):
     document[part].update(change)
     write(resume_path(out), "resume", load_file(resume_path(out)), document)
     with pytest.raises(CheckpointError):
+        Trainer.resume(CORPUS, out)
+
+
+@pytest.mark.parametrize("history", [None, {}, [3], [{}], [{"step": 5, "train": 1, "valid": "1"}]])
+def test_a_forged_history_is_refused(tmp_path, history):
+    """It would get into the model, which could not be read any more."""
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 6)
+    with safe_open(resume_path(out), framework="np") as file:
+        document = json.loads(file.metadata()["charrnn"])
+    write(resume_path(out), "resume", load_file(resume_path(out)), {**document, "history": history})
+    with pytest.raises(CheckpointError, match="is damaged"):
         Trainer.resume(CORPUS, out)
 
 

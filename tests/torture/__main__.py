@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .row import SEED, Row
 from .rows import ROWS
-from .runner import Result, do
+from .runner import Result, do, quick_place
 
 
 def recall(record: Path, head: dict[str, object]) -> dict[str, Result]:
@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, help="at most so many cases of a row")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--record", type=Path, help="by default torture-FORM.jsonl, here")
+    parser.add_argument("--place", type=Path, default=quick_place(), help="a folder for the files")
     parser.add_argument("--at-once", type=int, default=min(2, os.cpu_count() or 1))
     arguments = parser.parse_args()
     full = arguments.form == "full"
@@ -67,7 +68,7 @@ def main() -> int:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}\n\n| what | how many | bad | |\n|---|---|---|---|"
     )
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+    with tempfile.TemporaryDirectory(dir=arguments.place) as place:
         for name in arguments.only or ROWS:
             row, result = ROWS[name], results[name]
             cases = row.cases(full)

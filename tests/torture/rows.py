@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from . import corpora, disks, divergence, faults, kills, locks, mutations, power, signals, workers
+from . import (
+    bits,
+    corpora,
+    disks,
+    divergence,
+    faults,
+    kills,
+    locks,
+    mutations,
+    power,
+    signals,
+    soak,
+    workers,
+)
 from .row import Row
 
 FAULTS, DISKS = len(faults.KINDS), len(power.KEPT)
@@ -45,7 +58,7 @@ ROWS = {
     ),
     "flips": Row("each bit of a model's tensors flipped", mutations.flips, 3000, 9000, 500),
     "corpora": Row(
-        "texts of all kinds, under a limit of 2 GB",
+        "texts of all kinds, under a limit of 1 GB",
         corpora.case,
         len(corpora.ALL),
         len(corpora.ALL),
@@ -54,4 +67,17 @@ ROWS = {
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
     ),
     "workers": Row("a worker is killed or stopped at a random moment", workers.case, 10, 200),
+    "bits": Row(
+        "OpenBLAS kernels SkylakeX, Haswell, Prescott x 1, 2 threads, stopped and resumed",
+        bits.case,
+        6,
+        60,
+    ),
+    "soak": Row(
+        f"train, evaluate, sample, resume in turn for {soak.MINUTES:g} minutes",
+        soak.case,
+        0,
+        1,
+        seconds=int(60 * soak.MINUTES) + 300,
+    ),
 }
