@@ -26,6 +26,7 @@ FLOORS = [
     {"evaluator", "sampler"},
     {"run"},
     {"learner"},
+    {"memory"},
     {"trainer"},
     {"cli.terminal", "cli.options"},
     {"cli.train", "cli.sample", "cli.evaluate", "cli.info"},

@@ -175,6 +175,10 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
+    from charrnn.memory import estimate
+
+    texts = [text.ids.nbytes for text in (trainer.streams.text, trainer.valid) if text is not None]
+    memory = estimate(trainer.task, trainer.workers, sum(texts))
     config, streams = trainer.config, trainer.streams
     validation = f", {len(trainer.valid):,} to validate on" if trainer.valid else ""
     tell(
@@ -185,7 +189,8 @@ def _describe(trainer: Trainer, resume: bool) -> None:
         f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
         f"{trainer.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
         f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch; "
-        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}"
+        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}, "
+        f"about {memory / 1e6:,.0f} MB of memory"
     )
     if resume:
         tell(f"going on from step {trainer.counters.step:,}")

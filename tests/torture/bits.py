@@ -6,17 +6,14 @@ From one kernel to another the bits change, and a run that goes on on another on
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import signal
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from charrnn.checkpoint import Reader
 
-from .command import OUT, TEXT, Command, Ended, left_over
+from .command import OUT, TEXT, Command, Ended, fresh, left_over
 from .row import Outcome, Skip, randomness
 
 # What a processor needs for a kernel, and what OpenBLAS calls it ("Katmai": its oldest).
@@ -27,17 +24,12 @@ OPTIONS = ["--hidden-size=64", "--embedding-size=16", "--batch-size=16", "--seq-
 OPTIONS += ["--workers=1", "--max-steps=24", "--eval-every=6", "--save-every=1000"]
 
 
-def fresh(kernel: str, threads: int) -> Callable[[list[str]], object]:
-    """Return what runs a command in a Python of its own, with this kernel and its threads."""
-    environment = os.environ | {"OPENBLAS_CORETYPE": kernel, "OPENBLAS_NUM_THREADS": f"{threads}"}
-    program = [sys.executable, "-W", "error", "-m", "charrnn"]
-    return lambda arguments: os.execve(sys.executable, [*program, *arguments], environment)
-
-
 def train(folder: Path, setting: tuple[str, int], *options: str) -> Command:
     """Start to train in `folder`."""
     (folder / "novel.txt").write_text(TEXT)
-    return Command("train", "novel.txt", *options, folder=folder, call=fresh(*setting))
+    kernel, threads = setting
+    python = fresh(OPENBLAS_CORETYPE=kernel, OPENBLAS_NUM_THREADS=threads)
+    return Command("train", "novel.txt", *options, folder=folder, call=python)
 
 
 @functools.cache

@@ -68,6 +68,7 @@ class Command:
         self.told = b""
         self._err = os.fdopen(reading, "rb")
         self._code: int | None = None
+        self.memory = 0  # bytes that it had at most, once it has ended
 
     def until(self, start: bytes, times: int = 1) -> bool:
         """Read until so many lines have begun with `start`; return whether they have."""
@@ -83,12 +84,17 @@ class Command:
         if self._code is None:
             os.kill(self.pid, number)
 
+    def has_ended(self) -> bool:
+        """Return whether the process has ended, without waiting for it."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def end(self) -> Ended:
         """Wait until it and all that it started have ended."""
         self.told += self._err.read()
         self._err.close()
         if self._code is None:
-            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            _, status, used = os.wait4(self.pid, 0)
+            self._code, self.memory = os.waitstatus_to_exitcode(status), 1024 * used.ru_maxrss
         return Ended(self._code, self.told.decode(errors="replace"))
 
 
@@ -126,6 +132,13 @@ def _run(
             sys.stderr.flush()
         finally:
             os._exit(code)
+
+
+def fresh(**environment: object) -> Callable[[list[str]], object]:
+    """Return what runs a command in a Python of its own, with this added to its environment."""
+    added = {name: str(value) for name, value in environment.items()}
+    program = [sys.executable, "-W", "error", "-m", "charrnn"]
+    return lambda arguments: os.execve(sys.executable, [*program, *arguments], os.environ | added)
 
 
 def train(*options: object, folder: Path, before: Callable[[], None] = lambda: None) -> Command:

@@ -8,6 +8,7 @@ from . import (
     disks,
     divergence,
     faults,
+    footprint,
     kills,
     locks,
     mutations,
@@ -72,6 +73,12 @@ ROWS = {
         bits.case,
         6,
         60,
+    ),
+    "footprint": Row(
+        "memory: said before training and taken (within 25%), and under a limit",
+        footprint.case,
+        5,
+        20,
     ),
     "soak": Row(
         f"train, evaluate, sample, resume in turn for {soak.MINUTES:g} minutes",
