@@ -46,4 +46,4 @@ def _chunk(task: Task) -> int:
     states = config.num_layers * cell.states * H  # in a validation there are no more
     logits = 3 * min(HEAD_BLOCK, V * width)
     table = 2 * cell.gates * H * V
-    return width * (layers + 2 * H) + CHUNK * (states + H) + logits + table
+    return width * (layers + 2 * H) + CHUNK * states + logits + table
