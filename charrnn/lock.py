@@ -58,13 +58,12 @@ def locked(path: str | Path) -> Iterator[None]:
             os.write(handle, f"process {os.getpid()}, since {now}\n".encode())
         yield
     finally:
-        if os.name == "posix":  # whoever has it open already sees that it is gone
-            file.unlink(missing_ok=True)
+        if os.name != "posix":  # where an open file cannot be removed; it is free from here on
             os.close(handle)
-        else:  # an open file cannot be removed; one that the next run has opened stays
+        with suppress(OSError):  # whoever has it open already sees that it is gone
+            file.unlink()
+        if os.name == "posix":
             os.close(handle)
-            with suppress(OSError):
-                file.unlink()
 
 
 def _take(file: Path) -> int | None:

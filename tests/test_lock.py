@@ -87,6 +87,20 @@ def test_a_run_that_was_overtaken_does_not_write(tmp_path):
     assert out.read_bytes() == after
 
 
+def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with locked(tmp_path / "model"):
+            pass
+    assert lock_path(tmp_path / "model").exists()
+    with locked(tmp_path / "model"):
+        pass
+    assert not lock_path(tmp_path / "model").exists()
+
+
 def test_a_lock_that_the_file_system_lacks_is_none(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
 

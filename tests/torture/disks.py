@@ -72,12 +72,12 @@ def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
             (disk / "filler").unlink()
         run.send(signal.SIGTERM)
         ended = run.end()
-        if emptied:
-            outcome.expect(ended.code == 143, f"it ended with {ended.code}: {ended.err}")
-        else:
-            outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
-            outcome.expect("No space left" in ended.last, f"it said: {ended.last}")
-            (disk / "filler").unlink()
+        # What a save had taken while the disk was filled may be just enough for the last one.
+        saved = ended.code == 143 and "saved. Go on with:" in ended.err
+        failed = ended.one_line_error() and "No space left" in ended.last
+        fine = saved or (failed and not emptied)
+        outcome.expect(fine, f"it ended with {ended.code}: {ended.err}")
+        (disk / "filler").unlink(missing_ok=True)
         load(first)
         resumed = train("--resume", f"--out=disk/{OUT}", "--minutes=0.001", folder=folder).end()
         outcome.expect(resumed.code == 0, f"going on: {resumed.err}")
