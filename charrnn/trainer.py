@@ -300,7 +300,7 @@ class Trainer:
             if self._save_due(bool(ended)):
                 try:
                     self.save()
-                except CheckpointError as error:
+                except (CheckpointError, MemoryError) as error:
                     if ended or self._stop_requested:
                         self.counters.ended_by = ""  # `run()` can try it again
                         raise

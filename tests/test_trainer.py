@@ -817,14 +817,17 @@ def test_the_gradient_norm_is_that_before_any_clipping():
     assert norms[0] == norms[1] == norms[2] > 0
 
 
-def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "failure", [CheckpointError("no space left"), MemoryError("no space left")]
+)
+def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
     out = tmp_path / "model.safetensors"
     write, calls = checkpoint_module.write_atomically, []
 
     def failing(path, data):
         calls.append(path)
         if len(calls) == 1:
-            raise CheckpointError("no space left")
+            raise failure
         write(path, data)
 
     monkeypatch.setattr(checkpoint_module, "write_atomically", failing)

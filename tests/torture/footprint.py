@@ -33,7 +33,7 @@ def case(index: int, folder: Path) -> Outcome:
         sizes[4] *= random.choice([1, 2])
     options = [f"--{name}={value}" for name, value in zip(NAMES, sizes, strict=True)]
     options += ["--max-steps=3", "--save-every=2", "--eval-every=3"]
-    (folder / "novel.txt").write_text(TEXT * 40)
+    (folder / "novel.txt").write_text(TEXT * 10)
     run = Command("train", "novel.txt", *options, folder=folder, call=fresh())
     of_workers = watch(run)
     ended = run.end()

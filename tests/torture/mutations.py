@@ -301,7 +301,7 @@ def attempt(rng: random.Random, folder: Path) -> None:
 
 def use(path: Path) -> None:
     """Let the command line tell of a model, and sample."""
-    for arguments in (["info", path], ["info", path, "--json"], ["sample", path, "-n", "3"]):
+    for arguments in (["info", path], ["sample", path, "-n", "3"]):
         with (
             contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")),
             contextlib.redirect_stderr(io.StringIO()) as told,
