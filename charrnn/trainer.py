@@ -57,7 +57,7 @@ class Trainer:
 
     Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
-    `init_from`, and CheckpointError for an `out` that cannot be written.
+    `init_from`, and CheckpointError for an `out` that cannot be written, or that another run writes.
     """
 
     streams: Streams
@@ -477,7 +477,10 @@ class Trainer:
             self._restore(self._good)
         self.counters.saved_at = self.counters.step
         if self.out is not None:
-            self.counters.model_digest = self._on_disk = self.checkpoint().save(self.out)
+            try:
+                self.counters.model_digest = self.checkpoint().save(self.out)
+            finally:  # it may have failed after the new file was in its place
+                self._on_disk = _describe(self.out).get("digest")
         self._good = snapshot = self._snapshot()
         if self.out is not None:
             document = {
