@@ -1,6 +1,8 @@
 """A run learns, ends at its limits, and can be stopped and gone on with, bit for bit."""
 
+import errno
 import json
+import os
 from dataclasses import asdict, replace
 from itertools import islice, pairwise
 from types import SimpleNamespace
@@ -817,9 +819,7 @@ def test_the_gradient_norm_is_that_before_any_clipping():
     assert norms[0] == norms[1] == norms[2] > 0
 
 
-@pytest.mark.parametrize(
-    "failure", [CheckpointError("no space left"), MemoryError("no space left")]
-)
+@pytest.mark.parametrize("failure", [f("no space left") for f in (CheckpointError, MemoryError)])
 def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
     out = tmp_path / "model.safetensors"
     write, calls = checkpoint_module.write_atomically, []
@@ -884,6 +884,23 @@ def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
     assert finish(trainer) == []
     assert out.read_bytes() == uninterrupted[0]
     assert trainer.finished()
+
+
+def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
+    tmp_path, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    with monkeypatch.context() as patch, pytest.raises(CheckpointError, match="Input/output"):
+        patch.setattr(checkpoint_module, "sync_folder", failing_disk)
+        finish(trainer)
+    assert out.exists()
+    finish(trainer)
+    assert out.read_bytes() == uninterrupted[0]
+
+
+def failing_disk(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
