@@ -57,7 +57,7 @@ class Trainer:
 
     Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
-    `init_from`, and CheckpointError for an `out` that cannot be written or
+    `init_from`, and CheckpointError for an `out` that cannot be written, or
     that another run writes.
     """
 

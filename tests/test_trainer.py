@@ -891,9 +891,10 @@ def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
 ):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
-    with monkeypatch.context() as patch, pytest.raises(CheckpointError, match="Input/output"):
-        patch.setattr(checkpoint_module, "sync_folder", failing_disk)
+    monkeypatch.setattr(checkpoint_module, "sync_folder", failing_disk)
+    with pytest.raises(CheckpointError, match="Input/output"):
         finish(trainer)
+    monkeypatch.undo()
     assert out.exists()
     finish(trainer)
     assert out.read_bytes() == uninterrupted[0]
