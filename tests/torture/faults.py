@@ -43,7 +43,8 @@ def undisturbed() -> Undisturbed:
     for name, arguments, content in steps:
         if name == "replace" and arguments[1].endswith(OUT):
             models[content] = 2 * (len(models) + 1)
-    result = Undisturbed(models, (place / OUT).read_bytes(), len(steps))
+    count = sum(name != "saved" for name, *_ in steps)
+    result = Undisturbed(models, (place / OUT).read_bytes(), count)
     shutil.rmtree(place)
     return result
 

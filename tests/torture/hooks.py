@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from charrnn.trainer import Trainer
+
 # Called before each step with its name, what it is about, and what really does it.
 Hook = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 
@@ -73,7 +75,9 @@ def failing(kind: str, at: int) -> Callable[[], None]:
 
 
 def logging(to: str) -> Callable[[], None]:
-    """Return what appends each step, and its result or a replacement's content, to a file."""
+    """Return what appends each step, and its result or a replacement's content, to a file; and each
+    save that is done, as a step "saved".
+    """
     log = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def hook(name: str, arguments: tuple[Any, ...], do: Callable[[], Any]) -> Any:
@@ -83,4 +87,14 @@ def logging(to: str) -> Callable[[], None]:
         os.write(log, repr((name, plain, content or result)).encode() + b"\n")
         return result
 
-    return lambda: install(hook)
+    save = Trainer.save
+
+    def logged_save(trainer: Trainer) -> None:
+        save(trainer)
+        os.write(log, repr(("saved", [trainer.counters.step], None)).encode() + b"\n")
+
+    def prepare() -> None:
+        install(hook)
+        Trainer.save = logged_save
+
+    return prepare
