@@ -324,6 +324,7 @@ def in_a_batch(attempts: Iterator[Callable[[], None]], folder: Path) -> Outcome:
             limit = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
             limit += (64 << 20) + 2 * 100_000
             resource.setrlimit(resource.RLIMIT_AS, (min(limit, 1 << 30), -1))
+            number = -1
             for number, action in enumerate(attempts):
                 count[:] = number.to_bytes(8, "little")
                 signal.alarm(10)

@@ -57,7 +57,13 @@ ROWS = {
         2_000_000,
         mutations.BATCH,
     ),
-    "flips": Row("each bit of a model's tensors flipped", mutations.flips, 3000, 9000, 500),
+    "flips": Row(
+        "bits of the tensors of three models flipped, in the full form all",
+        mutations.flips,
+        3000,
+        33_000,
+        mutations.BATCH,
+    ),
     "corpora": Row(
         "texts of all kinds, under a limit of 1 GB",
         corpora.case,
