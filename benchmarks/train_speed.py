@@ -84,7 +84,7 @@ def random_ids() -> Any:
 def charrnn_train(job: Job) -> Work:
     """Pull reports from a Trainer, as the command line does."""
     trainer = Trainer(
-        Corpus((Tokenizer(ALPHABET).decode(random_ids()),), ("random",)),
+        Corpus.from_texts(Tokenizer(ALPHABET).decode(random_ids())),
         charrnn_config(job),
         TrainConfig(
             batch_size=job.batch_size,

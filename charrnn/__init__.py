@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, load
-    from charrnn.corpus import Corpus, read
+    from charrnn.corpus import Corpus
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.model import CharRNN, ModelConfig
+    from charrnn.reading import read
     from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
     from charrnn.tokenizer import Tokenizer
@@ -28,7 +29,8 @@ _HOMES = {
     "Checkpoint": "checkpoint",
     "load": "checkpoint",
     "Corpus": "corpus",
-    "read": "corpus",
+    "adapt": "dynamic",
+    "read": "reading",
     "CharRNNError": "errors",
     "Evaluation": "evaluator",
     "evaluate": "evaluator",
@@ -54,6 +56,7 @@ __all__ = [
     "Tokenizer",
     "TrainConfig",
     "Trainer",
+    "adapt",
     "evaluate",
     "generate",
     "load",

@@ -21,12 +21,13 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from charrnn.corpus import DOCUMENTS
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.corpus import DOCUMENTS, Corpus, split
+from charrnn.errors import CharRNNError, CheckpointError, CorpusError
 from charrnn.lock import SUFFIX, locked
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.parameters import Array, Parameters
 from charrnn.settings import from_dict
+from charrnn.streams import Encoded
 from charrnn.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -76,6 +77,23 @@ def load(path: str | Path) -> Checkpoint:
             raise reader.damaged("the record of its training is none")
         reader.verify(parameters)
     return Checkpoint(config, tokenizer, parameters, training, history)
+
+
+def part_of(
+    model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
+) -> Encoded:
+    """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
+    "all" of it, encoded.
+    """
+    documents = str(model.training.get("documents", "whole"))
+    fraction = float(model.training.get("valid_fraction", 0.1)) if part != "all" else 0.0
+    if part == "valid" and fraction == 0:
+        raise CorpusError(
+            "the model's training held out no part of its corpus: evaluate another text, with "
+            "--split all"
+        )
+    train, valid = split(corpus, documents, fraction)
+    return (valid if part == "valid" else train).encode(model.tokenizer, unknown)
 
 
 def _is_record(training: Any) -> bool:

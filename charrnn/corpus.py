@@ -1,164 +1,156 @@
-"""Files and folders to text, and text to documents for training and validation.
+"""Texts to ids, and ids to documents for training and validation.
 
-To read another format, write a function from a file's bytes to text and list it in READERS.
+A text becomes ids as it is read, so that no more than a block of it is ever held as text. The first
+reading does not know the alphabet yet: it gives each character that it comes upon the next id, and
+`Corpus.encode` turns these into the ids of a model.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property, partial
+from itertools import pairwise
 
-from charrnn.errors import ConfigError, CorpusError, require
+import numpy as np
+from numpy.typing import NDArray
 
-STDIN = "-"
+from charrnn.errors import CorpusError, require
+from charrnn.spool import Spool, blocks, joined
+from charrnn.streams import Encoded
+from charrnn.tokenizer import Ids, Tokenizer
+
+NEWLINE = 0  # its id in every corpus
+
+# How a text falls into documents, and what ends each of them (nothing: never sampled).
+DOCUMENTS = {"whole": "", "lines": "\n", "paragraphs": "\n\n"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Corpus:
-    """The texts of the files that were read, and what a person should be told about them."""
+    """Texts, none of them empty, as ids one after another: those of files, or, once they are
+    split, documents. A long corpus lies in a temporary file.
 
-    texts: tuple[str, ...]
-    names: tuple[str, ...]
-    notices: tuple[str, ...] = ()
+    >>> corpus = Corpus.from_texts("bread", "butter")
+    >>> corpus.texts
+    ('bread', 'butter')
+    >>> corpus.encode(Tokenizer("abdertu"))
+    Encoded(ids=array([1, 4, 3, 0, 2, 1, 6, 5, 5, 3, 4], dtype=uint8), ends=array([ 4, 10]))
+    """
 
+    tokenizer: Tokenizer  # what the ids stand for; it may know more than the texts have
+    ids: Ids  # (N,)
+    ends: NDArray[np.int64]  # the positions of each text's last character, ascending
+    names: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()  # what a person should be told
+
+    @classmethod
+    def from_texts(cls, *texts: str) -> Corpus:
+        """Make a corpus of texts at hand; empty ones are left out."""
+        builder = Builder()
+        for text in texts:
+            builder.add(blocks(text))
+        return builder.corpus()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts, decoded."""
+        return tuple(self.tokenizer.decode(ids) for ids in self._each())
+
+    @cached_property
     def digest(self) -> str:
-        """Return a SHA-256 over the texts and their borders, names left aside."""
+        """A SHA-256 over the texts and their borders, names left aside."""
         digest = hashlib.sha256()
-        for text in self.texts:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little"))
-            digest.update(data)
+        widths = np.array([len(character.encode()) for character in self.tokenizer.alphabet])
+        for ids in self._each():
+            length = sum(int(widths.take(block).sum()) for block in blocks(ids))
+            digest.update(length.to_bytes(8, "little"))
+            for block in blocks(ids):
+                digest.update(self.tokenizer.decode(block).encode())
         return digest.hexdigest()
 
+    def characters(self) -> set[str]:
+        """Return the distinct characters of the texts."""
+        present = np.zeros(len(self.tokenizer), np.bool_)
+        for block in blocks(self.ids):
+            present[block] = True
+            if present.all():
+                break
+        return {self.tokenizer.alphabet[id] for id in np.flatnonzero(present)}
 
-def read_text(data: bytes, name: str, encoding: str) -> str:
-    """Decode a text file; raises CorpusError with the offset and the byte if that cannot be."""
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        hint = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-        raise CorpusError(
-            f"{name} is not {encoding}: byte 0x{data[error.start]:02X} at offset "
-            f"{error.start:,}; name its encoding, as with --encoding {hint}"
-        ) from None
-    except LookupError:
-        raise ConfigError(f"encoding is {encoding!r}: Python knows no such text encoding") from None
-    except UnicodeError as error:
-        raise CorpusError(f"{name} is not {encoding}: {error}") from None
+    def encode(self, tokenizer: Tokenizer, unknown: str = "error") -> Encoded:
+        """Return the texts in the ids of `tokenizer`; characters that it lacks are an
+        UnknownCharacterError, or left out with `unknown="skip"`.
+        """
+        table = tokenizer.find(self.tokenizer.alphabet)
+        lacking = table.min() < 0
+        tokenizer.encode("".join(self.characters()) if lacking else "", unknown)  # or its error
+        if lacking:
+            builder = Builder(tokenizer)
+            for text in self._each():
+                for block in blocks(text):
+                    ids = table.take(block)
+                    builder.ids.append(ids[ids >= 0])
+                builder.end()
+            return Encoded(builder.ids.array(), builder.ends.array())
+        if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
+            return Encoded(self.ids, self.ends)
+        recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
+        return Encoded(recoded, self.ends)
 
-
-READERS: dict[str, Callable[[bytes, str, str], str]] = {".txt": read_text}
-
-
-def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
-    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
-    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
-
-    Raises CorpusError for what is missing, unreadable, not text, or empty.
-    """
-    if isinstance(paths, (str, Path)):
-        paths = [paths]
-    require(len(paths) > 0, "no corpus was given: name a text file")
-    texts, names, notices, left_out = [], [], [], []
-    crlf = False
-    for path in paths:
-        for file, in_folder in _files(path):
-            try:
-                text = _read_file(file, encoding)
-            except CorpusError as error:
-                if not in_folder:
-                    raise
-                left_out.append(str(error))
-                continue
-            if in_folder and "\0" in text:
-                left_out.append(f"{file} is no text")
-                continue
-            if "\r\n" in text:
-                text = text.replace("\r\n", "\n")
-                crlf = True
-            if text:
-                texts.append(text)
-                names.append("standard input" if str(file) == STDIN else str(file))
-            elif not in_folder:
-                notices.append(f"{file} is empty")
-    if not texts:
-        what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
-        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
-        raise CorpusError(f"{what} {nothing}: there is nothing to read")
-    if left_out:
-        notices.append(f"files left out: {len(left_out)}, such as: {left_out[0]}")
-    if crlf:
-        notices.append("CRLF line ends were read as LF")
-    return Corpus(tuple(texts), tuple(names), tuple(notices))
+    def _each(self) -> Iterator[Ids]:
+        start = 0
+        for block in blocks(self.ends):
+            for end in block.tolist():
+                yield self.ids[start : end + 1]
+                start = end + 1
 
 
-def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:
-    """Yield the files of `path`, and whether they were found in a folder."""
-    if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
-        yield path, False
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            file = Path(folder, name)
-            if not name.startswith(".") and file.suffix != ".safetensors" and file.is_file():
-                yield file, True
+class Builder:
+    """Gathers texts one after another, as pieces of text or as ids."""
 
+    def __init__(self, tokenizer: Tokenizer | None = None) -> None:
+        self.tokenizer = tokenizer or Tokenizer("\n")
+        self.ids, self.ends = Spool(self.tokenizer.dtype), Spool(np.int64)
+        self._begin = 0  # of the text that has not ended yet
 
-def _read_file(path: str | Path, encoding: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if str(path) == STDIN else Path(path).read_bytes()
-    except FileNotFoundError:
-        raise CorpusError(f"{path} does not exist: give the path of a text file") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CorpusError(f"{path} cannot be read: {reason}") from None
-    reader = READERS.get(Path(path).suffix.lower(), read_text)
-    return reader(data, str(path), encoding).removeprefix("\ufeff")
+    def add(self, pieces: Iterable[str]) -> int:
+        """Add one text and return its length; if its pieces end in a CorpusError, add nothing."""
+        tokenizer, begin = self.tokenizer, self._begin
+        try:
+            for piece in pieces:
+                ids = self.tokenizer.find(piece)
+                if ids.min(initial=0) < 0:
+                    new = {piece[at] for at in np.flatnonzero(ids < 0)}
+                    self.tokenizer = self.tokenizer.extended(new)
+                    ids = self.tokenizer.find(piece)
+                if self.tokenizer.dtype.itemsize > self.ids.dtype.itemsize:
+                    self.ids = self.ids.astype(self.tokenizer.dtype)
+                self.ids.append(ids)
+        except CorpusError:
+            self.tokenizer = tokenizer
+            self.ids.truncate(begin)
+            raise
+        self.end()
+        return self._begin - begin
 
+    def end(self) -> None:
+        """End the text, if there is any."""
+        if len(self.ids) > self._begin:
+            self._begin = len(self.ids)
+            self.ends.append(np.array([self._begin - 1]))
 
-def _whole(text: str) -> list[str]:
-    return [text]
-
-
-def _lines(text: str) -> list[str]:
-    return [line + "\n" for line in text.split("\n") if line.strip()]
-
-
-def _paragraphs(text: str) -> list[str]:
-    paragraphs: list[str] = []
-    lines: list[str] = []
-    for line in [*text.split("\n"), ""]:
-        if line.strip():
-            lines.append(line)
-        elif lines:
-            paragraphs.append("\n".join(lines) + "\n\n")
-            lines = []
-    return paragraphs
-
-
-@dataclass(frozen=True)
-class DocumentKind:
-    """How a text falls into documents, and what ends each of them (nothing: never sampled)."""
-
-    split: Callable[[str], list[str]]
-    terminator: str
-
-
-DOCUMENTS = {
-    "whole": DocumentKind(_whole, ""),
-    "lines": DocumentKind(_lines, "\n"),
-    "paragraphs": DocumentKind(_paragraphs, "\n\n"),
-}
+    def corpus(self, names: Sequence[str] = (), notices: Sequence[str] = ()) -> Corpus:
+        """Return the corpus of all texts, final with it."""
+        arrays = self.ids.array(), self.ends.array()
+        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices))
 
 
 def split(
     corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
-) -> tuple[list[str], list[str]]:
+) -> tuple[Corpus, Corpus]:
     """Return the documents to train on, and those held out: the last part of every file.
 
     A file that is one document is cut at the character, others between documents. Lines and
@@ -171,17 +163,79 @@ def split(
         0 <= valid_fraction < 1,
         f"valid_fraction is {valid_fraction}: it must be 0 or more, below 1",
     )
-    train: list[str] = []
-    valid: list[str] = []
-    for text in corpus.texts:
-        pieces = DOCUMENTS[documents].split(text)
-        cut = int(sum(map(len, pieces)) * (1 - valid_fraction))
-        if documents == "whole":
-            train.append(text[:cut])
-            valid.append(text[cut:])
-            continue
-        for piece in pieces:
-            # A document belongs where its middle lies.
-            (train if cut >= len(piece) / 2 or valid_fraction == 0 else valid).append(piece)
-            cut -= len(piece)
-    return [text for text in train if text], [text for text in valid if text]
+    borders = [0, *(corpus.ends + 1).tolist()]
+    if DOCUMENTS[documents]:
+        corpus, borders = _divided(corpus, DOCUMENTS[documents])
+    cuts = [start + int((stop - start) * (1 - valid_fraction)) for start, stop in pairwise(borders)]
+    if DOCUMENTS[documents]:
+        cuts = list(map(partial(_between, corpus.ends), borders, cuts, borders[1:]))
+    train, valid = zip(borders, cuts, strict=False), zip(cuts, borders[1:], strict=True)
+    return _parts(corpus, train), _parts(corpus, valid)
+
+
+def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
+    """Return the border between documents from `start` to `stop` that is nearest to `cut`: a
+    document belongs where its middle lies.
+    """
+
+    def begins(index: int) -> int:
+        return int(ends[index - 1]) + 1 if index else 0
+
+    first, last = np.searchsorted(ends, (start, stop)).tolist()
+    index = bisect_right(range(last), 2 * cut, first, key=lambda i: begins(i) + begins(i + 1))
+    return begins(index)
+
+
+def _parts(corpus: Corpus, borders: Iterable[tuple[int, int]]) -> Corpus:
+    """Return the texts of some parts of a corpus, (start, stop), each of which ends one."""
+    parts = [(start, stop) for start, stop in borders if start < stop]
+    ends, done = Spool(np.int64), 0
+    for start, stop in parts:
+        first, last = np.searchsorted(corpus.ends, (start, stop - 1))
+        for block in blocks(corpus.ends[first:last]):
+            ends.append(block + (done - start))
+        done += stop - start
+        ends.append(np.array([done - 1]))
+    arrays = [corpus.ids[start:stop] for start, stop in parts]
+    ids = arrays[0] if len(parts) == 1 else joined(corpus.ids.dtype, arrays)
+    return Corpus(corpus.tokenizer, ids, ends.array())
+
+
+def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
+    """Return the lines or paragraphs of a corpus, blank lines left out, and the borders of files
+    between them.
+    """
+    solid = np.array([not character.isspace() for character in corpus.tokenizer.alphabet])
+    result, borders = Builder(corpus.tokenizer), [0]
+    for text in corpus._each():
+        filled_before = False
+        for ids in _whole_lines(text):
+            newlines = np.flatnonzero(ids == NEWLINE)
+            starts = np.append(0, newlines[:-1] + 1)
+            lengths = newlines + 1 - starts
+            filled = np.logical_or.reduceat(solid.take(ids), starts)
+            kept = np.repeat(filled, lengths)
+            ending = filled
+            if terminator == "\n\n":
+                # The first blank line after a paragraph ends it with a newline.
+                ending = ~filled & np.append(filled_before, filled[:-1])
+                kept[newlines[ending]] = True
+                filled_before = filled[-1]
+            stops = np.where(filled, lengths, ending).cumsum()[ending]
+            result.ends.append(len(result.ids) + stops - 1)
+            result.ids.append(ids[kept])
+        borders.append(len(result.ids))
+    return result.corpus(), borders
+
+
+def _whole_lines(text: Ids) -> Iterator[Ids]:
+    """Yield a text in pieces that end with a line; it is ended with two, be they there or not."""
+    start = done = 0
+    for block in blocks(text):
+        newlines = np.flatnonzero(block == NEWLINE)
+        if len(newlines):
+            stop = done + int(newlines[-1]) + 1
+            yield text[start:stop]
+            start = stop
+        done += len(block)
+    yield np.append(text[start:], np.full(2, NEWLINE, text.dtype))

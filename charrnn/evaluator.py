@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint
-from charrnn.corpus import Corpus, split
-from charrnn.errors import CorpusError, require
+from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.corpus import Corpus
+from charrnn.dynamic import read_and_learn, trainable_copy
+from charrnn.errors import require
 from charrnn.model import CharRNN
-from charrnn.streams import Encoded, encode_documents
+from charrnn.streams import Encoded, require_two
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams
@@ -47,20 +48,34 @@ def evaluate(
     streams: int = 1,
     block_size: int | None = None,
     unknown: str = "error",
+    dynamic: bool = False,
 ) -> Evaluation:
     """Score how well a model predicts every character of `corpus` but the first.
 
     `part` is "train" or "valid", as the model's training divided the corpus, or "all". One stream
     is exact: a single pass with the state carried. Several are quicker and approximate: all but the
     first start from a state that knows only some characters before. With a `block_size`, blocks of
-    that many characters are scored independently, each from a zero state, as nanoGPT does it.
+    that many characters are scored independently, each from a zero state, as nanoGPT does it. If it
+    is `dynamic`, a copy of the model learns from the text as it reads, each part of it being scored
+    before it is learnt from (`charrnn.dynamic`).
 
     Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters that the
     model lacks (unless `unknown="skip"`), ConfigError for counts below 1.
     """
-    return evaluate_text(
-        checkpoint.model(), part_of(checkpoint, corpus, part, unknown), streams, block_size
+    text = part_of(checkpoint, corpus, part, unknown)
+    if not dynamic:
+        return evaluate_text(checkpoint.model(), text, streams, block_size)
+    require(
+        streams == 1 and block_size is None,
+        "dynamic evaluation is one pass over the text: leave streams and block_size out",
     )
+    require_two(text, "evaluate on")
+    nats, correct = 0.0, 0
+    for losses, right in read_and_learn(trainable_copy(checkpoint), text):
+        nats += float(losses.sum(dtype=np.float64))
+        correct += int(right.sum())
+    count = len(text) - 1
+    return Evaluation(nats / count, correct / count, count)
 
 
 def evaluate_text(
@@ -72,7 +87,7 @@ def evaluate_text(
         return score(model, text, *_pieces(text, streams))
     require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
     require(streams == 1, "streams and block_size exclude each other: give one of them")
-    _require_two(text)
+    require_two(text, "evaluate on")
     length = min(block_size, len(text))
     return score(model, text, np.arange(0, len(text) - 1, length), length, warm_up=0)
 
@@ -95,7 +110,7 @@ def validate(
 
 def _pieces(text: Encoded, streams: int) -> tuple[NDArray[np.int64], int, int]:
     """Return where each of the streams starts, its length, and its characters of warm-up."""
-    _require_two(text)
+    require_two(text, "evaluate on")
     length = -(-(len(text) - 1) // streams)
     starts = np.arange(0, len(text) - 1, length)
     return starts, length, WARM_UP if len(starts) > 1 else 0
@@ -139,27 +154,3 @@ def score(
             correct += int(right[scored].sum())
             count += int(scored.sum())
     return Evaluation(nats / max(count, 1), correct / max(count, 1), count)
-
-
-def _require_two(text: Encoded) -> None:
-    if len(text) < 2:
-        raise CorpusError(
-            f"there are {len(text)} characters to evaluate on; the least is 2: give a longer text"
-        )
-
-
-def part_of(
-    model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
-) -> Encoded:
-    """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
-    "all" of it, encoded.
-    """
-    documents = str(model.training.get("documents", "whole"))
-    fraction = float(model.training.get("valid_fraction", 0.1)) if part != "all" else 0.0
-    if part == "valid" and fraction == 0:
-        raise CorpusError(
-            "the model's training held out no part of its corpus: evaluate another text, with "
-            "--split all"
-        )
-    train, valid = split(corpus, documents, fraction)
-    return encode_documents(model.tokenizer, valid if part == "valid" else train, unknown)

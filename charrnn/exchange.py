@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import multiprocessing
 import os
 import select
 import signal
 import sys
-import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -31,15 +28,14 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
 from charrnn.parameters import Array
-
-if sys.platform != "win32":
-    from multiprocessing.reduction import DupFd
+from charrnn.spool import mapping_of, shared
 
 MAX_WORKERS = 256
 WAKE_AFTER = 1.0  # seconds of waiting for a worker
 MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
+Memory = Mapping[str, tuple[Any, int]]  # the buffer in which each of them lies, and where
 
 
 class Exchange:
@@ -88,18 +84,26 @@ class SharedMemory(Exchange):
             **{name: (values.shape, values.dtype.str) for name, values in given.items()},
         }
         self._context = multiprocessing.get_context("spawn")
-        self._memory = {
-            name: _share(max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+        # What is mapped from a file is mapped by all; the rest goes to memory that all share.
+        mapped = {name: found for name, values in given.items() if (found := mapping_of(values))}
+        self._memory: Memory = {
+            name: mapped.get(name) or (self._allocate(shape, dtype), 0)
             for name, (shape, dtype) in self._layout.items()
         }
         self.arrays = _views(self._layout, self._memory)
-        for name, values in given.items():
-            self.arrays[name][...] = values
+        for name in given.keys() - mapped.keys():
+            self.arrays[name][...] = given[name]
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
         # If this is still open when Python exits, the workers must hear of it before they are
         # waited for.
         Finalize(self, _close_all, (self._pipes,), exitpriority=10)
+
+    def _allocate(self, shape: tuple[int, ...], dtype: str) -> Any:
+        size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
+        # multiprocessing's arrays lie in /dev/shm or, where that is small, as in a container, in a
+        # folder on the disk, which a killed run would leave.
+        return shared(size) or self._context.RawArray("b", size)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
         """Start the other processes, each of which calls `work(exchange, *args)`."""
@@ -255,55 +259,19 @@ def usable_cores() -> int:
         return cores
 
 
-class _Anonymous(mmap.mmap):
-    """A file that was never given a name, in memory where the system can do that.
-
-    multiprocessing's own arrays lie in /dev/shm or, where that is small, as in a container, in a
-    folder on the disk, which a killed run would leave.
-    """
-
-    _handle: int
-
-    def __new__(cls, size: int, handle: int) -> _Anonymous:
-        """Map the file that `handle` is open on."""
-        self = super().__new__(cls, handle, size)
-        self._handle = handle
-        weakref.finalize(self, os.close, handle)
-        return self
-
-    def __reduce__(self) -> Any:  # while a process is spawned, to which the handle is handed on
-        return _receive, (len(self), DupFd(self._handle))
-
-
-def _share(size: int) -> Any:
-    """Return memory of `size` bytes, zeros, that a spawned process can be given."""
-    if sys.platform == "win32":  # where all shared memory ends with its last process
-        return multiprocessing.RawArray("b", size)
-    if sys.platform == "linux":
-        handle = os.memfd_create("charrnn")
-    else:
-        with tempfile.TemporaryFile() as file:
-            handle = os.dup(file.fileno())
-    os.ftruncate(handle, size)
-    return _Anonymous(size, handle)
-
-
-def _receive(size: int, handle: Any) -> _Anonymous:
-    return _Anonymous(size, handle.detach())
-
-
-def _views(layout: Layout, memory: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.frombuffer(memory[name], dtype, math.prod(shape)).reshape(shape)
-        for name, (shape, dtype) in layout.items()
-    }
+def _views(layout: Layout, memory: Memory) -> dict[str, NDArray[Any]]:
+    views = {}
+    for name, (shape, dtype) in layout.items():
+        buffer, offset = memory[name]
+        views[name] = np.frombuffer(buffer, dtype, math.prod(shape), offset).reshape(shape)
+    return views
 
 
 def _work(
     rank: int,
     size: int,
     layout: Layout,
-    memory: Mapping[str, Any],
+    memory: Memory,
     pipe: Connection,
     work: Callable[..., None],
     args: tuple[Any, ...],

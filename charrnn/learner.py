@@ -118,7 +118,7 @@ class Learner:
         for shard in self._shards:
             part = chunk.columns(shard * width, (shard + 1) * width)
             rng = None
-            if self.task.config.dropout:
+            if self.task.config.dropout or self.task.config.weight_dropout:
                 rng = generator(train.seed, DROPOUT, step * train.shards + shard)
             loss, states[shard], _ = self.network.train(
                 part.inputs, part.targets, self.state[shard], part.resets, rng, chunk.inputs.size

@@ -31,6 +31,7 @@ Ids = NDArray[np.integer[Any]]
 MAX_SIZE = 2**16
 # Weights from a file may be of any size: what overflows is no number, and no warning.
 QUIET = np.errstate(over="ignore", invalid="ignore")
+DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
 
 
@@ -43,13 +44,15 @@ class ModelConfig:
     num_layers: int = setting(1, "Recurrent layers, one upon the other.")
     embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
     dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")
+    weight_dropout: float = setting(0.0, "Share of the recurrent weights dropped while training.")
 
     def __post_init__(self) -> None:
         check_fields(self)
         require_range(self, "hidden_size", 1, MAX_SIZE)
         require_range(self, "num_layers", 1, MAX_LAYERS)
         require_range(self, "embedding_size", 0, MAX_SIZE)
-        require_range(self, "dropout", 0, 1, open_end=True)
+        for name in DROPOUTS:
+            require_range(self, name, 0, 1, open_end=True)
 
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Return names and shapes of all parameters, as a torch twin's state_dict has them."""
@@ -85,7 +88,12 @@ class CharRNN:
         self.parameters = Parameters(shapes, dtype) if parameters is None else parameters
         self.gradients = Parameters(shapes, dtype) if training else None
         self.recurrent = Recurrent(
-            config.cell, self.parameters, self.gradients, config.dropout, "rnn."
+            config.cell,
+            self.parameters,
+            self.gradients,
+            config.dropout,
+            config.weight_dropout,
+            prefix="rnn.",
         )
 
     def zero_state(self, batch_size: int) -> Array:
@@ -96,7 +104,7 @@ class CharRNN:
     def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
         """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
         output, state = self._recur(ids, state, None, None)
-        return np.matmul(self.joined_head(), output), state
+        return np.matmul(self.joined_head(ids.shape[1]), output), state
 
     @QUIET
     def losses(
@@ -106,7 +114,7 @@ class CharRNN:
         and the next state. Where `resets` (T, B) is true, the state is zero before that step.
         """
         output, state = self._recur(inputs, state, resets, None)
-        head = self.joined_head()
+        head = self.joined_head(targets.shape[1])
         losses = np.empty(targets.shape, output.dtype)
         correct = np.empty(targets.shape, np.bool_)
         for block in self._head_blocks(*targets.shape):
@@ -131,7 +139,7 @@ class CharRNN:
         """
         assert self.gradients is not None, "this model was made with training=False"
         output, next_state = self._recur(inputs, state, resets, rng)
-        head = self.joined_head()
+        head = self.joined_head(targets.shape[1])
         count = count or targets.size
         loss = 0.0
         d_head = np.zeros_like(head)
@@ -192,9 +200,9 @@ class CharRNN:
         else:
             g["rnn.weight_ih_l0"][...] = d_table
 
-    def joined_head(self) -> Array:
-        """Return the head's [b | W], (V, 1+H)."""
-        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"])
+    def joined_head(self, columns: int) -> Array:
+        """Return the head's [b | W], (V, 1+H), for products with so many columns."""
+        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"], columns)
 
     def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
         steps = max(1, HEAD_BLOCK // (self.vocabulary_size * B))
@@ -213,7 +221,7 @@ class Stepper:
         self._recurrent.prepare(1, state.shape[-1])
         self._recurrent.set_state(state)
         self._table = model.input_table()
-        self._head = model.joined_head()
+        self._head = model.joined_head(state.shape[-1])
         self._logits = np.empty((model.vocabulary_size, state.shape[-1]), state.dtype)
 
     @QUIET

@@ -1,7 +1,8 @@
 """Text from a model: temperature, filters, and characters as they come.
 
 To add a filter, write a function that sets probabilities to zero, and list it in FILTERS; the
-command line's option follows.
+command line's option follows. What a text must be like from beginning to end is for a constraint
+to say (constraint.py).
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint
+from charrnn.constraint import Constraint, read
 from charrnn.corpus import DOCUMENTS
-from charrnn.errors import ConfigError, require
+from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.model import QUIET, Stepper
 from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
+Mask = NDArray[np.bool_]  # (B, V), the characters that may be drawn
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
@@ -95,16 +98,18 @@ def stream(
     seed: int = 0,
     stop: str = "",
     unknown: str = "error",
+    constraint: Constraint | None = None,
     **filters: float,
 ) -> Iterator[tuple[int, str]]:
     """Yield (sample, characters) as they come, all samples being one batch.
 
     A sample ends after `length` characters, before the text `stop`, and where a document does, if
     the model was trained on several. Without a `prompt` it begins as a document does. `temperature`
-    divides the logits; 0 takes the likeliest character. `filters` are those of FILTERS.
+    divides the logits; 0 takes the likeliest character. `filters` are those of FILTERS. With a
+    `constraint`, only what it allows is drawn, and the filters look at that alone.
 
-    Raises ConfigError for values out of range, UnknownCharacterError for a prompt with characters
-    that the model lacks (unless `unknown="skip"`).
+    Raises ConfigError for values out of range and for a prompt that the constraint forbids,
+    UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`).
     """
     require(length >= 0, f"length is {length}: it must be at least 0")
     require(
@@ -117,11 +122,20 @@ def stream(
     require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
     for name, value in filters.items():
         _check_filter(name, value)
+    alphabet = checkpoint.tokenizer.alphabet
+    require(
+        constraint is None or constraint.alphabet == alphabet,
+        "the constraint was made for another alphabet than the model's",
+    )
     end = terminator(checkpoint)
     if end:  # as in training, the state starts fresh at the last character before the document
         prompt = end + prompt
         prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
     ids = checkpoint.tokenizer.encode(prompt, unknown)
+    states = []
+    if constraint:
+        written = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
+        states = [read(constraint, written)] * num_samples
     logits, state = _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
     return _continue(
         checkpoint,
@@ -132,13 +146,14 @@ def stream(
         generator(seed, SAMPLE),
         [text for text in (stop, end) if text],
         filters,
+        constraint,
+        states,
     )
 
 
 def terminator(checkpoint: Checkpoint) -> str:
     """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
-    kind = DOCUMENTS.get(str(checkpoint.training.get("documents")))
-    return kind.terminator if kind else ""
+    return DOCUMENTS.get(str(checkpoint.training.get("documents")), "")
 
 
 def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
@@ -166,15 +181,21 @@ def _continue(
     rng: Rng,
     stops: list[str],
     filters: dict[str, float],
+    constraint: Constraint | None,
+    states: list[Any],
 ) -> Iterator[tuple[int, str]]:
+    alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
     samples = [Tail(stops) for _ in range(logits.shape[1])]
     noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
     for count, noise in zip(range(length), noises, strict=False):
-        ids = choose(logits.T, temperature, noise, filters)
+        mask = _mask(constraint, states) if constraint else None
+        ids = choose(logits.T, temperature, noise, filters, mask)
         for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
             if not sample.ended:
-                text = sample.add(checkpoint.tokenizer.alphabet[id])
+                text = sample.add(alphabet[id])
+                if constraint and not sample.ended:
+                    states[index] = constraint.advance(states[index], alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:
@@ -184,17 +205,31 @@ def _continue(
         logits = stepper.step(ids)
 
 
+def _mask(constraint: Constraint, states: list[Any]) -> Mask:
+    mask = np.concatenate([constraint.allowed(state) for state in states])
+    mask = mask.reshape(len(states), -1)
+    if not mask.any(axis=1).all():
+        raise CharRNNError("the constraint allows no character at all: a state is missing in it")
+    return mask
+
+
 @QUIET
 def choose(
-    logits: Array, temperature: float, noise: NDArray[np.float64] | None, filters: dict[str, float]
+    logits: Array,
+    temperature: float,
+    noise: NDArray[np.float64] | None,
+    filters: dict[str, float],
+    mask: Mask | None = None,
 ) -> NDArray[np.intp]:
-    """Draw an id for each row of `logits` (B, V), with Gumbel `noise` (B, V); without it, take the
-    likeliest.
+    """Draw an id for each row of `logits` (B, V) from those of `mask`, with Gumbel `noise` (B, V);
+    without it, take the likeliest.
 
     The place of the largest l + g, each g being Gumbel-distributed, is distributed as softmax(l)
     (Maddison et al. 2014): a draw without exponentials, sums or divisions.
     """
     ids: NDArray[np.intp]
+    if mask is not None:
+        logits = np.where(mask, logits, -np.inf)
     if noise is None:
         ids = logits.argmax(axis=1)
         return ids

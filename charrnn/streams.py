@@ -14,7 +14,6 @@ and a sampler that is to start a document feeds in just this character.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.randomness import OFFSET, generator
-from charrnn.tokenizer import Ids, Tokenizer
+from charrnn.tokenizer import Ids
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,14 @@ class Encoded:
         return int(self.ends[index]) + rounds * len(self)
 
 
+def require_two(text: Encoded, purpose: str) -> None:
+    """Raise CorpusError unless there is a character to read and one to predict."""
+    if len(text) < 2:
+        raise CorpusError(
+            f"there are {len(text)} characters to {purpose}; the least is 2: give a longer text"
+        )
+
+
 @dataclass(frozen=True)
 class Chunk:
     """What one training step learns from, each (T, B)."""
@@ -67,20 +74,6 @@ class Chunk:
         """Return the streams from `first` to `last` alone."""
         resets = None if self.resets is None else self.resets[:, first:last]
         return Chunk(self.inputs[:, first:last], self.targets[:, first:last], resets)
-
-
-def encode_documents(
-    tokenizer: Tokenizer, documents: Sequence[str], unknown: str = "error"
-) -> Encoded:
-    """Encode `documents` one after another; characters that `tokenizer` lacks are an
-    UnknownCharacterError, or left out with `unknown="skip"`.
-    """
-    parts = [tokenizer.encode(document, unknown) for document in documents]
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return Encoded(np.empty(0, tokenizer.dtype), np.empty(0, np.int64))
-    lengths = np.fromiter((len(part) for part in parts), np.int64, len(parts))
-    return Encoded(np.concatenate(parts), np.cumsum(lengths) - 1)
 
 
 class Streams:

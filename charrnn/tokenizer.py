@@ -12,7 +12,7 @@ array([2, 1, 3], dtype=uint8)
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from charrnn.errors import CharRNNError, UnknownCharacterError, require
 
 Ids = NDArray[np.unsignedinteger[Any]]  # (N,), the smallest type that holds the alphabet
-
-BLOCK = 1 << 20  # characters converted at a time, so that a long text needs no second copy
 
 
 class Tokenizer:
@@ -48,7 +46,7 @@ class Tokenizer:
     @classmethod
     def from_text(cls, *texts: str) -> Tokenizer:
         """Build the alphabet of all `texts` together: their distinct code points, sorted."""
-        return cls(alphabet_of(texts))
+        return cls("".join(sorted(set().union(*texts))))
 
     def __len__(self) -> int:
         return len(self.alphabet)
@@ -58,22 +56,22 @@ class Tokenizer:
         UnknownCharacterError, or left out with `unknown="skip"`.
         """
         require(unknown in ("error", "skip"), f"unknown is {unknown!r}: choose error or skip")
-        ids = np.empty(len(text), self.dtype)
-        end = 0
-        for block in _blocks(text):
-            found = np.take(self._ids, _code_points(block), mode="clip")
-            if found.size and found.min() < 0:
-                if unknown == "error":
-                    raise UnknownCharacterError(self._describe_unknown(text))
-                found = found[found >= 0]
-            ids[end : end + len(found)] = found
-            end += len(found)
-        return ids[:end]
+        ids = self.find(text)
+        if unknown == "error" and ids.min(initial=0) < 0:
+            raise UnknownCharacterError(self._describe_unknown(text))
+        return ids[ids >= 0].astype(self.dtype)
+
+    def find(self, text: str) -> NDArray[np.int32]:
+        """Return the ids (N,) of `text`, -1 for each character outside the alphabet."""
+        return np.take(self._ids, _code_points(text), mode="clip")
+
+    def extended(self, characters: Iterable[str]) -> Tokenizer:
+        """Return this tokenizer with those of `characters` that it lacks, sorted, added."""
+        return Tokenizer(self.alphabet + "".join(sorted(set(characters) - set(self.alphabet))))
 
     def decode(self, ids: Ids | NDArray[np.integer[Any]]) -> str:
         """Return the text of `ids` (N,)."""
-        blocks = (self._code_points[ids[i : i + BLOCK]] for i in range(0, len(ids), BLOCK))
-        return "".join(block.tobytes().decode("utf-32-le") for block in blocks)
+        return self._code_points.take(ids).tobytes().decode("utf-32-le")
 
     def _describe_unknown(self, text: str) -> str:
         unknown = sorted(set(text) - set(self.alphabet))
@@ -85,15 +83,6 @@ class Tokenizer:
         )
 
 
-def alphabet_of(texts: Iterable[str]) -> str:
-    """Return the distinct code points of all `texts`, sorted."""
-    present = np.zeros(0x110000, np.bool_)
-    for text in texts:
-        for block in _blocks(text):
-            present[_code_points(block)] = True
-    return np.flatnonzero(present).astype("<u4").tobytes().decode("utf-32-le")
-
-
 def describe(character: str) -> str:
     """Name one character so that it can be told from its look-alikes.
 
@@ -102,10 +91,6 @@ def describe(character: str) -> str:
     """
     name = unicodedata.name(character, "")
     return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"
-
-
-def _blocks(text: str) -> Iterator[str]:
-    return (text[i : i + BLOCK] for i in range(0, len(text), BLOCK))
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -34,15 +34,13 @@ from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
 from charrnn.lock import locked
-from charrnn.model import ModelConfig
-from charrnn.optim import (
-    scheduled_rate,
-)
+from charrnn.model import DROPOUTS, ModelConfig
+from charrnn.optim import scheduled_rate
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
-from charrnn.streams import Encoded, Streams, encode_documents, fit
-from charrnn.tokenizer import Tokenizer, alphabet_of
+from charrnn.streams import Encoded, Streams, fit
+from charrnn.tokenizer import Tokenizer
 
 
 class Trainer:
@@ -90,7 +88,7 @@ class Trainer:
         if init_from is not None:
             require_same(
                 asdict(self.config),
-                asdict(init_from.config) | {"dropout": self.config.dropout},
+                asdict(init_from.config) | {name: getattr(self.config, name) for name in DROPOUTS},
                 "the model to start from",
             )
             tokenizer = init_from.tokenizer
@@ -143,14 +141,17 @@ class Trainer:
         """Split and encode the texts, and make the sizes fit."""
         config = self.train_config
         self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
-        train_texts, valid_texts = split(corpus, config.documents, fraction)
-        alphabet = alphabet_of([*train_texts, *valid_texts])
-        self.tokenizer = extend(tokenizer, alphabet) if tokenizer else Tokenizer(alphabet)
+        training, held_out = split(corpus, config.documents, fraction)
+        characters = training.characters() | held_out.characters()
+        if tokenizer is None:
+            self.tokenizer = Tokenizer("".join(sorted(characters)))
+        else:
+            self.tokenizer = tokenizer.extended(characters)
         if valid is not None:
-            valid_texts, _ = split(valid, config.documents, 0.0)
-        text = encode_documents(self.tokenizer, train_texts)
-        held_out = encode_documents(self.tokenizer, valid_texts, unknown)
-        self.valid = held_out if len(held_out) >= 2 else None
+            held_out, _ = split(valid, config.documents, 0.0)
+        text = training.encode(self.tokenizer)
+        validation = held_out.encode(self.tokenizer, unknown)
+        self.valid = validation if len(validation) >= 2 else None
         if self.valid is None and (valid is not None or fraction > 0):
             self.notices.append(
                 "too little text is held out to validate on: the last weights will be the model"
@@ -544,13 +545,7 @@ def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> N
 
 def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
     """Return what tells a run's texts from others."""
-    return {"corpus": corpus.digest(), "valid": valid.digest() if valid is not None else ""}
-
-
-def extend(tokenizer: Tokenizer, alphabet: str) -> Tokenizer:
-    """Return `tokenizer` with the characters of `alphabet` that it lacks, in their order."""
-    known = set(tokenizer.alphabet)
-    return Tokenizer(tokenizer.alphabet + "".join(c for c in alphabet if c not in known))
+    return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}
 
 
 def fingerprint(shards: int) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from charrnn.cli import main
-from charrnn.corpus import read
 from charrnn.model import ModelConfig
+from charrnn.reading import read
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 ROOT = Path(__file__).parent.parent

@@ -110,7 +110,7 @@ def test_weights_of_any_size_are_no_warning(tmp_path, cell, embedding_size):
     wild.save(tmp_path / "model")
     text = generate(load(tmp_path / "model"), length=9, seed=1, top_p=0.9)[0]
     assert len(text) == 9
-    evaluate(load(tmp_path / "model"), Corpus(("\n aé" * 9,), ("text",)))
+    evaluate(load(tmp_path / "model"), Corpus.from_texts("\n aé" * 9))
 
 
 def test_tensors_are_named_and_shaped_as_the_configuration_says(path):

@@ -620,7 +620,7 @@ TOYS = '''
 import numpy as np
 
 from charrnn.cli import main
-from charrnn.corpus import READERS
+from charrnn.reading import READERS
 from charrnn.nn.cells import CELLS, RNN
 from charrnn.optim import OPTIMIZERS, SCHEDULES, Optimizer
 from charrnn.sampler import FILTERS, Filter
@@ -654,7 +654,7 @@ CELLS["toy"] = Leaky
 OPTIMIZERS["toy"] = SignSGD
 SCHEDULES["toy"] = lambda p: 1 - p / 2
 FILTERS["toy_filter"] = Filter(only_the_first, int, 1, 100, "Keep the first of the alphabet.")
-READERS[".toy"] = lambda data, name, encoding: data.decode(encoding)[::-1]
+READERS[".toy"] = lambda file, name, encoding: [file.read().decode(encoding)[::-1]]
 main()
 '''
 

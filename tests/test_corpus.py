@@ -1,15 +1,22 @@
 """Files become text as they are, or are refused with the reason; texts are divided at documents."""
 
+import doctest
+import hashlib
 import io
 import os
+import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from charrnn import corpus
-from charrnn.corpus import DOCUMENTS, READERS, Corpus, read, split
-from charrnn.errors import ConfigError, CorpusError
+import charrnn.corpus
+from charrnn.corpus import DOCUMENTS, Corpus
+from charrnn.errors import CharRNNError, ConfigError, CorpusError, UnknownCharacterError
+from charrnn.reading import READERS, read
+from charrnn.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -27,7 +34,12 @@ def put(name, data):
 
 
 def make_corpus(*texts):
-    return Corpus(texts, tuple(f"{n}.txt" for n in range(len(texts))))
+    return Corpus.from_texts(*texts)
+
+
+def split(*arguments):
+    """Return the documents to train on and those held out, as two lists of texts."""
+    return tuple(list(part.texts) for part in charrnn.corpus.split(*arguments))
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -36,7 +48,9 @@ def make_corpus(*texts):
 @pytest.mark.usefixtures("folder")
 def test_files_are_read_in_the_order_given():
     names = [put("b.txt", "two\n"), put("a.md", "one\n"), put("c", "three")]
-    assert read(names) == Corpus(("two\n", "one\n", "three"), ("b.txt", "a.md", "c"))
+    found = read(names)
+    assert found.texts == ("two\n", "one\n", "three")
+    assert found.names == ("b.txt", "a.md", "c")
 
 
 def test_a_path_may_be_a_path(folder):
@@ -157,6 +171,10 @@ def test_utf_16_is_guessed_from_its_mark(encoding):
     with pytest.raises(CorpusError, match=r"--encoding utf-16$"):
         read(["wide.txt"])
     assert read(["wide.txt"], "utf-16").texts == ("café",)
+    put("bare.txt", "café".encode(encoding))
+    with pytest.raises(CorpusError, match=r"does not start with BOM; .* --encoding utf-16-le$"):
+        read(["bare.txt"], "utf-16")
+    assert read(["bare.txt"], encoding).texts == ("café",)
 
 
 @pytest.mark.usefixtures("folder")
@@ -192,6 +210,34 @@ def test_a_byte_order_mark_is_dropped_at_the_beginning_alone(encoding, mark):
     assert read(["a.txt"], encoding).texts == ("one \ufeff",)
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("block", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "gb18030", "shift_jis"]
+)
+def test_no_character_suffers_from_where_a_block_ends(monkeypatch, encoding, block):
+    text = "\r\r\n日本\n\r\r\n\r\n本\r"
+    put("a.txt", text.encode(encoding))
+    monkeypatch.setattr("charrnn.reading.BLOCK", block)
+    assert read("a.txt", encoding).texts == (text.replace("\r\n", "\n"),)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 100])
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ("日本語".encode() + b"a\x97", "0x97 at offset 10"),
+        (b"abcd\xe6\x97", "0xE6 at offset 4"),
+        (b"abcd\xe6\x97a", "0xE6 at offset 4"),
+    ],
+)
+def test_the_place_of_an_error_is_that_in_the_file(monkeypatch, data, place, block):
+    monkeypatch.setattr("charrnn.reading.BLOCK", block)
+    with pytest.raises(CorpusError, match=f"is not utf-8: byte {place};"):
+        read(put("a.txt", data))
+
+
 # ---- what is kept --------------------------------------------------------------------------------
 
 
@@ -211,7 +257,8 @@ def test_crlf_is_read_as_lf_with_one_notice():
 )
 def test_all_other_characters_are_kept(text):
     put("a.txt", text)
-    assert read(["a.txt"]) == Corpus((text,), ("a.txt",))
+    found = read(["a.txt"])
+    assert (found.texts, found.notices) == ((text,), ())
 
 
 # ---- standard input ------------------------------------------------------------------------------
@@ -245,9 +292,10 @@ def test_standard_input_is_checked_as_files_are(monkeypatch, data, named):
 def test_a_new_format_is_one_entry(monkeypatch):
     calls = []
 
-    def read_shouting(data, name, encoding):
+    def read_shouting(file, name, encoding):
         calls.append((name, encoding))
-        return data.decode(encoding).upper()
+        for line in file:
+            yield line.decode(encoding).upper()
 
     monkeypatch.setitem(READERS, ".shout", read_shouting)
     put("a.SHOUT", "café\r\n")
@@ -260,10 +308,75 @@ def test_a_new_format_is_one_entry(monkeypatch):
 
 
 def test_the_digest_tells_contents_and_borders_apart_but_not_names():
-    texts = [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("c", "ab"), ("ab", "d"), ()]
-    assert len({make_corpus(*each).digest() for each in texts}) == len(texts)
-    assert Corpus(("ab",), ("x",), ("a notice",)).digest() == Corpus(("ab",), ("y",)).digest()
-    assert len(make_corpus("é🎶").digest()) == 64
+    texts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "d"), ()]
+    assert len({make_corpus(*each).digest for each in texts}) == len(texts)
+    assert replace(make_corpus("ab"), names=("x",)).digest == make_corpus("ab").digest
+
+
+def test_the_digest_is_of_the_bytes_in_utf_8_each_text_after_its_length():
+    """Models hold the digest of what they were trained on: it is for ever."""
+    digest = hashlib.sha256()
+    for text in ("banana", "é🎶\n"):
+        digest.update(len(text.encode()).to_bytes(8, "little") + text.encode())
+    assert make_corpus("banana", "", "é🎶\n").digest == digest.hexdigest()
+
+
+# ---- ids -----------------------------------------------------------------------------------------
+
+
+def test_a_corpus_is_encoded_with_the_ends_of_its_texts():
+    text = make_corpus("ab", "c", "", "bca").encode(Tokenizer("abc"))
+    np.testing.assert_array_equal(text.ids, [0, 1, 2, 1, 2, 0])
+    np.testing.assert_array_equal(text.ends, [1, 2, 5])
+    assert (len(text), text.ids.dtype) == (6, np.uint8)
+
+
+def test_unknown_characters_are_refused_or_skipped():
+    texts = make_corpus("ab?", "??", "?c")
+    with pytest.raises(UnknownCharacterError, match=r"U\+003F"):
+        texts.encode(Tokenizer("abc"))
+    text = texts.encode(Tokenizer("abc"), unknown="skip")
+    np.testing.assert_array_equal(text.ids, [0, 1, 2])
+    np.testing.assert_array_equal(text.ends, [1, 2])
+
+
+def test_characters_of_another_part_are_not_missed():
+    train, valid = charrnn.corpus.split(make_corpus("abababab?"))
+    assert len(train.encode(Tokenizer("ab"))) == 8
+    with pytest.raises(UnknownCharacterError):
+        valid.encode(Tokenizer("ab"))
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["?"]])
+def test_nothing_is_encoded_as_nothing(texts):
+    text = make_corpus(*texts).encode(Tokenizer("abc"), unknown="skip")
+    assert (len(text), len(text.ends)) == (0, 0)
+
+
+@pytest.mark.parametrize("count", [255, 256, 257, 65_536, 65_537])
+def test_ids_grow_with_the_alphabet(count):
+    text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)][:count]))
+    corpus = make_corpus("\n", *(text[i : i + 5000] for i in range(0, count, 5000)))
+    tokenizer = Tokenizer.from_text(text)
+    encoded = corpus.encode(tokenizer)
+    assert "".join(corpus.texts) == "\n" + text
+    assert encoded.ids.dtype == tokenizer.dtype
+    assert tokenizer.decode(encoded.ids) == "\n" + text
+
+
+def test_a_lone_surrogate_is_refused_by_name():
+    with pytest.raises(CharRNNError, match=r"U\+D83C"):
+        make_corpus("ab\ud83c")
+
+
+def test_a_file_that_is_left_out_leaves_no_character(folder):
+    (folder / "tales").mkdir()
+    put("tales/a.txt", "".join(map(chr, range(0x100, 0x400))).encode() + b"\xff")
+    put("tales/b.txt", "one")
+    found = read("tales")
+    assert (found.texts, found.characters()) == (("one",), set("one"))
+    text = found.encode(Tokenizer("eno"))
+    assert (text.ids.tolist(), text.ids.dtype) == ([2, 1, 0], np.uint8)
 
 
 # ---- dividing ------------------------------------------------------------------------------------
@@ -312,7 +425,7 @@ def test_documents(documents, text, expected):
 @pytest.mark.parametrize("documents", ["lines", "paragraphs"])
 @pytest.mark.parametrize("fraction", [0.0, 0.05, 0.1, 0.5])
 def test_whole_documents_are_held_out_in_order(documents, fraction):
-    end = DOCUMENTS[documents].terminator
+    end = DOCUMENTS[documents]
     pieces = [f"document {n} " + "x" * (n % 17) + end for n in range(60)]
     train, valid = split(make_corpus("".join(pieces)), documents, fraction)
     assert train + valid == pieces
@@ -342,12 +455,43 @@ def test_a_share_out_of_range_is_refused(fraction):
 def test_unknown_documents_are_refused_with_the_choices():
     with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
         split(make_corpus("text"), "words")
-    assert list(corpus.DOCUMENTS) == ["whole", "lines", "paragraphs"]
+    assert list(DOCUMENTS) == ["whole", "lines", "paragraphs"]
+
+
+def as_plain_python_splits(text, documents):
+    lines = [line + "\n" for line in text.split("\n")]
+    if documents == "lines":
+        return [line for line in lines if line.strip()]
+    paragraphs = [""]
+    for line in lines:
+        if line.strip():
+            paragraphs[-1] += line
+        elif paragraphs[-1]:
+            paragraphs.append("")
+    return [paragraph + "\n" for paragraph in paragraphs if paragraph]
+
+
+@pytest.mark.parametrize("documents", ["lines", "paragraphs"])
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 100])
+def test_documents_are_found_whatever_the_blocks(monkeypatch, documents, block):
+    monkeypatch.setattr("charrnn.spool.BLOCK", block)
+    rng = random.Random(block)
+    for _ in range(60):
+        texts = ["".join(rng.choices("ab \n\n\t", k=rng.randrange(1, 30))) for _ in "123"]
+        expected = [piece for text in texts for piece in as_plain_python_splits(text, documents)]
+        assert split(make_corpus(*texts), documents, 0.0) == (expected, [])
+        train, valid = split(make_corpus(*texts), documents, 0.3)
+        assert sorted(train + valid) == sorted(expected)
 
 
 @pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
 def test_tiny_shakespeare_is_split_as_everybody_does():
-    corpus = read(Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt")
-    (train,), (valid,) = split(corpus)
+    (train,), (valid,) = split(read(Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt"))
     assert (len(train), len(valid)) == (1_003_854, 111_540)
     assert len(set(train + valid)) == 65
+
+
+def test_the_examples_in_the_docstrings_run():
+    results = doctest.testmod(charrnn.corpus)
+    assert results.attempted > 0
+    assert results.failed == 0

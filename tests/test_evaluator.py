@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 
 from charrnn import evaluator
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint import Checkpoint, part_of
 from charrnn.corpus import Corpus, split
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
 from charrnn.evaluator import (
     Evaluation,
     evaluate,
     evaluate_text,
-    part_of,
     validate,
     validated_characters,
 )
 from charrnn.model import CharRNN, ModelConfig
-from charrnn.streams import Encoded, encode_documents
+from charrnn.streams import Encoded
 from charrnn.tokenizer import Tokenizer
 from charrnn.trainer import TrainConfig, Trainer
 
@@ -195,7 +194,7 @@ def test_evaluating_changes_no_parameter():
 # ---- the parts of a corpus -----------------------------------------------------------------------
 
 TEXTS = ("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
-CORPUS = Corpus(TEXTS, ("a", "b"))
+CORPUS = Corpus.from_texts(*TEXTS)
 
 
 def make_checkpoint(**training):
@@ -209,7 +208,7 @@ def make_checkpoint(**training):
 def test_the_parts_are_those_of_the_training(documents, fraction):
     model = make_checkpoint(documents=documents, valid_fraction=fraction)
     for part, texts in zip(("train", "valid"), split(CORPUS, documents, fraction), strict=True):
-        actual, expected = part_of(model, CORPUS, part), encode_documents(model.tokenizer, texts)
+        actual, expected = part_of(model, CORPUS, part), texts.encode(model.tokenizer)
         np.testing.assert_array_equal(actual.ids, expected.ids)
         np.testing.assert_array_equal(actual.ends, expected.ends)
 
@@ -230,7 +229,7 @@ def test_a_model_without_a_record_is_taken_to_have_had_the_defaults():
 
 
 def test_characters_that_the_model_lacks_are_refused_or_skipped():
-    strange = Corpus(("one Ω fox",), ("c",))
+    strange = Corpus.from_texts("one Ω fox")
     with pytest.raises(UnknownCharacterError, match=r"U\+03A9"):
         part_of(make_checkpoint(), strange)
     assert len(part_of(make_checkpoint(), strange, unknown="skip")) == 8
@@ -238,7 +237,7 @@ def test_characters_that_the_model_lacks_are_refused_or_skipped():
 
 def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
     config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
-    trainer = Trainer(CORPUS, make_model().config, config, valid=Corpus(TEXTS[:1], ("v",)))
+    trainer = Trainer(CORPUS, make_model().config, config, valid=Corpus.from_texts(TEXTS[0]))
     assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.streams.text)
     with pytest.raises(CorpusError, match="held out no part"):
         part_of(trainer.checkpoint(), CORPUS, "valid")

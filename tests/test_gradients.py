@@ -19,7 +19,7 @@ dropout_off_and_on = pytest.mark.parametrize("dropout", [0.0, 0.4])
 
 
 def random_model(cell, num_layers=2, embedding_size=E, dropout=0.0, vocabulary_size=V):
-    config = ModelConfig(cell, H, num_layers, embedding_size, dropout)
+    config = ModelConfig(cell, H, num_layers, embedding_size, dropout, weight_dropout=dropout)
     model = CharRNN(config, vocabulary_size, np.float64)
     model.parameters.flat[:] = np.random.default_rng(0).normal(0, 0.6, model.parameters.flat.shape)
     return model
@@ -197,7 +197,7 @@ def test_recurrent_gradients_of_real_valued_inputs(cell, num_layers, dropout, re
     shapes = recurrent_shapes(cell, E, H, num_layers)
     weights, gradients = Parameters(shapes, np.float64), Parameters(shapes, np.float64)
     weights.flat[:] = rng.normal(0, 0.6, weights.flat.shape)
-    recurrent = Recurrent(cell, weights, gradients, dropout)
+    recurrent = Recurrent(cell, weights, gradients, dropout, weight_dropout=dropout)
     x = rng.normal(0, 1, (T, E, B))
     state = rng.normal(0, 0.5, recurrent.zero_state(B).shape)
     share = rng.normal(0, 1, (T, H, B))

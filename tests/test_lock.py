@@ -13,7 +13,7 @@ from charrnn.model import ModelConfig
 from charrnn.run import Limits
 from charrnn.trainer import Trainer
 
-CORPUS = Corpus(("the cat sat on the mat and the dog on the log\n" * 60,), ("text",))
+CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
 TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"
 
 

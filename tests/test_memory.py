@@ -8,7 +8,7 @@ from charrnn.model import ModelConfig
 from charrnn.run import TrainConfig
 from charrnn.trainer import Trainer
 
-CORPUS = Corpus(("the cat sat on the mat and the dog on the log\n" * 600,), ("text",))
+CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 600)
 
 
 def test_each_size_counts():

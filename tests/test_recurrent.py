@@ -284,13 +284,25 @@ def test_dropout_is_decided_by_the_rng(cell):
 
 
 @every_cell
-def test_dropout_thins_the_output_and_not_the_state(cell):
+def test_dropout_thins_the_output_the_same_at_all_steps_and_not_the_state(cell):
     recurrent, _ = random_recurrent(cell, 1, dropout=0.5)
     x, state = random_input(recurrent)
     output, final = recurrent.forward(x, state)
-    mask = dropout_mask(output.shape, 0.5, np.random.default_rng(1), np.float64)
+    mask = dropout_mask(output[0].shape, 0.5, np.random.default_rng(1), np.float64)
     thinned = recurrent.forward(x, state, rng=np.random.default_rng(1))
     assert_equal(thinned, (output * mask, final))
+
+
+@every_cell
+def test_weight_dropout_is_a_pass_with_thinned_recurrent_weights(cell):
+    recurrent, weights = random_recurrent(cell, 1)
+    x, state = random_input(recurrent)
+    recurrent.weight_dropout = 0.5
+    thinned = recurrent.forward(x, state, rng=np.random.default_rng(1))
+    W = weights["weight_hh_l0"]
+    W *= dropout_mask(W.shape, 0.5, np.random.default_rng(1), np.float64)
+    assert_equal(thinned, recurrent.forward(x, state))
+    assert np.any(W == 0)
 
 
 @every_cell
@@ -332,6 +344,7 @@ def test_shapes_out_of_range_are_refused_by_name(arguments, named):
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
-def test_a_dropout_rate_out_of_range_is_refused(dropout):
-    with pytest.raises(ConfigError, match="dropout"):
-        random_recurrent("rnn", dropout=dropout)
+@pytest.mark.parametrize("name", ["dropout", "weight_dropout"])
+def test_a_dropout_rate_out_of_range_is_refused(name, dropout):
+    with pytest.raises(ConfigError, match=f"^{name}"):
+        Recurrent("rnn", {}, **{name: dropout})

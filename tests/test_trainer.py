@@ -44,7 +44,7 @@ def make_text(length=3000, seed=0):
 
 
 def make_corpus(*texts):
-    return Corpus(texts, tuple(f"{n}.txt" for n in range(len(texts))))
+    return Corpus.from_texts(*texts)
 
 
 CORPUS = make_corpus(make_text())
@@ -500,9 +500,10 @@ def trainer_with(trainer, steps):
     return trainer
 
 
-def test_init_from_may_change_dropout_alone():
+def test_init_from_may_change_dropouts_alone():
     start = trained()
-    assert make_trainer(model=replace(MODEL, dropout=0.5), init_from=start).config.dropout == 0.5
+    other = replace(MODEL, dropout=0.5, weight_dropout=0.25)
+    assert make_trainer(model=other, init_from=start).config == other
     for change in ({"cell": "lstm"}, {"hidden_size": 9}, {"num_layers": 2}, {"embedding_size": 0}):
         with pytest.raises(ConfigError, match=next(iter(change))):
             make_trainer(model=replace(MODEL, **change), init_from=start)
@@ -716,7 +717,7 @@ def test_the_checkpoint_says_how_it_was_trained():
         "shards": 1,
         "steps": 24,
         "characters": 2700,
-        "corpus": CORPUS.digest(),
+        "corpus": CORPUS.digest,
         "valid": "",
     }
 

@@ -18,7 +18,7 @@ from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable
 from charrnn.model import ModelConfig
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
-CORPUS = Corpus(("the cat sat on the mat and the dog on the log\n" * 60,), ("text",))
+CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
 MODEL = ModelConfig("lstm", hidden_size=8, num_layers=2, embedding_size=4, dropout=0.3)
 TRAIN = TrainConfig(seq_len=8, batch_size=8, learning_rate=0.01, shards=2)
 LIMITS = Limits(max_steps=24, eval_every=5)
@@ -200,7 +200,7 @@ def test_what_processes_share_has_no_name_anywhere(start, tmp_path):
 
 @linux
 def test_a_system_without_files_in_memory_shares_through_a_temporary_one(monkeypatch, tmp_path):
-    monkeypatch.setattr("charrnn.exchange.sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr("charrnn.spool.sys", SimpleNamespace(platform="darwin"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
     finish(trainer)
@@ -234,7 +234,7 @@ def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path)
     script = tmp_path / "script.py"
     script.write_text(
         "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
-        "corpus = Corpus(('the cat sat ' * 90,), ('x',))\n"
+        "corpus = Corpus.from_texts('the cat sat ' * 90)\n"
         "trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=2))\n"
         "print([report.step for report in trainer.run()][-1])\n"
     )
@@ -244,7 +244,7 @@ def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path)
 def test_several_workers_need_no_script_file(process):
     code = (
         "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
-        "corpus = Corpus(('the cat sat ' * 90,), ('x',))\n"
+        "corpus = Corpus.from_texts('the cat sat ' * 90)\n"
         "model, limits = ModelConfig(hidden_size=4), Limits(max_steps=2)\n"
         "print([r.step for r in Trainer(corpus, model, limits=limits, workers=2).run()][-1])\n"
     )
@@ -263,7 +263,7 @@ def test_shared_memory_holds_what_is_written():
 
 SCRIPT = """
 from charrnn import Corpus, Limits, ModelConfig, Trainer
-corpus = Corpus(("the cat sat on the mat and thought about it " * 5000,), ("x",))
+corpus = Corpus.from_texts("the cat sat on the mat and thought about it " * 5000)
 trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=9), workers=2)
 """
 
@@ -303,7 +303,7 @@ def test_workers_may_change_without_a_notice(tmp_path):
 
 def test_a_short_text_makes_workers_fewer():
     train = TrainConfig(seq_len=8, batch_size=50)
-    corpus = Corpus(("the cat sat on it\n" * 12,), ("x",))
+    corpus = Corpus.from_texts("the cat sat on it\n" * 12)
     assert Trainer(corpus, MODEL, train, LIMITS, workers=2).workers == 1
 
 

@@ -33,6 +33,11 @@ from charrnn.cli.terminal import tell
     type=int,
     help="Score blocks of so many characters independently, each from a zero state.",
 )
+@click.option(
+    "--dynamic",
+    is_flag=True,
+    help="Let a copy of the model learn from the text as it reads: scored first, then learnt.",
+)
 @ENCODING
 @UNKNOWN
 @JSON
@@ -42,6 +47,7 @@ def evaluate(
     part: str,
     streams: int,
     block_size: int | None,
+    dynamic: bool,
     encoding: str,
     unknown: str,
     as_json: bool,
@@ -53,21 +59,23 @@ def evaluate(
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn evaluate novel.safetensors another.txt --json
 
-    One pass with the state carried, unless --streams or --block-size is given.
+    One pass with the state carried, unless --streams or --block-size is given. With --dynamic
+    (dynamic evaluation) the model follows the text: the closer it is to the whole text's style, the
+    better it predicts what comes.
     """
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoint import load
-    from charrnn.corpus import read
     from charrnn.evaluator import evaluate as measure
+    from charrnn.reading import read
 
     checkpoint = load(model)
     texts = read(corpus, encoding)
     for notice in texts.notices:
         tell(notice)
-    if part != "all" and texts.digest() != checkpoint.training.get("corpus"):
+    if part != "all" and texts.digest != checkpoint.training.get("corpus"):
         tell("this is not the text that the model was trained on: it may have seen some of it")
-    result = measure(checkpoint, texts, part, streams, block_size, unknown)
+    result = measure(checkpoint, texts, part, streams, block_size, unknown, dynamic)
     figures = {
         "nats_per_char": result.nats_per_char,
         "bits_per_char": result.bits_per_char,

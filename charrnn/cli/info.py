@@ -38,7 +38,7 @@ def info(model: str, as_json: bool) -> None:
     lines = [
         f"{model}: {content['bytes']:,} bytes, {content['parameters']:,} parameters",
         f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
-        f"dropout {config.dropout:g}",
+        f"dropout {config.dropout:g}, of recurrent weights {config.weight_dropout:g}",
         f"alphabet  {len(checkpoint.tokenizer)} characters: "
         + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),

@@ -34,6 +34,11 @@ def _filter_options() -> list[click.Parameter]:
 )
 @click.option("--stop", default="", help="End before this text.")
 @click.option("--num-samples", default=1, show_default=True, help="How many texts to generate.")
+@click.option(
+    "--adapt",
+    type=click.Path(),
+    help="Read this text first, and let a copy of the model learn from it.",
+)
 @click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
 @ENCODING
 @UNKNOWN
@@ -46,6 +51,7 @@ def sample(
     temperature: float,
     stop: str,
     num_samples: int,
+    adapt: str | None,
     seed: int | None,
     encoding: str,
     unknown: str,
@@ -63,24 +69,28 @@ def sample(
     The same model, seed and options give the same text. A model that was trained on several
     documents (--documents) ends where a document does. Filters are off unless given.
     """
-    from charrnn import corpus
     from charrnn.checkpoint import load
+    from charrnn.reading import read
     from charrnn.sampler import stream, terminator
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     checkpoint = load(model)
+    if adapt:
+        from charrnn.dynamic import adapt as adapted
+
+        checkpoint = adapted(checkpoint, read(adapt, encoding), unknown)
     if prompt_file:
-        read = corpus.read([prompt_file], encoding)
-        prompt = "".join(read.texts)
-        for notice in read.notices:
+        corpus = read(prompt_file, encoding)
+        prompt = "".join(corpus.texts)
+        for notice in corpus.notices:
             tell(notice)
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
     given = {name: value for name, value in filters.items() if value is not None}
     pieces = stream(
-        checkpoint, prompt, length, num_samples, temperature, seed, stop, unknown, **given
+        checkpoint, prompt, length, num_samples, temperature, seed, stop, unknown, None, **given
     )
     texts = [""] * num_samples
     if as_json:

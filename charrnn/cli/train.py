@@ -142,8 +142,8 @@ def _default_out(corpus: str) -> Path:
 
 def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     from charrnn.checkpoint import load
-    from charrnn.corpus import read
     from charrnn.model import ModelConfig
+    from charrnn.reading import read
     from charrnn.run import Limits, TrainConfig
     from charrnn.trainer import Trainer
 

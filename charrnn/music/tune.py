@@ -82,6 +82,21 @@ class Key:
         """Return the pitch classes of its seven notes."""
         return frozenset((self.pitch_class + step) % 12 for step in SCALES[self.mode])
 
+    def spelling(self, pitch: int) -> tuple[str, int, int]:
+        """Return a pitch's letter, alteration, and octave (0 begins at middle C).
+
+        Of the twelve fifths around the signature each pitch class has one: the seven notes of the
+        scale, two flattened ones below them and three raised ones above.
+
+        >>> Key("G").spelling(63), Key("F").spelling(63)
+        (('D', 1, 0), ('E', -1, 0))
+        """
+        lowest = self.sharps - 3
+        fifths = lowest + (7 * pitch - lowest) % 12
+        letter = _FIFTHS[(fifths + 1) % 7]
+        alteration = (fifths + 1) // 7
+        return letter, alteration, (pitch - alteration - LETTERS[letter]) // 12 - 5
+
     def transposed(self, semitones: int) -> Key:
         """Return the key so much higher, spelled with the fewest accidentals (flats for a tie)."""
         pitch_class = (self.pitch_class + semitones) % 12
@@ -152,7 +167,7 @@ class Tune:
         Each repeat is played twice: a first ending the first time, a second ending the second.
         """
         begin = 0  # where the section that is being played began
-        again = False
+        again = False  # the second time, and until the next section opens
         index = 0
         while index < len(self.bars):
             bar = self.bars[index]
@@ -160,13 +175,12 @@ class Tune:
                 begin, again = index, False
             if bar.ending == 1 and again:
                 index = self._second_ending(index)
-                again, begin = False, index
                 continue
             yield index
             if bar.repeats and not again:
                 again, index = True, begin
                 continue
-            if bar.repeats or bar.closes:
+            if bar.repeats:
                 again, begin = False, index + 1
             index += 1
 
@@ -194,6 +208,57 @@ class Tune:
                 now += note.duration
         return events
 
+    def irregular_bars(self) -> list[int]:
+        """Return the indices of the bars that don't add up.
+
+        A bar must last its metre. Where the tune begins or ends it may be shorter, and where
+        sections meet, a short last bar and the pick-up that is played after it must make up one.
+        A free tune has no irregular bars.
+        """
+        irregular: set[int] = set()
+        order = list(self.played())
+        meters = self.meters()
+        parts: list[int] = []  # the bars that make up the one that is being counted
+        total = Fraction(0)
+        for place, index in enumerate(order):
+            parts.append(index)
+            total += self.bars[index].duration
+            meter = meters[index]
+            full = Fraction(*meter) if meter else total
+            at_end = place in (0, len(order) - 1)
+            if total < full and not at_end and self._meet(index, order[place + 1]):
+                continue
+            if total != full and not (total < full and at_end):
+                irregular.update(parts)
+            parts, total = [], Fraction(0)
+        return sorted(irregular)
+
+    def _meet(self, index: int, after: int) -> bool:
+        """Tell whether one section ends with this bar and another begins `after`."""
+        return self.bars[index].repeats or self.bars[index].closes or self.bars[after].opens
+
+    def meters(self) -> list[Meter | None]:
+        """Return the metre of each bar."""
+        meters: list[Meter | None] = []
+        for bar in self.bars:
+            meters.append(bar.meter or (meters[-1] if meters else self.meter))
+        return meters
+
+    def fingerprint(self) -> tuple[tuple[int | None, Fraction], ...]:
+        """Return intervals (None for a rest) and durations as written: transposed, a tune keeps
+        them, and so does a copy with another title.
+        """
+        steps: list[tuple[int | None, Fraction]] = []
+        last: int | None = None
+        for bar in self.bars:
+            for note in bar.notes:
+                if note.pitch is None:
+                    steps.append((None, note.duration))
+                    continue
+                steps.append((note.pitch - (note.pitch if last is None else last), note.duration))
+                last = note.pitch
+        return tuple(steps)
+
     def transposed(self, semitones: int) -> Tune:
         """Return the tune so much higher, its keys too."""
         bars = tuple(
@@ -208,3 +273,20 @@ class Tune:
             for bar in self.bars
         )
         return replace(self, bars=bars, key=self.key.transposed(semitones))
+
+
+def tempo_of(meter: Meter | None, wanted: float | None = None) -> float:
+    """Return quarter notes a minute: those `wanted`, or else what suits dances of the metre.
+
+    Raises ConfigError for a wish outside 20 to 600.
+
+    >>> tempo_of((6, 8))  # 112 dotted quarters
+    168.0
+    """
+    if wanted is not None:
+        require(20 <= wanted <= 600, f"the tempo is {wanted:g}: it must be 20 to 600")
+        return wanted
+    beats, unit = meter or (4, 4)
+    if unit >= 8 and beats % 3 == 0:
+        return 168.0
+    return {2: 120.0, 3: 132.0}.get(beats, 160.0) if unit == 4 else 160.0

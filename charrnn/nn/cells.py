@@ -7,7 +7,8 @@ A cell is given the two pre-activations of one time step, each (G, H, B), in tor
 and the previous state (S, H, B), whose first row is h. All work is done in place, on buffers that
 the layer owns:
 
-    forward(a, u, old, new)             a becomes the gates' values; new becomes the next state
+    forward(a, u, old, new)             a becomes the gates' values; new, which may be old itself,
+                                        becomes the next state; u is scratch space thereafter
     backward(a, u, old, new, d, tmp)    a becomes dL/da; u, given for the gates `split` alone,
                                         becomes their dL/du; d comes in as dL/dnew and leaves as
                                         that share of dL/dold that does not pass through u; tmp is
@@ -149,12 +150,12 @@ class GRU(Cell):
     def forward(a: Array, u: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
         r, z, n = a
-        h_old, h = old[0], new[0]
+        u_n, h_old, h = u[2], old[0], new[0]
         gates = a[:2]
         np.add(gates, u[:2], out=gates)
         sigmoid(gates)
-        np.multiply(r, u[2], out=h)
-        np.add(n, h, out=n)
+        np.multiply(r, u_n, out=u_n)
+        np.add(n, u_n, out=n)
         np.tanh(n, out=n)
         np.subtract(h_old, n, out=h)
         np.multiply(h, z, out=h)

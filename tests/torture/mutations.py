@@ -36,7 +36,7 @@ from charrnn.trainer import Trainer
 from .row import Outcome, randomness
 
 BATCH = 500
-CORPUS = Corpus(("the cat sat on the mat\n" * 8,), ("text",))
+CORPUS = Corpus.from_texts("the cat sat on the mat\n" * 8)
 MODELS = [("gru", 3), ("lstm", 0), ("rnn", 2)]  # cell, embedding
 JUNK = [
     *(None, True, -1, 0, 1, 2, 0.5, 2**31, 2**63, 2**64, 10**400, -(10**400), 1e308, 1e-320),

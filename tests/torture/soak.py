@@ -25,7 +25,7 @@ def used() -> tuple[int, int]:
 
 def a_round(number: int) -> None:
     """Train, evaluate, sample, stop and resume."""
-    corpus = charrnn.Corpus((TEXT,), ("text",))
+    corpus = charrnn.Corpus.from_texts(TEXT)
     model = charrnn.ModelConfig(("gru", "lstm", "rnn")[number % 3], 16, 1, 8)
     settings = charrnn.TrainConfig(batch_size=4, seq_len=8)
     limits = charrnn.Limits(max_steps=20, eval_every=5)

@@ -1,0 +1,384 @@
+"""What tunes are like, in figures: well-formed, like those of a corpus, and not copied from it?
+
+Each figure is one entry of FIGURES. Some are of the tunes alone (do their bars add up, do they come
+back to what they said), others compare with a corpus: the training tunes of the model that wrote
+them, as a rule. No figure is good when high or low by itself; tunes by people that were held out
+from training, measured in the same way, show what to expect.
+
+All figures are of the tunes as written, each repeat once, with ties joined and rests left aside.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, partial
+from itertools import accumulate, chain, pairwise
+from statistics import mean, median
+from typing import NamedTuple
+
+from charrnn.errors import CorpusError
+from charrnn.music.tune import Bar, Key, Note, Tune
+
+COPY_LENGTHS = (8, 12, 16)  # notes
+MIN_COPY = 6  # notes; shorter runs are in every corpus
+MAX_INTERVAL = 12  # semitones; wider intervals are counted with the octave
+_BETWEEN, _UNKNOWN = "\0", "\1"  # between two tunes, and for a step that no tune of the index has
+
+
+Step = tuple[int, int, int]  # semitones, and a duration's numerator and denominator
+
+
+class Tone(NamedTuple):
+    """A note as it is heard, and the key that it stands in."""
+
+    pitch: int
+    duration: Fraction
+    key: Key
+
+
+def melody(tune: Tune) -> list[Tone]:
+    """Return the notes as written: each repeat once, ties joined, rests left aside.
+
+    >>> half = Note(60, Fraction(1, 2), tied=True)
+    >>> [(tone.pitch, str(tone.duration)) for tone in melody(Tune((Bar((half,)), Bar((half,)))))]
+    [(60, '1')]
+    """
+    tones: list[Tone] = []
+    key, tied = tune.key, False
+    for bar in tune.bars:
+        key = bar.key or key
+        for note in bar.notes:
+            if note.pitch is not None:
+                if tied and tones[-1].pitch == note.pitch:
+                    last = tones.pop()
+                    tones.append(Tone(last.pitch, last.duration + note.duration, last.key))
+                else:
+                    tones.append(Tone(note.pitch, note.duration, key))
+            tied = note.tied and note.pitch is not None
+    return tones
+
+
+# ---- copies --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Match:
+    """The longest run of notes that a tune shares with one of a corpus: its length, and whose."""
+
+    notes: int
+    tune: int  # the index in the corpus of the first tune that has it
+    title: str
+
+
+class CopyIndex:
+    """Finds notes in tunes, however transposed.
+
+    A step is the interval to a note from the one before, and that note's duration; n notes match
+    n others if their n - 1 steps are equal. Writing each kind of step as a character, a tune is a
+    string, and a copy of its notes a substring.
+    """
+
+    def __init__(self, tunes: Sequence[Tune]) -> None:
+        self._titles = [tune.title for tune in tunes]
+        steps = [_steps(melody(tune)) for tune in tunes]
+        kinds = dict.fromkeys(chain.from_iterable(steps))
+        self._characters = {kind: chr(code) for code, kind in enumerate(kinds, start=2)}
+        texts = [self._written(some) + _BETWEEN for some in steps]
+        self._text = "".join(texts)
+        self._borders = list(accumulate(map(len, texts)))
+        # Where each run of MIN_COPY notes ends, the place being that of the step after it.
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for end in range(MIN_COPY - 1, len(self._text)):
+            self._places[self._text[end - MIN_COPY + 1 : end]].append(end)
+        self._runs: dict[int, frozenset[str]] = {}
+
+    def contains(self, notes: Sequence[Note], length: int) -> bool:
+        """Return whether the last `length` of these notes, 2 or more, stand together in a tune.
+
+        Ties are joined and rests left aside; notes fewer than `length` do not. So composing keeps
+        copies to N notes if it never goes on where the last N + 1 are contained.
+        """
+        steps = self._written(_steps(melody(Tune((Bar(tuple(notes)),)))))
+        return steps[1 - length :] in self._run(length)
+
+    def matches(self, tones: Sequence[Tone]) -> list[int]:
+        """Return for each note how many notes, itself the last, stand together in a tune.
+
+        Runs of fewer than MIN_COPY notes are not looked for, and count as 0.
+        """
+        return [max(places.values(), default=0) for places in self._trace(tones)]
+
+    def longest(self, tones: Sequence[Tone]) -> Match | None:
+        """Return the longest match, the first if there are several; None below MIN_COPY notes."""
+        best: Match | None = None
+        for places in self._trace(tones):
+            notes = max(places.values(), default=0)
+            if places and (best is None or notes > best.notes):
+                place = next(place for place, length in places.items() if length == notes)
+                tune = bisect_left(self._borders, place)
+                best = Match(notes, tune, self._titles[tune])
+        return best
+
+    def _trace(self, tones: Sequence[Tone]) -> Iterator[dict[int, int]]:
+        """Yield for each note the places where a match with it ends, and how long that is."""
+        text = self._written(_steps(tones))
+        places: dict[int, int] = {}
+        for end in range(len(tones)):
+            run = text[max(0, end - MIN_COPY + 1) : end]
+            before, found = places, self._places.get(run, ())
+            places = {place: before.get(place - 1, MIN_COPY - 1) + 1 for place in found}
+            yield places
+
+    def _written(self, steps: Iterable[Step]) -> str:
+        return "".join([self._characters.get(step, _UNKNOWN) for step in steps])
+
+    def _run(self, length: int) -> frozenset[str]:
+        """Return all runs of so many notes; kept, as composing asks for one length many times."""
+        if length not in self._runs:
+            ends = range(length - 1, len(self._text))
+            self._runs[length] = frozenset(self._text[end - length + 1 : end] for end in ends)
+        return self._runs[length]
+
+
+def _steps(tones: Sequence[Tone]) -> list[Step]:
+    """Return the interval to each note but the first, and its duration as two whole numbers."""
+    return [(b.pitch - a.pitch, *b.duration.as_integer_ratio()) for a, b in pairwise(tones)]
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Tunes, what to compare them with, and what several figures need of them, worked out once."""
+
+    tunes: Sequence[Tune]
+    against: Sample | None = None
+
+    @cached_property
+    def melodies(self) -> list[list[Tone]]:
+        """The notes of each tune."""
+        return [melody(tune) for tune in self.tunes]
+
+    @cached_property
+    def counts(self) -> dict[str, Counter[Hashable]]:
+        """How often each value of the FEATURES occurs."""
+        return {
+            name: Counter(value for tones in self.melodies for value in feature(tones))
+            for name, feature in FEATURES.items()
+        }
+
+    @cached_property
+    def copies(self) -> CopyIndex:
+        """Where notes occur in the tunes."""
+        return CopyIndex(self.tunes)
+
+    @cached_property
+    def matches(self) -> list[list[int]]:
+        """How many notes up to each one stand together in `against`; nothing without it."""
+        return [self.against.copies.matches(m) for m in self.melodies] if self.against else []
+
+
+def full_bars(sample: Sample) -> float | None:
+    """Return the share of bars that add up: all as written but those of `Tune.irregular_bars`."""
+    irregular = sum(len(tune.irregular_bars()) for tune in sample.tunes)
+    bars = sum(len(tune.bars) for tune in sample.tunes)
+    return _share(bars - irregular, bars)
+
+
+def repeated_bars(sample: Sample) -> float | None:
+    """Return the share of bars with the notes and rests of an earlier bar of the same tune.
+
+    Repeats are not played: a bar counts if it is written twice.
+    """
+    bars = sum(len(tune.bars) for tune in sample.tunes)
+    return _share(bars - sum(len({bar.notes for bar in t.bars}) for t in sample.tunes), bars)
+
+
+def in_key(sample: Sample) -> float | None:
+    """Return the share of notes in the scale of the key that they stand in.
+
+    In minor that is the natural scale, so its raised sixth and seventh are outside.
+    """
+    tones = [tone for tones in sample.melodies for tone in tones]
+    return _share(sum(tone.pitch % 12 in tone.key.scale() for tone in tones), len(tones))
+
+
+def ends_on_tonic(sample: Sample) -> float | None:
+    """Return the share of tunes whose last note is the tonic of its key, in any octave."""
+    last = [tones[-1] for tones in sample.melodies if tones]
+    return _share(sum(_degree(tone) == 0 for tone in last), len(last))
+
+
+def feature_distance(feature: str, sample: Sample) -> float | None:
+    """Return how far the tunes' distribution of a feature is from the corpus's."""
+    if sample.against is None:
+        return None
+    return distance(sample.counts[feature], sample.against.counts[feature])
+
+
+def distance(p: Mapping[Hashable, int], q: Mapping[Hashable, int]) -> float | None:
+    """Return the Jensen-Shannon distance between two distributions, given as counts.
+
+    The square root of (D(p|m) + D(q|m)) / 2, where m = (p + q) / 2 and D is the relative entropy in
+    bits: a metric from 0 (the same) to 1 (nothing in common). Few notes are by chance alone
+    farther from a corpus than many. None if either has no counts.
+    (D. Endres and J. Schindelin, A new metric for probability distributions, IEEE Transactions on
+    Information Theory, 2003.)
+
+    >>> distance({"a": 1}, {"b": 5}), distance({"a": 1, "b": 1}, {"a": 2, "b": 2})
+    (1.0, 0.0)
+    """
+    P, Q = sum(p.values()), sum(q.values())
+    if not P or not Q:
+        return None
+    divergence = 0.0
+    for value in {**p, **q}:
+        a, b = p.get(value, 0) / P, q.get(value, 0) / Q
+        divergence += sum(x * math.log2(2 * x / (a + b)) for x in (a, b) if x) / 2
+    return math.sqrt(min(1.0, max(0.0, divergence)))
+
+
+def copied(length: int, sample: Sample) -> float | None:
+    """Return the share of runs of `length` notes that the corpus has, in any transposition."""
+    runs = sum(max(0, len(lengths) - length + 1) for lengths in sample.matches)
+    return _share(sum(n >= length for lengths in sample.matches for n in lengths), runs)
+
+
+def longest_copy(sample: Sample) -> float | None:
+    """Return the notes of the longest run that a tune shares with the corpus."""
+    return max(map(_longest, sample.matches), default=None)
+
+
+def usual_copy(sample: Sample) -> float | None:
+    """Return the median over the tunes of the longest run that each shares with the corpus."""
+    return median(map(_longest, sample.matches)) if sample.matches else None
+
+
+def _longest(lengths: list[int]) -> int:
+    return max(lengths, default=0)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _degree(tone: Tone) -> int:
+    return (tone.pitch - tone.key.pitch_class) % 12
+
+
+def _intervals(tones: Sequence[Tone]) -> Iterable[int]:
+    return (max(-MAX_INTERVAL, min(MAX_INTERVAL, b.pitch - a.pitch)) for a, b in pairwise(tones))
+
+
+FEATURES: dict[str, Callable[[Sequence[Tone]], Iterable[Hashable]]] = {
+    "degrees": partial(map, _degree),  # semitones above the tonic, 0 to 11
+    "durations": lambda tones: (tone.duration.as_integer_ratio() for tone in tones),
+    "intervals": _intervals,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the table says of a figure, how it shows it, and how that is measured.
+
+    None means that there is nothing to measure: no bars, no notes, no corpus.
+    """
+
+    label: str
+    format: str
+    measure: Callable[[Sample], float | None]
+
+
+SHARE, NUMBER = ".1%", ",.0f"
+FIGURES = {
+    "tunes": Figure("tunes", NUMBER, lambda sample: len(sample.tunes)),
+    "notes": Figure("notes", NUMBER, lambda sample: sum(map(len, sample.melodies))),
+    "full_bars": Figure("bars that add up", SHARE, full_bars),
+    "repeated_bars": Figure("bars that repeat an earlier one", SHARE, repeated_bars),
+    "in_key": Figure("notes in the key", SHARE, in_key),
+    "ends_on_tonic": Figure("tunes that end on the tonic", SHARE, ends_on_tonic),
+    **{
+        f"{name}_distance": Figure(f"distance of {name}", ".3f", partial(feature_distance, name))
+        for name in FEATURES
+    },
+    **{
+        f"copied_{n}": Figure(f"runs of {n} notes in the corpus", SHARE, partial(copied, n))
+        for n in COPY_LENGTHS
+    },
+    "usual_copy": Figure("longest such run, median tune", NUMBER, usual_copy),
+    "longest_copy": Figure("longest such run of all", NUMBER, longest_copy),
+}
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The FIGURES of some tunes and of people's held-out ones, and each tune's longest match."""
+
+    figures: Figures
+    held_out: Figures | None
+    longest: list[Match | None]
+
+
+def assess(
+    tunes: Sequence[Tune],
+    against: Sequence[Tune] | None = None,
+    held_out: Sequence[Tune] | None = None,
+) -> Assessment:
+    """Measure `tunes`, compared with those they may be like, and copied from (`against`).
+
+    The `held_out` tunes are measured in groups of about as many as there are tunes, and the figures
+    are the means of the groups', as few tunes are farther from a corpus than many.
+
+    Raises CorpusError if tunes, or the others where they are given, are empty.
+    """
+    given = {"to assess": tunes, "to compare with": against, "held out": held_out}
+    for what, some in given.items():
+        if some is not None and not some:
+            raise CorpusError(f"there are 0 tunes {what}: give a file with at least one")
+    corpus = Sample(against) if against else None
+    sample = Sample(tunes, corpus)
+    return Assessment(
+        _measure(sample),
+        _mean_of_groups(held_out, len(tunes), corpus) if held_out else None,
+        [corpus.copies.longest(tones) for tones in sample.melodies] if corpus else [],
+    )
+
+
+def _measure(sample: Sample) -> Figures:
+    return {name: figure.measure(sample) for name, figure in FIGURES.items()}
+
+
+def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> Figures:
+    """Return the mean of each figure over groups of about `size` tunes, where they have it."""
+    groups = max(1, len(tunes) // size)
+    measured = [_measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
+    means: Figures = {}
+    for name in FIGURES:
+        values = [value for figures in measured if (value := figures[name]) is not None]
+        means[name] = mean(values) if values else None
+    return means
+
+
+def table(assessment: Assessment) -> str:
+    """Return a line for each figure that was measured: the tunes, and beside them the held-out."""
+    columns = {"these": assessment.figures}
+    if assessment.held_out is not None:
+        columns["held out"] = assessment.held_out
+    lines = [["", *columns]]
+    for name, figure in FIGURES.items():
+        values = [column[name] for column in columns.values()]
+        if any(value is not None for value in values):
+            shown = ["-" if v is None else format(v, figure.format) for v in values]
+            lines.append([figure.label, *shown])
+    width = max(len(line[0]) for line in lines)
+    return "\n".join(
+        line[0].ljust(width) + "".join(cell.rjust(11) for cell in line[1:]) for line in lines
+    )

@@ -1,0 +1,116 @@
+"""Tunes in files: how each format is read and written.
+
+To add one, write a function from bytes to tunes, or from tunes to bytes, and list it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from charrnn.errors import ConfigError, CorpusError, require
+from charrnn.music.abc import read_abc, write_abc
+from charrnn.music.audio import wav_bytes
+from charrnn.music.engraving import engraved
+from charrnn.music.midi import read_midi, write_midi
+from charrnn.music.page import PageTune, page
+from charrnn.music.score import piano_roll
+from charrnn.music.tune import Tune, tempo_of
+
+Read = tuple[tuple[Tune, ...], tuple[str, ...]]  # tunes, and what a person should be told
+
+
+def _read_abc(data: bytes, name: str) -> Read:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode(
+            "latin-1"
+        )  # old collections are; only titles and words have such letters
+    parsed = read_abc(text.replace("\r\n", "\n"), name)
+    left = ", ".join(f"{count:,} {what}" for what, count in parsed.dropped.most_common())
+    notices = (*parsed.skipped, *([f"{name}: left aside, being no melody: {left}"] if left else []))
+    return parsed.tunes, notices
+
+
+def _read_midi(data: bytes, name: str) -> Read:
+    tune, notices = read_midi(data, name)
+    return (tune,), tuple(f"{name}: {notice}" for notice in notices)
+
+
+READERS: dict[str, Callable[[bytes, str], Read]] = {
+    ".abc": _read_abc,
+    ".mid": _read_midi,
+    ".midi": _read_midi,
+}
+
+
+def read_tunes(path: str | Path) -> Read:
+    """Read the tunes of a file; raises CorpusError if there are none, or no such format is known,
+    or the file cannot be read.
+    """
+    reader = READERS.get(Path(path).suffix.lower())
+    if reader is None:
+        raise CorpusError(f"{path} is no file of tunes: its name must end in {', '.join(READERS)}")
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(f"{path} does not exist: give the path of a file of tunes") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"{path} cannot be read: {reason}") from None
+    return reader(data, str(path))
+
+
+def drawing(tune: Tune) -> str:
+    """Return an SVG of the tune: its score where the extra for that is installed, or else a piano
+    roll.
+    """
+    return engraved(tune) if find_spec("verovio") else piano_roll(tune)
+
+
+def plain_page(tunes: Sequence[Tune]) -> str:
+    """Return an HTML page of tunes, without figures."""
+    return page(
+        [
+            PageTune(
+                tune.title or f"Tune {number}",
+                tune,
+                write_abc([tune]),
+                svg=drawing(tune),
+                tempo=tempo_of(tune.meter),
+            )
+            for number, tune in enumerate(tunes, 1)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is written, and whether a file of it holds several tunes."""
+
+    write: Callable[[Sequence[Tune]], bytes]
+    several: bool
+
+
+FORMATS = {
+    "abc": Format(lambda tunes: write_abc(tunes).encode(), several=True),
+    "mid": Format(lambda tunes: write_midi(tunes[0]), several=False),
+    "wav": Format(lambda tunes: wav_bytes(tunes[0]), several=False),
+    "svg": Format(lambda tunes: drawing(tunes[0]).encode(), several=False),
+    "html": Format(lambda tunes: plain_page(tunes).encode(), several=True),
+}
+
+
+def written(tunes: Sequence[Tune], format: str) -> bytes:
+    """Return the file of `tunes` in one of FORMATS; raises ConfigError for another one, and for
+    several tunes where a file holds one.
+    """
+    require(format in FORMATS, f"the format is {format!r}: choose one of {', '.join(FORMATS)}")
+    if len(tunes) > 1 and not FORMATS[format].several:
+        raise ConfigError(
+            f"there are {len(tunes)} tunes, and a .{format} file holds one: choose it"
+        )
+    return FORMATS[format].write(tunes)

@@ -1,0 +1,149 @@
+"""A real browser without a window, driven over a pipe by its DevTools protocol."""
+
+import json
+import os
+import select
+import shutil
+import signal
+
+import pytest
+
+COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+PATIENCE = 20  # seconds for one answer
+
+
+class Browser:
+    """A Chromium of its own, with an empty profile; `close` ends it."""
+
+    def __init__(self, profile):
+        theirs_in, self.out = os.pipe()
+        self.into, theirs_out = os.pipe()
+        # It reads from 3 and writes to 4: its ends are moved away from there first.
+        fcntl = pytest.importorskip("fcntl")
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (theirs_in, theirs_out)]
+        self.pid = os.posix_spawn(
+            COMMAND,
+            [
+                COMMAND,
+                "--headless=new",
+                "--remote-debugging-pipe",
+                f"--user-data-dir={profile}",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-sync",
+                "--disable-audio-output",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--no-first-run",
+                "about:blank",
+            ],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, high[0], 3),
+                (os.POSIX_SPAWN_DUP2, high[1], 4),
+            ],
+            setpgroup=0,
+        )
+        for end in (theirs_in, theirs_out, *high):
+            os.close(end)
+        self.unread = b""
+        self.number = 0
+        self.events = []
+
+    def send(self, method, session=None, **params):
+        """Call a method of the protocol; return its result."""
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        os.write(self.out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self.number:
+                assert "error" not in answer, (method, answer)
+                return answer["result"]
+            self.events.append(answer)
+
+    def wait(self, method):
+        """Wait for an event; return what it tells."""
+        while True:
+            for event in self.events:
+                if event["method"] == method:
+                    self.events.remove(event)
+                    return event["params"]
+            self.events.append(self._receive())
+
+    def _receive(self):
+        while b"\0" not in self.unread:
+            assert select.select([self.into], [], [], PATIENCE)[0], "the browser does not answer"
+            block = os.read(self.into, 1 << 20)
+            assert block, "the browser is gone"
+            self.unread += block
+        message, _, self.unread = self.unread.partition(b"\0")
+        return json.loads(message)
+
+    def close(self):
+        os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.out)
+        os.close(self.into)
+
+
+class Tab:
+    """A page open in a browser, `prepared` by a script that runs before the page's own."""
+
+    def __init__(self, browser, url, prepared="", dark=False, size=(1100, 900)):
+        self.browser = browser
+        target = browser.send("Target.createTarget", url="about:blank")["targetId"]
+        self.session = browser.send("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.send(f"{domain}.enable")
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=prepared)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=size[0],
+            height=size[1],
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        browser.events.clear()
+        self.send("Page.navigate", url=url)
+        browser.wait("Page.loadEventFired")
+
+    def send(self, method, **params):
+        return self.browser.send(method, self.session, **params)
+
+    def evaluate(self, expression):
+        """Return the value of a JavaScript expression, once its promise is kept."""
+        answer = self.send(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def click(self, selector):
+        """Click the middle of the first element that the selector finds, as a hand would."""
+        x, y = self.evaluate(
+            f"""(() => {{
+                const box = document.querySelector({json.dumps(selector)});
+                box.scrollIntoView({{block: "center"}});
+                const {{x, y, width, height}} = box.getBoundingClientRect();
+                return [x + width / 2, y + height / 2];
+            }})()"""
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key, code, number=0):
+        """Press a key, by its name, its place, and its number among Windows' virtual keys."""
+        text = {"text": key} if len(key) == 1 else {}
+        for kind in ("keyDown", "keyUp"):
+            event = {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number}
+            self.send("Input.dispatchKeyEvent", **event, **text)

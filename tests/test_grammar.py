@@ -1,0 +1,250 @@
+"""Whatever is drawn from what the grammar allows is a tune, as it was asked for.
+
+The hardest draw is at random, with no network that would know better.
+"""
+
+import doctest
+import os
+import random
+import re
+import shutil
+import subprocess
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import charrnn.music.grammar
+from charrnn.errors import ConfigError
+from charrnn.music.abc import canonical, read_abc
+from charrnn.music.grammar import KEYS, METERS, Grammar
+from charrnn.music.tune import Key
+
+ALPHABET = "\n#'(,-/0123456789:=ABCDEFGKMT[]^_abcdefghijlmnoprxyz|"
+
+
+def walk(grammar, seed):
+    """Draw a tune, each allowed character being as likely as another."""
+    rng = random.Random(seed)
+    state, text = grammar.start, ""
+    while not text.endswith("\n\n"):
+        mask = grammar.allowed(state)
+        allowed = [c for c, may in zip(grammar.alphabet, mask.tolist(), strict=True) if may]
+        assert allowed, f"a dead end: {text}"
+        text += rng.choice(allowed)
+        state = grammar.advance(state, text[-1])
+        assert len(text) < 30_000
+    return text
+
+
+def read(text):
+    """Return the one tune of canonical text, having seen that it adds up and is canonical."""
+    (tune,) = read_abc(text).tunes
+    assert tune.irregular_bars() == []
+    assert canonical(tune) == text
+    return tune
+
+
+def written_bars(tune):
+    """Count the bars: a pick-up and a first ending count nothing."""
+    count, first_ending = 0, False
+    for before, bar in zip((None, *tune.bars), tune.bars, strict=False):
+        first_ending = bar.ending == 1 or (first_ending and not before.repeats)
+        begins = before is None or bar.opens or before.repeats or before.closes
+        short = bar.duration < Fraction(*tune.meter) and not bar.closes
+        count += not first_ending and not (begins and short and not bar.ending)
+    return count
+
+
+def section_texts(text):
+    """Return the music of each section, and whether it is repeated."""
+    body = text.split("\n")[2].removeprefix("|:")
+    pieces = re.split(r"(:\|(?!2)|::|\|\||\|\]|\|:)", body)[:-1]
+    lines = zip(pieces[::2], pieces[1::2], strict=True)
+    return [(piece, ":" in line[:1] or "|1" in piece) for piece, line in lines]
+
+
+# ---- drawn at random --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_a_request_the_model_has_the_choice(seed):
+    tune = read(walk(Grammar(ALPHABET), seed))
+    assert tune.meter in METERS
+    assert tune.key in KEYS
+    assert 1 <= written_bars(tune) <= 64
+
+
+@pytest.mark.parametrize("meter", [*METERS, (1, 4), (3, 16), (15, 8), (4, 2)], ids=str)
+def test_the_metre_is_the_one_asked_for(meter):
+    grammar = Grammar(ALPHABET, meter=meter, bars=2)
+    assert read(walk(grammar, 1)).meter == meter
+
+
+@pytest.mark.parametrize("key", KEYS[::7], ids=str)
+def test_the_key_is_the_one_asked_for(key):
+    grammar = Grammar(ALPHABET, meter=(2, 4), key=key, bars=4)
+    assert read(walk(grammar, 1)).key == key
+
+
+def test_all_keys_with_up_to_seven_accidentals_are_known():
+    assert len(set(KEYS)) == 7 * 15
+    assert {key.sharps for key in KEYS} == set(range(-7, 8))
+
+
+@pytest.mark.parametrize("bars", [1, 2, 3, 8, 30])
+def test_the_number_of_bars_is_the_one_asked_for(bars):
+    grammar = Grammar(ALPHABET, meter=(2, 8), bars=bars)
+    assert {written_bars(read(walk(grammar, seed))) for seed in range(6)} == {bars}
+
+
+@pytest.mark.parametrize("bars", [None, 12, 24])
+@pytest.mark.parametrize("form", ["A", "AA", "AB", "AABB", "ABA", "AABA", "ABAC", "ABAB", "AABCAA"])
+def test_the_form_is_the_one_asked_for(form, bars):
+    grammar = Grammar(ALPHABET, meter=(3, 8), form=form, bars=bars)
+    for seed in range(2):
+        text = walk(grammar, seed)
+        sections = section_texts(text)
+        letters = [(run[0], len(run) == 2) for run, _ in re.findall(r"((\w)\2*)", form)]
+        assert [repeats for _, repeats in sections] == [repeats for _, repeats in letters]
+        first = {}
+        for (letter, _), (music, _) in zip(letters, sections, strict=True):
+            assert first.setdefault(letter, music) == music
+        count = written_bars(read(text))
+        assert count == bars or (bars is None and count % len(sections) == 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_alphabet_leads_into_a_dead_end(seed):
+    rng = random.Random(seed)
+    lost = "".join(rng.sample("#'(,-/02345689:=[]^_ABCDEFGabcdefgz|", rng.randint(1, 12)))
+    alphabet = "".join(c for c in ALPHABET if c not in lost)
+    request = {
+        "meter": rng.choice([None, None, (6, 8), (4, 4), (3, 4)]),
+        "bars": rng.choice([1, 2, 4, 6]),
+        "form": rng.choice(["", "", "AA", "AABB", "ABA"]) if seed % 2 else "",
+    }
+    with suppress(ConfigError):  # a dead end is no ConfigError
+        grammar = Grammar(alphabet, **request)
+        read(walk(grammar, seed))
+
+
+@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is not installed")
+def test_another_program_finds_all_bars_full(tmp_path):
+    grammars = [Grammar(ALPHABET, bars=8), Grammar(ALPHABET, bars=6, form="AABA")]
+    tunes = [walk(grammar, seed) for grammar in grammars for seed in range(6)]
+    files = []
+    for number, tune in enumerate(tunes, 1):
+        meter, key, body = tune.split("\n")[:3]
+        files.append(f"X:{number}\nT:{number}\n{meter}\nL:1/8\n{key}\n{body}\n\n")
+    (tmp_path / "walks.abc").write_text("".join(files))
+    done = subprocess.run(["abc2midi", "walks.abc"], cwd=tmp_path, capture_output=True, text=True)
+    lines = (done.stdout + done.stderr).splitlines()
+    warnings = [line for line in lines if "Warning" in line or "Error" in line]
+    assert [line for line in warnings if "Different length notes in tuple" not in line] == []
+    assert len(list(tmp_path.glob("*.mid"))) == len(tunes)
+
+
+# ---- texts that people wrote -------------------------------------------------------------------
+
+JIG = "M:6/8\nK:Dmaj\n|:A|d2fe2d|(3ABcde=c2-|=c2BA3|1d3d2:|2d3d2|:f|a2bg2e|f3f2:|"
+
+
+def test_a_jig_with_all_that_there_is():
+    Grammar(ALPHABET).check(JIG)
+    Grammar(ALPHABET, meter=(6, 8), key=Key("D"), bars=6).check(JIG)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("d2fe2d|", "d2fe2|"),  # a bar that is short
+        ("d2fe2d|", "d2fe2d2|"),  # or long
+        ("|:A|", "|:A2|"),  # a pick-up that the end doesn't complete
+        ("e2d", "e4/2d"),  # not in lowest terms
+        ("e2d", "e1/2d3/2"),
+        ("e2d", "^f2d"),  # an accidental that is in force anyway
+        ("c2-|=c", "c2-|=d"),  # a tie that leads to another pitch
+        ("-|=c2", "-|c2"),
+        ("(3ABc", "(3:2:3ABc"),
+        ("(3ABc", "(3A3Bc"),
+        (":|2d3", ":|d3"),  # a second ending that isn't marked
+        ("|:f|", "f|"),
+        ("K:Dmaj", "K:D"),
+        ("|:A|", "|:z|"),  # a tune begins with a note
+        ("f3f2:|", "f3f2|"),
+        ("f3f2:|", "f3f2:|d"),
+    ],
+)
+def test_what_does_not_add_up_is_refused_where_it_cannot_be_mended(right, wrong):
+    assert JIG.count(right) >= 1
+    with pytest.raises(ConfigError, match=r"character \d+ cannot be .* there may stand one of"):
+        Grammar(ALPHABET).check(JIG.replace(right, wrong, 1))
+
+
+def test_a_refusal_tells_the_place_and_what_might_stand_there():
+    grammar = Grammar("\n/24:CKM]abcdefgjm|", meter=(2, 4), bars=1)
+    message = r"character 15 cannot be 'e' after 'M:2/4\\nK:Cmaj\\na4': .* one of '|'"
+    with pytest.raises(ConfigError, match=message):
+        grammar.check("M:2/4\nK:Cmaj\na4e4|]")
+
+
+def test_what_is_not_allowed_cannot_be_written():
+    grammar = Grammar(ALPHABET)
+    with pytest.raises(ConfigError, match="cannot"):
+        grammar.advance(grammar.start, "K")
+
+
+def test_the_tunes_that_people_wrote_are_accepted():
+    folder = os.environ.get("CHARRNN_DATA")
+    if not folder:
+        pytest.skip("CHARRNN_DATA names no folder with tunes")
+    texts = []
+    for file in ("nottingham/jigs.abc", "nottingham/reelsa-c.abc", "nottingham/waltzes.abc"):
+        for tune in read_abc((Path(folder) / file).read_text("utf-8")).tunes:
+            if not tune.irregular_bars() and not any(bar.meter or bar.key for bar in tune.bars):
+                texts.append(canonical(tune))
+    grammar = Grammar("".join(sorted(set("".join(texts)))))
+    refused = 0
+    for text in texts:
+        try:
+            grammar.check(text)
+        except ConfigError:
+            refused += 1
+    assert len(texts) > 300
+    assert refused < 0.05 * len(texts)  # bars cut by an ending, a short last bar, a rest to begin
+
+
+# ---- requests that cannot be met ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"meter": (6, 8)}, "the metre M:6/8 cannot be written: the alphabet lacks '6'"),
+        ({"key": Key("F#")}, "the key K:F#maj cannot be written: the alphabet lacks '#'"),
+        ({"form": "A"}, "no such tune can be written: the alphabet lacks ']'"),
+        ({"form": "ABA", "bars": 16}, "bars is 16.* take 15 or 18"),
+        ({"form": "AAA"}, "form is 'AAA'"),
+        ({"form": "aab"}, "form is 'aab'"),
+        ({"bars": 0}, "bars is 0"),
+        ({"bars": 1000}, "bars is 1000"),
+        ({"meter": (5, 32)}, "no notes fill a bar: the alphabet lacks '4'"),
+        ({"meter": (4, 3)}, r"the metre is 4/3"),
+        ({"meter": (0, 4)}, r"the metre is 0/4"),
+        ({"meter": (40, 4)}, r"the metre is 40/4"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_told_at_once(asked, message):
+    lacking = re.findall("lacks '(.)'", message)
+    alphabet = "".join(c for c in ALPHABET if c not in lacking)
+    with pytest.raises(ConfigError, match=message):
+        Grammar(alphabet, **asked)
+
+
+def test_documentation_examples_hold():
+    results = doctest.testmod(charrnn.music.grammar)
+    assert results.attempted > 0
+    assert results.failed == 0

@@ -1,0 +1,277 @@
+"""The page as text, and in a real browser where there is one."""
+
+import json
+import re
+from fractions import Fraction
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from chromium import COMMAND, Browser, Tab
+
+from charrnn.music.page import PageTune, page
+from charrnn.music.tune import Bar, Key, Note, Tune
+
+HOSTILE = "</script></pre><img src=x onerror=alert(1)>\"'&{title}\\1"
+EIGHTH = Fraction(1, 8)
+PITCHES = (69, 74, 78)
+NOTES = tuple(Note(pitch, EIGHTH) for pitch in PITCHES)
+TUNE = Tune((Bar(NOTES, opens=True, repeats=True),), Key("D"), (3, 8))
+LONG = Tune((Bar((Note(60, Fraction(100)),)),))
+
+
+def shown(title="A tune", music=None, **options):
+    options = {"abc": "X:1\nK:D\n|:Adf:|\n", "tempo": 150.0} | options
+    return PageTune(title, music or TUNE, **options)
+
+
+class Reader(HTMLParser):
+    """Collects the elements of a page, and the text inside each kind."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("meta", "input", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_a_page_shows_what_it_is_given():
+    figures = {"in the key": "98 %", "bars that add up": "16 of 16"}
+    read = Reader(page([shown(figures=figures, settings="seed 7")], "From a model"))
+    assert not read.open
+    assert read.texts["h1"] == read.texts["title"] == ["From a model"]
+    assert read.texts["h2"] == ["A tune"]
+    assert read.texts["pre"] == ["X:1\nK:D\n|:Adf:|\n"]
+    assert dict(zip(read.texts["th"], read.texts["td"], strict=True)) == figures
+    assert "seed 7" in read.texts["p"]
+
+
+def test_nothing_that_is_written_breaks_out():
+    hostile = shown(HOSTILE, abc=HOSTILE, figures={HOSTILE: HOSTILE}, settings=HOSTILE)
+    text = page([hostile, hostile], HOSTILE)
+    read = Reader(text)
+    assert not read.open
+    assert not read.all("img")
+    assert len(read.all("script")) == 1
+    assert all(not name.startswith("on") for _, found in read.elements for name in found)
+    for tag in ("title", "h1", "h2", "pre", "th", "td", "p"):
+        assert set(read.texts[tag]) == {HOSTILE}
+
+
+def test_what_no_page_can_hold_is_replaced():
+    page([shown("\x00\ud800\x1b[31m")]).encode()
+
+
+def test_the_page_refers_to_nothing_outside():
+    text = page([shown(), shown()])
+    read = Reader(text)
+    assert not read.all("link")
+    assert all(not {"src", "href", "action"} & set(found) for _, found in read.elements)
+    assert set(re.findall(r"\w+://[^\s\"')]*", text)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|WebSocket|import\(", text)
+
+
+def test_its_policy_forbids_the_network_and_other_scripts():
+    policy = Reader(page([])).all("meta")[1]["content"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "script-src 'unsafe-inline'" not in policy
+
+
+def test_the_tempo_is_in_beats_of_the_metre():
+    six = Tune((Bar((Note(60, Fraction(3, 4)),)),), meter=(6, 8))
+    assert Reader(page([shown(music=six, tempo=180.0)])).texts["output"] == ["120 bpm"]
+
+
+def test_every_control_has_a_name():
+    read = Reader(page([shown("Fanny's")]))
+    names = [found.get("aria-label") for found in read.all("input")]
+    assert names == ["Position in Fanny's", None], "the tempo's label is around it"
+    assert read.all("button")[0]["aria-label"] == "Play Fanny's"
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in read.all("svg"))
+
+
+def test_a_drawing_that_is_given_takes_the_place_of_the_piano_roll():
+    read = Reader(page([shown(svg='<svg id="mine" role="img" aria-label="x"></svg>')]))
+    assert [svg["id"] for svg in read.all("svg")] == ["mine"]
+
+
+def test_ten_tunes_make_a_small_page():
+    bars = tuple(
+        Bar(tuple(Note(60 + (n * k) % 12, EIGHTH) for n in range(8)), opens=k % 8 == 1,
+            repeats=k % 8 == 0) for k in range(1, 17)
+    )  # fmt: skip
+    assert len(page([shown(music=Tune(bars))] * 10).encode()) < 400_000
+
+
+# What a script sees that stands between the page and the browser's audio.
+LISTENER = """
+window.contexts = [];
+window.notes = [];
+window.order = [];
+window.AudioContext = class extends AudioContext {
+  constructor() { super(); contexts.push(this); }
+};
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (when) {
+  notes.push([this.frequency.value, when]);
+  return start.call(this, when);
+};
+new MutationObserver((changes) => {
+  for (const { target, oldValue } of changes) {
+    const [was, is] = [oldValue, target.className.baseVal].map((name) => / lit/.test(name));
+    if (is && !was) order.push(Number(target.dataset.note));
+  }
+}).observe(document, { subtree: true, attributeFilter: ["class"], attributeOldValue: true });
+"""
+UNTIL = """new Promise((resolve) => {
+  const look = () => (%s) ? resolve(true) : requestAnimationFrame(look);
+  look();
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if COMMAND is None:
+        pytest.skip("no Chromium here")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Open a page of tunes; in the end no error was met, and nothing but the page was asked for."""
+
+    def visit(*tunes):
+        path = tmp_path / "page.html"
+        path.write_text(page(tunes), encoding="utf-8")
+        return Tab(browser, path.as_uri(), LISTENER)
+
+    yield visit
+    asked = [
+        event["params"]["request"]["url"]
+        for event in browser.events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked == [(tmp_path / "page.html").as_uri()]
+    trouble = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+    assert [event for event in browser.events if event["method"] in trouble] == []
+
+
+def test_a_click_plays_the_tune_and_lights_its_notes(visit):
+    tab = visit(shown("First"))
+    tab.click(".play")
+    tab.evaluate(UNTIL % "order.length == 6 && !document.querySelector('.playing')")
+    heard = tab.evaluate("notes")
+    expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in PITCHES * 2]
+    assert [frequency for frequency, _ in heard] == pytest.approx(expected)
+    times = [when for _, when in heard]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    assert gaps == pytest.approx([0.2] * 5), "an eighth note at 150 quarter notes a minute"
+    assert tab.evaluate("order") == [0, 1, 2, 0, 1, 2]
+    assert tab.evaluate("document.querySelectorAll('.lit').length") == 0
+    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+
+
+def test_notes_that_are_scheduled_later_are_not_lost(visit):
+    pitches = range(48, 84)
+    bar = Bar(tuple(Note(pitch, EIGHTH) for pitch in pitches))
+    tab = visit(shown(music=Tune((bar,)), tempo=600.0))
+    tab.click(".play")
+    assert tab.evaluate("notes.length") < len(pitches)
+    tab.evaluate(UNTIL % "!document.querySelector('.playing')")
+    expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in pitches]
+    assert [frequency for frequency, _ in tab.evaluate("notes")] == pytest.approx(expected)
+
+
+def test_the_sound_runs_until_it_is_stopped(visit):
+    tab = visit(shown("Long", LONG))
+    tab.click(".play")
+    tab.evaluate(UNTIL % "contexts[0]?.state == 'running' && contexts[0].currentTime > 0.1")
+    tab.evaluate(UNTIL % "document.querySelector('.position').value > 0 && order.length")
+    assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Stop Long"
+    tab.click(".play")
+    assert tab.evaluate("document.querySelectorAll('.lit, .playing').length") == 0
+    assert tab.evaluate("document.querySelector('.position').value") == "0"
+    assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Play Long"
+    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+
+
+def test_one_tune_stops_another(visit):
+    tab = visit(shown("First", LONG), shown("Second", LONG))
+    playing = "Array.from(document.querySelectorAll('.playing h2'), (title) => title.textContent)"
+    tab.click("article:nth-of-type(1) .play")
+    assert tab.evaluate(playing) == ["First"]
+    tab.click("article:nth-of-type(2) .play")
+    assert tab.evaluate(playing) == ["Second"]
+    tab.evaluate(UNTIL % "contexts[0].state == 'closed' && contexts[1].state == 'running'")
+
+
+def test_the_space_bar_plays_and_stops(visit):
+    tab = visit(shown(music=LONG))
+    tab.press(" ", "Space")
+    assert tab.evaluate("document.querySelectorAll('.playing').length") == 1
+    tab.press(" ", "Space")
+    assert tab.evaluate("document.querySelectorAll('.playing').length") == 0
+
+
+def test_another_tempo_takes_hold_where_the_tune_is(visit):
+    tab = visit(shown(music=LONG))
+    tab.evaluate("document.querySelector('.position').value = 50")
+    tab.click(".play")
+    tab.evaluate("document.querySelector('.tempo input').focus()")
+    tab.press("ArrowRight", "ArrowRight", number=39)
+    assert tab.evaluate("document.querySelector('output').value") == "151 bpm"
+    assert tab.evaluate("document.querySelectorAll('.playing').length") == 1
+    assert tab.evaluate("contexts.length") == 2
+    assert 50 <= tab.evaluate("Number(document.querySelector('.position').value)") < 100
+
+
+def test_the_abc_is_copied(visit, browser):
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
+    tab = visit(shown())
+    tab.click("summary")
+    tab.click(".copy")
+    tab.evaluate(UNTIL % "document.querySelector('.copy').textContent == 'Copied'")
+    assert tab.evaluate("navigator.clipboard.readText()") == "X:1\nK:D\n|:Adf:|\n"
+
+
+def test_a_click_on_a_note_plays_from_there(visit):
+    tab = visit(shown())
+    tab.click("[data-note='1']")
+    tab.evaluate(UNTIL % "order.length == 5 && !document.querySelector('.playing')")
+    assert tab.evaluate("order") == [1, 2, 0, 1, 2]
+
+
+def test_a_hostile_title_is_only_a_title(visit):
+    tab = visit(shown(HOSTILE, abc=HOSTILE))
+    assert tab.evaluate("document.querySelector('h2').textContent") == HOSTILE
+    tab.click(".play")
+    assert tab.evaluate("document.querySelectorAll('.playing').length") == 1
+    assert tab.evaluate("document.querySelectorAll('img').length") == 0
+
+
+def test_the_policy_holds_against_a_script_that_got_in(browser, tmp_path):
+    text = page([shown(svg="<svg><script>window.broken = 1</script></svg>")])
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    tab = Tab(browser, path.as_uri())
+    assert tab.evaluate("typeof window.broken") == "undefined"
+    blocked = json.dumps(browser.wait("Log.entryAdded"))
+    assert "Content Security Policy" in blocked

@@ -1,0 +1,191 @@
+"""What is too long for memory lies in a nameless file, and nothing else is different."""
+
+import multiprocessing
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import charrnn.spool
+from charrnn.corpus import DOCUMENTS, Corpus
+from charrnn.errors import CharRNNError, UnknownCharacterError
+from charrnn.evaluator import evaluate
+from charrnn.model import ModelConfig
+from charrnn.reading import read
+from charrnn.spool import Spool, joined, mapping_of
+from charrnn.trainer import Limits, TrainConfig, Trainer
+
+LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
+WORDS = "".join(LINES)
+MODEL = ModelConfig("gru", hidden_size=8, embedding_size=4)
+TRAIN = TrainConfig(seq_len=8, batch_size=8, shards=2)
+LIMITS = Limits(max_steps=12, eval_every=5)
+posix = pytest.mark.skipif(os.name != "posix", reason="files are handed on by descriptor")
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """Memory for so few bytes that every text goes to a file."""
+    monkeypatch.setattr(charrnn.spool, "IN_MEMORY", 100)
+    monkeypatch.setattr(charrnn.spool, "BLOCK", 64)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files, the second with more than 256 characters of its own."""
+    paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    paths[0].write_text(WORDS, encoding="utf-8")
+    paths[1].write_text(WORDS[:500] + "".join(map(chr, range(0x4E00, 0x4F80))), encoding="utf-8")
+    return paths
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
+@pytest.mark.parametrize("length", [0, 1, 30, 1000])
+@pytest.mark.usefixtures("small_memory")
+def test_what_was_added_is_there_in_order(dtype, length):
+    spool = Spool(dtype)
+    values = np.arange(length, dtype=np.int64) % 256
+    for first in range(0, length, 7):
+        spool.append(values[first : first + 7])
+    assert len(spool) == length
+    array = spool.array()
+    assert array.dtype == dtype
+    np.testing.assert_array_equal(array, values)
+
+
+@pytest.mark.parametrize("length", [0, 5, 50, 500])
+@pytest.mark.usefixtures("small_memory")
+def test_what_was_added_can_be_taken_back(length):
+    spool = Spool(np.uint16)
+    spool.append(np.arange(500))
+    spool.truncate(length)
+    spool.append(np.arange(3))
+    np.testing.assert_array_equal(spool.array(), [*range(length), 0, 1, 2])
+    spool = Spool(np.uint16)
+    spool.append(np.arange(500))
+    spool.truncate(0)
+    assert spool.array().shape == (0,)
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_spool_becomes_one_of_a_wider_type():
+    spool = Spool(np.uint8)
+    spool.append(np.arange(200))
+    spool = spool.astype(np.uint16)
+    spool.append(np.array([1000]))
+    np.testing.assert_array_equal(spool.array(), [*range(200), 1000])
+
+
+def test_only_what_is_long_is_mapped(monkeypatch):
+    monkeypatch.setattr(charrnn.spool, "IN_MEMORY", 100)
+    assert mapping_of(joined(np.uint8, [np.zeros(100)])) is None
+    if os.name == "posix":
+        array = joined(np.uint16, [np.zeros(51)])
+        assert [mapping_of(array[part])[1] for part in (slice(0, 9), slice(7, 9))] == [0, 14]
+
+
+def look(memory, offset, results):
+    results.put(np.frombuffer(memory, np.uint16, 3, offset).tolist())
+
+
+@posix
+@pytest.mark.usefixtures("small_memory")
+def test_a_mapped_array_is_seen_by_another_process():
+    context = multiprocessing.get_context("spawn")
+    results = context.SimpleQueue()
+    array = joined(np.uint16, [np.arange(1000)])[500:]
+    process = context.Process(target=look, args=(*mapping_of(array), results))
+    process.start()
+    assert results.get() == [500, 501, 502]
+    process.join()
+    results.close()
+
+
+def descriptors():
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.usefixtures("small_memory")
+def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = descriptors()
+    array = joined(np.uint8, [np.zeros(1000)])
+    assert list(tmp_path.iterdir()) == []
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    del array
+    assert descriptors() == before
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+@pytest.mark.usefixtures("small_memory")
+def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
+    full = lambda buffering: open("/dev/full", "wb", buffering=buffering)  # noqa: E731, PTH123, SIM115
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(CharRNNError, match="No space left on device; set TMPDIR"):
+        read(files[0].parent)  # and no file that is left out
+
+
+# ---- texts ---------------------------------------------------------------------------------------
+
+
+def outcome(files, documents, workers, out):
+    """All that comes out of training on `files`, interrupted and gone on with."""
+    corpus = read(files)
+    train = replace(TRAIN, documents=documents)
+    trainer = Trainer(corpus, MODEL, train, LIMITS, out, workers=workers, overwrite=True)
+    losses = []
+    for report in trainer.run():
+        losses.append(report.loss)
+        if report.step == 7:
+            trainer.stop()
+    resumed = Trainer.resume(read(files), out, workers=workers)
+    losses += [report.loss for report in resumed.run()]
+    texts = [resumed.streams.text, resumed.valid]
+    arrays = [values.tolist() for text in texts for values in (text.ids, text.ends)]
+    scores = [evaluate(resumed.checkpoint(), corpus, part, 4) for part in ("train", "valid")]
+    return arrays, corpus.digest, losses, scores, out.read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one file", "two files"])
+@pytest.mark.parametrize("documents", DOCUMENTS)
+def test_training_from_a_file_is_training_from_memory(request, tmp_path, files, documents, count):
+    out = tmp_path / "model.safetensors"
+    expected = outcome(files[:count], documents, 1, out)
+    request.getfixturevalue("small_memory")
+    workers = 2 if (documents, count) in (("whole", 1), ("paragraphs", 2)) else 1
+    assert outcome(files[:count], documents, workers, out) == expected
+
+
+@posix
+@pytest.mark.usefixtures("small_memory")
+def test_workers_map_the_file_that_the_text_lies_in(files):
+    trainer = Trainer(read(files[0]), MODEL, TRAIN, LIMITS, workers=2)
+    for text in (trainer.streams.text, trainer.valid):
+        assert mapping_of(text.ids) is not None
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_path, files):
+    out = tmp_path / "model.safetensors"
+    expected = outcome(files, "lines", 2, out)
+    monkeypatch.setattr("charrnn.exchange.mapping_of", lambda _: None)
+    assert outcome(files, "lines", 2, out) == expected
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_long_text_is_encoded_for_another_alphabet(files):
+    corpus = read(files)
+    tokenizer = Trainer(Corpus.from_texts(WORDS), MODEL, TRAIN).tokenizer
+    with pytest.raises(UnknownCharacterError, match=r"U\+4E00"):
+        corpus.encode(tokenizer)
+    text = corpus.encode(tokenizer, "skip")
+    assert tokenizer.decode(text.ids) == WORDS + WORDS[:500]
+    np.testing.assert_array_equal(text.ends, [len(WORDS) - 1, len(WORDS) + 499])

@@ -1,0 +1,125 @@
+"""A tune: in which order it is played, how it sounds, whether its bars add up."""
+
+from fractions import Fraction
+
+import pytest
+
+from charrnn.errors import ConfigError
+from charrnn.music.tune import MODES, Bar, Key, Note, Tune
+
+
+def bar(length=4, pitch=60, **says):
+    """A bar of one note, so many quarters long."""
+    return Bar((Note(pitch, Fraction(length, 4)),), **says)
+
+
+def order(*bars):
+    return list(Tune(bars).played())
+
+
+def test_a_section_that_repeats_is_played_twice():
+    assert order(bar(opens=True), bar(repeats=True), bar()) == [0, 1, 0, 1, 2]
+
+
+def test_each_time_has_its_ending():
+    bars = bar(opens=True), bar(ending=1, repeats=True), bar(ending=2), bar(closes=True), bar()
+    assert order(*bars) == [0, 1, 0, 2, 3, 4]
+
+
+def test_the_section_after_two_endings_repeats_alone():
+    bars = (
+        bar(opens=True),
+        bar(ending=1, repeats=True),
+        bar(ending=2),
+        bar(opens=True, repeats=True),
+    )
+    assert order(*bars) == [0, 1, 0, 2, 3, 3]
+
+
+def test_a_double_bar_line_within_a_repeat_changes_nothing():
+    assert order(bar(opens=True, closes=True), bar(repeats=True)) == [0, 1, 0, 1]
+
+
+def test_without_an_opening_a_repeat_goes_back_to_the_last_one():
+    assert order(bar(), bar(repeats=True), bar(repeats=True)) == [0, 1, 0, 1, 2, 2]
+
+
+def test_ties_join_notes_also_into_a_repeat():
+    tied = Note(60, Fraction(1), tied=True)
+    events = Tune((Bar((tied,), opens=True, repeats=True), bar())).events()
+    assert [(event.start, event.duration) for event in events] == [(0, 3)]
+
+
+def test_a_tie_to_another_pitch_joins_nothing():
+    events = Tune((Bar((Note(60, Fraction(1), tied=True),)), bar(pitch=62))).events()
+    assert [event.pitch for event in events] == [60, 62]
+
+
+def test_events_know_the_bar_they_begin_in():
+    events = Tune((bar(opens=True), bar(repeats=True))).events()
+    assert [event.bar for event in events] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("bars", "irregular"),
+    [
+        ([bar(), bar(), bar()], []),
+        ([bar(), bar(3), bar()], [1]),
+        ([bar(), bar(5), bar()], [1]),
+        ([bar(1), bar(), bar(3)], []),
+        ([bar(5), bar()], [0]),
+        ([bar(), bar(5)], [1]),
+        ([bar(1, opens=True), bar(), bar(3, repeats=True)], []),
+        ([bar(1, opens=True), bar(), bar(2, repeats=True)], [0, 2]),
+        ([bar(1), bar(opens=True), bar(4, repeats=True), bar(2)], []),
+        ([bar(4), bar(3, closes=True), bar(1), bar()], []),
+        ([bar(4), bar(3, closes=True), bar(2), bar()], [1, 2]),
+        ([bar(opens=True), bar(3, repeats=True)], [0, 1]),
+        ([bar(), bar(3, meter=(3, 4)), bar(3), bar()], [3]),
+    ],
+)
+def test_bars_must_add_up(bars, irregular):
+    assert Tune(tuple(bars)).irregular_bars() == irregular
+
+
+def test_a_free_tune_has_no_irregular_bars():
+    assert Tune((bar(1), bar(7), bar(2)), meter=None).irregular_bars() == []
+
+
+def test_the_fingerprint_knows_a_tune_in_another_key_and_no_other():
+    tune = Tune((bar(1), bar(2, 64), Bar((Note(None, Fraction(1, 4)),))), title="One")
+    twin = Tune(tune.transposed(3).bars, Key("Eb"), title="Two")
+    assert tune.fingerprint() == twin.fingerprint()
+    assert tune.fingerprint() != Tune((bar(1), bar(2, 65), tune.bars[2])).fingerprint()
+    assert tune.fingerprint() != Tune((bar(2), bar(2, 64), tune.bars[2])).fingerprint()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("semitones", range(-6, 6))
+def test_a_transposed_tune_has_the_same_scale_so_much_higher(mode, semitones):
+    key = Key("D", mode)
+    moved = key.transposed(semitones)
+    assert moved.scale() == {(pitch + semitones) % 12 for pitch in key.scale()}
+    assert abs(moved.sharps) <= 6
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("tonic", ["C", "F#", "Bb", "E"])
+def test_the_notes_of_the_scale_are_spelled_as_the_signature_has_them(tonic, mode):
+    try:
+        key = Key(tonic, mode)
+    except ConfigError:
+        pytest.skip("no such key")
+    for pitch in range(128):
+        letter, alteration, octave = key.spelling(pitch)
+        natural = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[letter]
+        assert 60 + 12 * octave + natural + alteration == pitch
+        assert (alteration == key.signature()[letter]) == (pitch % 12 in key.scale())
+
+
+@pytest.mark.parametrize(
+    "wrong", [("H", "maj"), ("", "maj"), ("C##", "maj"), ("C", "major"), ("G#", "maj")]
+)
+def test_keys_that_are_none(wrong):
+    with pytest.raises(ConfigError):
+        Key(*wrong)
