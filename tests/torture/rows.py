@@ -69,6 +69,7 @@ ROWS = {
         corpora.case,
         len(corpora.ALL),
         len(corpora.ALL),
+        seconds=1200,
     ),
     "divergence": Row(
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
