@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from .command import kill_all
 from .row import Outcome, Row, Skip
 from .rows import ROWS
 
@@ -29,6 +30,7 @@ def attempt(row: Row, index: int, place: Path) -> dict[str, object]:
     except BaseException:
         outcome = Outcome(row.size, [traceback.format_exc()])
     signal.alarm(0)
+    kill_all()
     shutil.rmtree(folder, ignore_errors=True)
     return {"case": index, "skipped": skipped, **asdict(outcome)}
 

@@ -23,6 +23,9 @@ SIZES = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8
 OUT = "novel.safetensors"
 
 
+running: set[int] = set()  # commands that have not been waited for
+
+
 @dataclass
 class Ended:
     """How a command ended: an exit code, or minus a signal; and what it told."""
@@ -65,6 +68,7 @@ class Command:
             os.close(reading)
             _run([str(argument) for argument in arguments], folder, writing, before, call)
         os.close(writing)
+        running.add(self.pid)
         self.told = b""
         self._err = os.fdopen(reading, "rb")
         self._code: int | None = None
@@ -94,6 +98,7 @@ class Command:
         self._err.close()
         if self._code is None:
             _, status, used = os.wait4(self.pid, 0)
+            running.discard(self.pid)
             self._code, self.memory = os.waitstatus_to_exitcode(status), 1024 * used.ru_maxrss
         return Ended(self._code, self.told.decode(errors="replace"))
 
@@ -132,6 +137,14 @@ def _run(
             sys.stderr.flush()
         finally:
             os._exit(code)
+
+
+def kill_all() -> None:
+    """Kill what a case that went wrong has left running, with all that it started."""
+    while running:
+        pid = running.pop()
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def fresh(**environment: object) -> Callable[[list[str]], object]:
