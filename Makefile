@@ -14,6 +14,9 @@ test: .venv/tested
 	$(VENV)/mypy
 	$(VENV)/python -m pytest -q
 
+torture: .venv/tested
+	$(VENV)/python -m tests.torture --full
+
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -26,4 +29,4 @@ test: .venv/tested
 clean:
 	rm -rf .venv
 
-.PHONY: demo test clean
+.PHONY: demo test torture clean

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,7 @@ from safetensors.numpy import save
 
 from charrnn.corpus import DOCUMENTS, Corpus, split
 from charrnn.errors import CharRNNError, CheckpointError, CorpusError
+from charrnn.lock import SUFFIX, locked
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.parameters import Array, Parameters
 from charrnn.settings import from_dict
@@ -29,7 +31,6 @@ from charrnn.streams import Encoded
 from charrnn.tokenizer import Tokenizer
 
 FORMAT = 1
-SUFFIX = ".safetensors"
 
 
 @dataclass
@@ -72,7 +73,7 @@ def load(path: str | Path) -> Checkpoint:
             values[...] = reader.tensor(name)
         document = reader.document
         training, history = document.get("training"), document.get("history")
-        if not _is_record(training, history):
+        if not (_is_record(training) and is_history(history)):
             raise reader.damaged("the record of its training is none")
         reader.verify(parameters)
     return Checkpoint(config, tokenizer, parameters, training, history)
@@ -95,19 +96,25 @@ def part_of(
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)
 
 
-def _is_record(training: Any, history: Any) -> bool:
-    numbers = (int, float)
+def _is_record(training: Any) -> bool:
     return (
         isinstance(training, dict)
-        and training.get("documents", "whole") in DOCUMENTS
-        and isinstance(training.get("valid_fraction", 0.0), numbers)
-        and isinstance(history, list)
-        and all(
-            isinstance(entry, dict)
-            and all(isinstance(entry.get(key), numbers) for key in ("step", "train", "valid"))
-            for entry in history
-        )
+        and training.get("documents", "whole") in list(DOCUMENTS)
+        and _is_number(training.get("valid_fraction", 0.0))
     )
+
+
+def is_history(history: Any) -> bool:
+    """Return whether this is a list of evaluations while training, as a file should have it."""
+    return isinstance(history, list) and all(
+        isinstance(entry, dict)
+        and all(_is_number(entry.get(key)) for key in ("step", "train", "valid"))
+        for entry in history
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < 10**18  # no JSON integer has a limit
 
 
 def resume_path(path: str | Path) -> Path:
@@ -212,25 +219,43 @@ def check_free(path: Path, overwrite: bool) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise CheckpointError if a model and its resume file could not be written to `path`; sweep
-    what an interrupted write left there.
+    """Raise CheckpointError if a model and its resume file could not be written to `path`, or if
+    another run is writing them; sweep what an interrupted write left there.
     """
-    for file in (Path(path), resume_path(path)):
-        target = Path(os.path.realpath(file))
-        temporary = temporary_path(target)
-        try:
+    files = Path(path), resume_path(path)
+    targets = [Path(os.path.realpath(file)) for file in files]
+    try:
+        for file, target in zip(files, targets, strict=True):
             if target.exists() and not target.is_file():
                 what = "a folder" if target.is_dir() else "no file"
                 raise CheckpointError(f"{file} is {what}: give the model file's name with --out")
             if not target.parent.is_dir():
                 raise CheckpointError(f"the folder {target.parent} does not exist: make it first")
-            temporary.write_bytes(b"")
-            temporary.unlink()
-        except OSError as error:
-            raise CheckpointError(
-                f"{target.parent} cannot be written to: {error.strerror}; give another place with "
-                "--out"
-            ) from None
+        with locked(path):  # what another run is writing is not ours to sweep
+            for target in targets:
+                temporary = temporary_path(target)
+                temporary.unlink(missing_ok=True)
+                temporary.touch(exist_ok=False)
+                temporary.unlink()
+    except OSError as error:
+        raise CheckpointError(
+            f"{target.parent} cannot be written to: {error.strerror}; give another place with --out"
+        ) from None
+
+
+def check_space(path: Path, model: int, resume: int) -> None:
+    """Raise CheckpointError if there is no room to keep a model and a resume file of so many bytes,
+    and to write the latter anew beside the old one.
+    """
+    files = [file for file in (path, resume_path(path)) if file.is_file()]
+    needed = model + 2 * resume - sum(file.stat().st_size for file in files)
+    folder = Path(os.path.realpath(path)).parent
+    disk = shutil.disk_usage(folder)
+    if disk.total and disk.free < needed:  # some network shares know neither
+        raise CheckpointError(
+            f"the disk of {folder} has {disk.free / 1e6:,.1f} MB free and the run's files need "
+            f"{needed / 1e6:,.1f} MB more: make room, or give another place with --out"
+        )
 
 
 class Reader:
@@ -273,11 +298,12 @@ class Reader:
         if "charrnn" not in metadata:
             raise CheckpointError(f"{self.path} was not written by charrnn: give a charrnn model")
         try:
-            self.document = json.loads(metadata["charrnn"])
+            document = json.loads(metadata["charrnn"])
         except (ValueError, RecursionError):
-            self.document = None
-        if not isinstance(self.document, dict):
+            document = None
+        if not isinstance(document, dict):
             raise self.damaged("its description cannot be read")
+        self.document: Any = document
         version = self.document.get("format")
         if type(version) is not int or version < 1:
             raise self.damaged("it has no format number")

@@ -1,9 +1,9 @@
 """What the processes of a run exchange: a broadcast, a barrier, and the sum of one flat vector.
 
 `Exchange` is a run of one process, which has nobody to exchange with. `SharedMemory` is one of
-several processes on one machine. Its arrays lie in memory whose name is given up as soon as it is
-made, and its processes wait on pipes, which close by themselves when either end dies: whatever way
-a run ends, no process and no shared memory is left behind.
+several processes on one machine. Its arrays lie in memory without a name, and its processes wait on
+pipes, which close by themselves when either end dies: whatever way a run ends, no process and no
+shared memory is left behind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import json
 import math
 import multiprocessing
 import os
+import select
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -26,9 +28,10 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
 from charrnn.parameters import Array
-from charrnn.spool import mapping_of
+from charrnn.spool import mapping_of, shared
 
 MAX_WORKERS = 256
+WAKE_AFTER = 1.0  # seconds of waiting for a worker
 MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
@@ -97,7 +100,10 @@ class SharedMemory(Exchange):
         Finalize(self, _close_all, (self._pipes,), exitpriority=10)
 
     def _allocate(self, shape: tuple[int, ...], dtype: str) -> Any:
-        return self._context.RawArray("b", max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+        size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
+        # multiprocessing's arrays lie in /dev/shm or, where that is small, as in a container, in a
+        # folder on the disk, which a killed run would leave.
+        return shared(size) or self._context.RawArray("b", size)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
         """Start the other processes, each of which calls `work(exchange, *args)`."""
@@ -150,6 +156,7 @@ class SharedMemory(Exchange):
         """Send `data` to a worker, or wait for a word from it."""
         try:
             if data is None:
+                self._wait(index)
                 failure = self._pipes[index].recv_bytes()
                 if failure:
                     self.close()
@@ -168,6 +175,17 @@ class SharedMemory(Exchange):
                 f"a worker process died ({cause}): what was last saved is intact; go on with "
                 "--resume, perhaps with fewer --workers"
             ) from None
+
+    def _wait(self, index: int) -> None:
+        """Wait for a word from a worker. One that somebody stopped (SIGSTOP, or a Ctrl-Z that only
+        this process was woken from) is woken: where this process goes on, so do the others.
+        """
+        if sys.platform == "win32":  # where none can be stopped
+            return
+        poll = select.poll()
+        poll.register(self._pipes[index], select.POLLIN)
+        while not poll.poll(1000 * WAKE_AFTER):
+            os.kill(self._workers[index].pid, signal.SIGCONT)
 
 
 class Member(Exchange):

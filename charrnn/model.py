@@ -29,6 +29,8 @@ from charrnn.settings import check_fields, require_range, setting
 Ids = NDArray[np.integer[Any]]
 
 MAX_SIZE = 2**16
+# Weights from a file may be of any size: what overflows is no number, and no warning.
+QUIET = np.errstate(over="ignore", invalid="ignore")
 DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
 
@@ -98,11 +100,13 @@ class CharRNN:
         """Return the state (L, S, H, B) that knows nothing."""
         return self.recurrent.zero_state(batch_size)
 
+    @QUIET
     def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
         """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
         output, state = self._recur(ids, state, None, None)
         return np.matmul(self.joined_head(ids.shape[1]), output), state
 
+    @QUIET
     def losses(
         self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
     ) -> tuple[Array, NDArray[np.bool_], Array]:
@@ -211,6 +215,7 @@ class Stepper:
     The weights are taken up once, when it is made.
     """
 
+    @QUIET
     def __init__(self, model: CharRNN, state: Array) -> None:
         self._recurrent = Recurrent(model.config.cell, model.parameters, prefix="rnn.")
         self._recurrent.prepare(1, state.shape[-1])
@@ -219,6 +224,7 @@ class Stepper:
         self._head = model.joined_head(state.shape[-1])
         self._logits = np.empty((model.vocabulary_size, state.shape[-1]), state.dtype)
 
+    @QUIET
     def step(self, ids: Ids) -> Array:
         """Read `ids` (B,), and return the logits (V, B) of what follows, valid until the next
         step.

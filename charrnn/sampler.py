@@ -19,7 +19,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint, read
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, ConfigError, require
-from charrnn.model import Stepper
+from charrnn.model import QUIET, Stepper
 from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 
@@ -213,6 +213,7 @@ def _mask(constraint: Constraint, states: list[Any]) -> Mask:
     return mask
 
 
+@QUIET
 def choose(
     logits: Array,
     temperature: float,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from charrnn.errors import ConfigError, require
@@ -38,7 +39,7 @@ def check_fields(config: Any) -> None:
 
     A whole number given for a float becomes one, so that equal settings make equal files.
     """
-    hints = get_type_hints(type(config))
+    hints = _hints(type(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         kind = getattr(hints[field.name], "__name__", str(hints[field.name]))
@@ -60,7 +61,7 @@ def from_dict(cls: type[T], values: object) -> T:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{cls.__name__} is not an object")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     if values.keys() != hints.keys():
         odd = sorted(str(name) for name in values.keys() ^ hints.keys())
         raise ConfigError(f"{cls.__name__} has missing or unknown fields: {', '.join(odd)[:200]}")
@@ -68,6 +69,9 @@ def from_dict(cls: type[T], values: object) -> T:
         if not _fits(values[name], hint):
             raise ConfigError(f"{cls.__name__}.{name} has the wrong type")
     return cls(**values)
+
+
+_hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
 
 
 def _fits(value: object, hint: Any) -> bool:

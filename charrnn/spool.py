@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, TypeVar
@@ -100,27 +101,43 @@ def joined(dtype: DTypeLike, arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
 
 
 class Mapping(mmap.mmap):
-    """The file of `descriptor` in memory, to be read; sent to a process that is being started, it
-    is mapped there as well (on POSIX systems).
+    """The file of `descriptor` in memory; sent to a process that is being started, it is mapped
+    there as well (on POSIX systems).
     """
 
     descriptor: int
+    access: int
 
-    def __new__(cls, descriptor: int) -> Mapping:
+    def __new__(cls, descriptor: int, access: int = mmap.ACCESS_READ) -> Mapping:
         """Map a file; its descriptor is closed with the mapping."""
-        self = super().__new__(cls, descriptor, 0, access=mmap.ACCESS_READ)
-        self.descriptor = descriptor
+        self = super().__new__(cls, descriptor, 0, access=access)
+        self.descriptor, self.access = descriptor, access
         finalize(self, os.close, descriptor)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         from multiprocessing.reduction import DupFd
 
-        return _receive, (DupFd(self.descriptor),)
+        return _receive, (DupFd(self.descriptor), self.access)
 
 
-def _receive(sent: Any) -> Mapping:
-    return Mapping(sent.detach())
+def _receive(sent: Any, access: int) -> Mapping:
+    return Mapping(sent.detach(), access)
+
+
+def shared(size: int) -> Mapping | None:
+    """Return `size` bytes, zeros, of a file without a name, in memory where the system can do that;
+    None if the system cannot hand files on.
+    """
+    if os.name != "posix":
+        return None
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("charrnn")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return Mapping(descriptor, mmap.ACCESS_WRITE)
 
 
 def mapping_of(values: NDArray[Any]) -> tuple[Mapping, int] | None:

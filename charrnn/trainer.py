@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,26 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn import checkpoint
-from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
+from charrnn.checkpoint import (
+    Checkpoint,
+    Reader,
+    check_free,
+    check_writable,
+    is_history,
+    resume_path,
+)
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
+from charrnn.lock import locked
 from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.optim import scheduled_rate
 from charrnn.parameters import Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.settings import from_dict
+from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, fit
 from charrnn.tokenizer import Tokenizer
 
@@ -46,7 +55,8 @@ class Trainer:
 
     Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
-    `init_from`, and CheckpointError for an `out` that cannot be written.
+    `init_from`, and CheckpointError for an `out` that cannot be written, or
+    that another run writes.
     """
 
     streams: Streams
@@ -68,8 +78,9 @@ class Trainer:
     ) -> None:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
-            check_free(self.out, overwrite)
             check_writable(self.out)
+            check_free(self.out, overwrite)
+        self._on_disk = _describe(self.out).get("digest")
         self.train_config = train = train or TrainConfig()
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
@@ -122,6 +133,7 @@ class Trainer:
         self._gradient_norm = self._learning_rate = 0.0
         self._closing_seconds: float | None = None
         self._good = self._snapshot()
+        self._check_space()
 
     def _read(
         self, corpus: Corpus, valid: Corpus | None, unknown: str, tokenizer: Tokenizer | None
@@ -184,6 +196,7 @@ class Trainer:
                 "start another from its weights with --init-from and a new --out"
             )
         check_writable(out)
+        model = _describe(out)
         with Reader(resume_path(out), "resume") as reader:
             for what, digest in digests(corpus, valid).items():
                 if reader.document.get(what) != digest:
@@ -209,6 +222,8 @@ class Trainer:
                 workers=workers,
             )
             trainer.out = Path(out)
+            trainer._on_disk = model.get("digest")
+            trainer._check_space()
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
@@ -223,7 +238,13 @@ class Trainer:
                 "this processor, NumPy, BLAS or its number of threads is not that of the run "
                 "before: it goes on, but not bit for bit as it would have there"
             )
-        if counters.model_digest != _model_digest(out):
+        if counters.model_digest != trainer._on_disk:
+            if model and _run_of(model) != _run_of(trainer.checkpoint().describe()):
+                raise CheckpointError(
+                    f"{out} and {resume_path(out)} are of two runs, as when one with --overwrite "
+                    "could save no more than its model: start from that with --init-from and a "
+                    "new --out, or move it away to go on with the older run"
+                )
             trainer.notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
@@ -236,16 +257,26 @@ class Trainer:
         of each evaluation.
 
         Raises DivergedError if training leaves all bounds a second time, CheckpointError if the
-        model cannot be written at the end, and WorkerError if a worker dies.
+        model cannot be written at the end or another run writes it, and WorkerError if a worker
+        dies.
         """
         if self.finished():
             return
+        with locked(self.out) if self.out is not None else nullcontext():
+            if _describe(self.out).get("digest") not in (self._on_disk, None):
+                raise CheckpointError(
+                    f"another run has written {self.out} since this one was made: go on with that "
+                    "by --resume, or give another place with --out"
+                )
+            yield from self._started()
+
+    def _started(self) -> Iterator[Report]:
         # With several shards one thread each, so that bits don't depend on who does them.
         threads = threadpool_limits(1 if self.task.train.shards > 1 else None)
         try:
             self.exchange.start(serve, self.task)
             yield from self._run()
-        except GeneratorExit:
+        except (GeneratorExit, CheckpointError):  # between steps: what was learnt is still here
             raise
         except BaseException:
             self._restore(self._good)  # a step may have been half done
@@ -271,8 +302,9 @@ class Trainer:
             if self._save_due(bool(ended)):
                 try:
                     self.save()
-                except CheckpointError as error:
+                except (CheckpointError, MemoryError) as error:
                     if ended or self._stop_requested:
+                        self.counters.ended_by = ""  # `run()` can try it again
                         raise
                     yield self._report(notice=f"{error}; it is tried again at the next save")
             if ended or self._stop_requested:
@@ -447,7 +479,10 @@ class Trainer:
             self._restore(self._good)
         self.counters.saved_at = self.counters.step
         if self.out is not None:
-            self.counters.model_digest = self.checkpoint().save(self.out)
+            try:
+                self.counters.model_digest = self.checkpoint().save(self.out)
+            finally:  # it may have failed after the new file was in its place
+                self._on_disk = _describe(self.out).get("digest")
         self._good = snapshot = self._snapshot()
         if self.out is not None:
             document = {
@@ -461,6 +496,12 @@ class Trainer:
                 "fingerprint": fingerprint(self.task.train.shards),
             }
             checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
+
+    def _check_space(self) -> None:
+        """Raise CheckpointError if the disk has no room for what `save` writes."""
+        if self.out is not None:
+            tensors = self._good.tensors.values()
+            checkpoint.check_space(self.out, self.best.nbytes, sum(t.nbytes for t in tensors))
 
     def _save_due(self, ended: bool) -> bool:
         counters = self.counters
@@ -523,19 +564,35 @@ def fingerprint(shards: int) -> dict[str, Any]:
 def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str, Any]]]:
     document = reader.document
     try:
+        counters = from_dict(Counters, document.get("counters"))
+        for name, value in asdict(counters).items():
+            if not isinstance(value, str):
+                require_range(counters, name, 0, 10**15)
+        history = document.get("history")
+        require(is_history(history), "the record of its training is none")
         return (
             from_dict(TrainConfig, document.get("training")),
             from_dict(Limits, document.get("limits")),
-            from_dict(Counters, document.get("counters")),
-            list(document.get("history", [])),
+            counters,
+            list(history),
         )
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise reader.damaged(str(error)) from None
 
 
-def _model_digest(path: str | Path) -> str | None:
+def _describe(path: str | Path | None) -> dict[str, Any]:
+    """Return what the model file at `path` says of itself; nothing if there is none to be read."""
+    if path is None:
+        return {}
     try:
         with Reader(path, "model") as reader:
-            return str(reader.document.get("digest"))
+            return dict(reader.document)
     except CheckpointError:
-        return None
+        return {}
+
+
+def _run_of(model: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what all models of one run have in common."""
+    training = model.get("training")
+    training = {**training, "steps": 0} if isinstance(training, dict) else training
+    return model.get("config"), model.get("vocabulary"), training

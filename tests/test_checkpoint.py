@@ -26,10 +26,14 @@ from charrnn.checkpoint import (
     write,
     write_atomically,
 )
+from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
+from charrnn.evaluator import evaluate
+from charrnn.lock import lock_path
 from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.parameters import Parameters
+from charrnn.sampler import generate
 from charrnn.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parent.parent
@@ -95,6 +99,18 @@ def test_every_bit_of_a_number_is_kept(tmp_path, number):
     original.parameters.flat[:] = number
     original.save(tmp_path / "model")
     assert_same(load(tmp_path / "model"), original)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
+def test_weights_of_any_size_are_no_warning(tmp_path, cell, embedding_size):
+    """All that is multiplied overflows: what such a model writes is of no use, but it is text."""
+    wild = make_checkpoint(ModelConfig(cell, 5, 2, embedding_size, 0.25))
+    wild.parameters.flat[:] = np.where(wild.parameters.flat > 0, 3.4e38, -3.4e38)
+    wild.save(tmp_path / "model")
+    text = generate(load(tmp_path / "model"), length=9, seed=1, top_p=0.9)[0]
+    assert len(text) == 9
+    evaluate(load(tmp_path / "model"), Corpus.from_texts("\n aé" * 9))
 
 
 def test_tensors_are_named_and_shaped_as_the_configuration_says(path):
@@ -298,7 +314,7 @@ def test_check_writable_refuses_what_would_fail_later(tmp_path, monkeypatch):
             check_writable(tmp_path / missing)
     with pytest.raises(CheckpointError, match="name too long"):
         check_writable(tmp_path / ("x" * 300))
-    monkeypatch.setattr(Path, "write_bytes", no_space)
+    monkeypatch.setattr(Path, "touch", lambda *_, **__: no_space())
     with pytest.raises(CheckpointError, match="No space left"):
         check_writable(tmp_path / "model")
 
@@ -483,6 +499,9 @@ DESCRIPTION_CHANGES = {
     "training a list": lambda d: d.update(training=[]),
     "history gone": lambda d: d.pop("history"),
     "history an object": lambda d: d.update(history={}),
+    "documents a list": lambda d: d["training"].update(documents=["whole"]),
+    "documents an object": lambda d: d["training"].update(documents={}),
+    "a loss without end": lambda d: d["history"][0].update(train=10**400),
     "kind gone": lambda d: d.pop("kind"),
     "kind a list": lambda d: d.update(kind=["model"]),
 }
@@ -625,3 +644,15 @@ def test_a_mutated_file_is_the_very_same_model_or_refused(path):
         else:
             assert_same(loaded, make_checkpoint())
     assert refused > 250
+
+
+def test_checking_does_not_write_through_a_link(tmp_path):
+    """Anyone may lay such a link in a shared folder: the file that it points to is not ours."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    temporary_path(tmp_path / "model").symlink_to(victim)
+    check_writable(tmp_path / "model")
+    lock_path(tmp_path / "model").symlink_to(victim)
+    with pytest.raises(CheckpointError, match="cannot be written to"):
+        check_writable(tmp_path / "model")
+    assert victim.read_text() == "precious"

@@ -1,8 +1,11 @@
 """A run learns, ends at its limits, and can be stopped and gone on with, bit for bit."""
 
+import errno
 import json
+import os
 from dataclasses import asdict, replace
 from itertools import islice, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -419,6 +422,9 @@ def test_a_damaged_resume_file_is_refused_and_nothing_else(tmp_path):
         ("limits", {"minutes": 10**400}),
         ("limits", {"max_steps": 0.5}),
         ("counters", {"step": "6"}),
+        ("counters", {"step": 10**400}),
+        ("counters", {"step": -1}),
+        ("counters", {"seconds": 1e300}),
         ("counters", {"unknown": 1}),
     ],
     ids=lambda part: str(part)[:30],
@@ -431,6 +437,18 @@ def test_a_forged_resume_file_is_refused(tmp_path, part, change):
     document[part].update(change)
     write(resume_path(out), "resume", load_file(resume_path(out)), document)
     with pytest.raises(CheckpointError):
+        Trainer.resume(CORPUS, out)
+
+
+@pytest.mark.parametrize("history", [None, {}, [3], [{}], [{"step": 5, "train": 1, "valid": "1"}]])
+def test_a_forged_history_is_refused(tmp_path, history):
+    """It would get into the model, which could not be read any more."""
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 6)
+    with safe_open(resume_path(out), framework="np") as file:
+        document = json.loads(file.metadata()["charrnn"])
+    write(resume_path(out), "resume", load_file(resume_path(out)), {**document, "history": history})
+    with pytest.raises(CheckpointError, match="is damaged"):
         Trainer.resume(CORPUS, out)
 
 
@@ -802,20 +820,126 @@ def test_the_gradient_norm_is_that_before_any_clipping():
     assert norms[0] == norms[1] == norms[2] > 0
 
 
-def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize("failure", [f("no space left") for f in (CheckpointError, MemoryError)])
+def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
     out = tmp_path / "model.safetensors"
     write, calls = checkpoint_module.write_atomically, []
 
     def failing(path, data):
         calls.append(path)
         if len(calls) == 1:
-            raise CheckpointError("no space left")
+            raise failure
         write(path, data)
 
     monkeypatch.setattr(checkpoint_module, "write_atomically", failing)
     reports = finish(make_trainer(out))
     assert ["no space left" in r.notice for r in reports if r.notice] == [True]
     assert load(out).training["steps"] == 24
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Let no write succeed from now on, but for the number of them that is given."""
+
+    def fill(left=0):
+        def refuse(path, data):
+            nonlocal left
+            if not left:
+                raise CheckpointError("no space left")
+            left -= 1
+            write(path, data)
+
+        write = checkpoint_module.write_atomically
+        monkeypatch.setattr(checkpoint_module, "write_atomically", refuse)
+
+    return fill
+
+
+def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
+    out = tmp_path / "model.safetensors"
+    disk = SimpleNamespace(total=10**6, free=30_000)
+    monkeypatch.setattr("charrnn.checkpoint.shutil.disk_usage", lambda _: disk)
+    run_to(make_trainer(out), 2)
+    taken = out.stat().st_size + resume_path(out).stat().st_size
+    disk.free -= taken
+    Trainer.resume(CORPUS, out)  # what it writes takes the place of what is there
+    disk.free = 5_000
+    for make in (make_trainer, lambda out: Trainer.resume(CORPUS, out)):
+        out = tmp_path / ("other.safetensors" if make is make_trainer else "model.safetensors")
+        with pytest.raises(CheckpointError, match=r"0\.0 MB free .* --out"):
+            make(out)
+    disk.total = disk.free = 0  # not known
+    make_trainer(tmp_path / "other.safetensors")
+
+
+def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    full_disk()
+    with pytest.raises(CheckpointError, match="no space left"):
+        finish(trainer)
+    assert trainer.counters.step == 24
+    monkeypatch.undo()
+    assert finish(trainer) == []
+    assert out.read_bytes() == uninterrupted[0]
+    assert trainer.finished()
+
+
+def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
+    tmp_path, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    monkeypatch.setattr(checkpoint_module, "sync_folder", failing_disk)
+    with pytest.raises(CheckpointError, match="Input/output"):
+        finish(trainer)
+    monkeypatch.undo()
+    assert out.exists()
+    finish(trainer)
+    assert out.read_bytes() == uninterrupted[0]
+
+
+def failing_disk(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    """So a disk that fills up leaves them when a run is overwritten."""
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 7)
+    full_disk(left=1)
+    other = make_trainer(out, train=replace(TRAIN, seed=5), overwrite=True)
+    with pytest.raises(CheckpointError, match="no space left"):
+        run_to(other, 2)
+    monkeypatch.undo()
+    assert load(out).training["seed"] == 5
+    before = out.read_bytes()
+    with pytest.raises(CheckpointError, match=r"are of two runs.*--init-from"):
+        Trainer.resume(CORPUS, out)
+    assert out.read_bytes() == before
+    out.rename(tmp_path / "other.safetensors")
+    finish(Trainer.resume(CORPUS, out))
+    assert out.read_bytes() == uninterrupted[0]
+
+
+def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    full_disk(left=3)
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=5))
+    with pytest.raises(CheckpointError):
+        run_to(trainer, 10)
+    monkeypatch.undo()
+    resumed = Trainer.resume(CORPUS, out)
+    assert (load(out).training["steps"], resumed.counters.step) == (10, 5)
+    assert any("not of the same moment" in notice for notice in resumed.notices)
+    finish(resumed)
+    assert out.read_bytes() == uninterrupted[0]
 
 
 def test_whole_numbers_for_floats_make_the_same_file(tmp_path):

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -183,6 +184,33 @@ def test_when_the_first_process_is_killed_the_others_end(run):
 
 
 @linux
+def test_what_processes_share_has_no_name_anywhere(start, tmp_path):
+    """So that nothing is left if all of them are killed at once."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
+    options = "--hidden-size 8 --batch-size 8 --seq-len 8 --max-steps 100000 --eval-every 5"
+    child = start(
+        *("train", "novel.txt", "--workers", "2", *options.split()),
+        env={"TMPDIR": str(tmp_path / "temporary")},
+    )
+    assert any(line.startswith(b"step ") for line in iter(child.stderr.readline, b""))
+    assert not [name for name in shared_memory() if str(child.pid) in name]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@linux
+def test_a_system_without_files_in_memory_shares_through_a_temporary_one(monkeypatch, tmp_path):
+    monkeypatch.setattr("charrnn.spool.sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    finish(trainer)
+    assert list(tmp_path.iterdir()) == []
+    alone = Trainer(CORPUS, MODEL, TRAIN, LIMITS)
+    finish(alone)
+    np.testing.assert_array_equal(trainer.parameters.flat, alone.parameters.flat)
+
+
+@linux
 def test_a_killed_worker_is_an_error_of_one_line(run):
     child, worker = run
     os.kill(worker, signal.SIGKILL)
@@ -190,6 +218,16 @@ def test_a_killed_worker_is_an_error_of_one_line(run):
     assert child.wait(60) == 1
     assert "a worker process died (SIGKILL" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+@linux
+def test_a_stopped_worker_is_woken(run):
+    child, worker = run
+    os.kill(worker, signal.SIGSTOP)
+    child.send_signal(signal.SIGTERM)  # it ends after a step, to which the worker is needed
+    errors = child.stderr.read().decode()
+    assert (child.wait(60), "saved. Go on with:" in errors) == (143, True)
+    assert gone(worker)
 
 
 def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path):

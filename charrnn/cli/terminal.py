@@ -27,9 +27,10 @@ def write_line(line: str) -> None:
 
 
 def show(text: str) -> None:
-    """Write a line of text to standard output; what that cannot encode is escaped."""
+    """Write a line to standard output, and no more than one; what that cannot encode is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+    text = printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def give_up(stream: TextIO) -> None:

@@ -95,9 +95,10 @@ def train(
     if resume and (overwrite or init_from):
         raise click.UsageError("--resume goes on with a run: leave --init-from and --overwrite out")
     tell(_reading(corpus))  # at once: the imports take a moment
-    from charrnn.checkpoint import check_free, resume_path
+    from charrnn.checkpoint import check_free, check_writable, resume_path
 
     path = Path(out) if out else _default_out(corpus[0])
+    check_writable(path)
     if not resume:
         check_free(path, overwrite)
     if valid and ctx.get_parameter_source("valid_fraction") is not ParameterSource.DEFAULT:
@@ -140,7 +141,7 @@ def _default_out(corpus: str) -> Path:
 
 
 def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
-    from charrnn.checkpoint import check_writable, load
+    from charrnn.checkpoint import load
     from charrnn.model import ModelConfig
     from charrnn.reading import read
     from charrnn.run import Limits, TrainConfig
@@ -152,7 +153,6 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     base = load(options["init_from"]) if options["init_from"] else None
     config = replace(base.config if base else ModelConfig(), **model_settings)
     train_config = TrainConfig(**train_settings)
-    check_writable(out)
     common: dict[str, Any] = {
         "corpus": read(options["corpus"], options["encoding"]),
         "valid": read(options["valid"], options["encoding"]) if options["valid"] else None,
@@ -175,6 +175,10 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
+    from charrnn.memory import estimate
+
+    texts = [text.ids.nbytes for text in (trainer.streams.text, trainer.valid) if text is not None]
+    memory = estimate(trainer.task, trainer.workers, sum(texts))
     config, streams = trainer.config, trainer.streams
     validation = f", {len(trainer.valid):,} to validate on" if trainer.valid else ""
     tell(
@@ -185,7 +189,8 @@ def _describe(trainer: Trainer, resume: bool) -> None:
         f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
         f"{trainer.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
         f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch; "
-        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}"
+        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}, "
+        f"about {memory / 1e6:,.0f} MB of memory"
     )
     if resume:
         tell(f"going on from step {trainer.counters.step:,}")

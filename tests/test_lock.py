@@ -1,0 +1,145 @@
+"""Two runs on one output: the second ends at once and names the first."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from charrnn.corpus import Corpus
+from charrnn.errors import CheckpointError
+from charrnn.lock import lock_path, locked
+from charrnn.model import ModelConfig
+from charrnn.run import Limits
+from charrnn.trainer import Trainer
+
+CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
+TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"
+
+
+def make_trainer(out, **options):
+    return Trainer(CORPUS, ModelConfig(hidden_size=4), None, Limits(max_steps=4), out, **options)
+
+
+@pytest.fixture
+def first(start, tmp_path):
+    """A run that has saved, and goes on."""
+    (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
+    run = start("train", "novel.txt", *TINY.split(), "--max-steps", "1000000")
+    assert any(line.startswith(b"step 10 ") for line in iter(run.stderr.readline, b""))
+    return run
+
+
+@pytest.mark.parametrize("options", ["", "--resume", "--overwrite"])
+def test_a_second_run_ends_at_once_and_names_the_first(first, cli, options):
+    result = cli("train", "missing.txt", "-o", "novel.safetensors", *options.split())
+    assert (result.code, result.out) == (1, "")
+    assert f"another run writes novel.safetensors (process {first.pid}, since 2" in result.err
+    assert first.poll() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGSTOP")
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
+def test_the_lock_ends_with_its_run(first, cli, tmp_path, end):
+    first.send_signal(getattr(signal, end))
+    first.stderr.close()
+    first.wait()
+    assert lock_path(tmp_path / "novel.safetensors").exists() == (end == "SIGKILL")
+    result = cli("train", "novel.txt", "--resume", "--max-steps", "1")
+    assert result.code == 0
+    assert not lock_path(tmp_path / "novel.safetensors").exists()
+
+
+def test_it_is_one_lock_by_whatever_name(tmp_path):
+    """All of these share the model, or its resume file."""
+    (tmp_path / "link.safetensors").symlink_to("model.safetensors")
+    names = ("model.safetensors", "model", "link.safetensors", f"../{tmp_path.name}/model")
+    with locked(tmp_path / "model.safetensors"):
+        for name in names:
+            with pytest.raises(CheckpointError, match="process"), locked(tmp_path / name):
+                pass
+    with locked(tmp_path / "model"):
+        pass
+
+
+def test_python_runs_exclude_each_other_too(tmp_path):
+    out = tmp_path / "model.safetensors"
+    first, second = make_trainer(out), make_trainer(out)
+    reports = first.run()
+    next(reports)
+    with pytest.raises(CheckpointError, match="another run writes"):
+        next(second.run())
+    with pytest.raises(CheckpointError, match="another run writes"):
+        make_trainer(out, overwrite=True)
+    reports.close()
+    assert len(list(second.run())) > 3
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_run_that_was_overtaken_does_not_write(tmp_path):
+    """Its lock is free again, but going on would undo what the other has done."""
+    out = tmp_path / "model.safetensors"
+    late, early = make_trainer(out), make_trainer(out)
+    list(early.run())
+    after = out.read_bytes()
+    with pytest.raises(CheckpointError, match="another run has written"):
+        list(late.run())
+    assert out.read_bytes() == after
+
+
+def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with locked(tmp_path / "model"):
+            pass
+    assert lock_path(tmp_path / "model").exists()
+    with locked(tmp_path / "model"):
+        pass
+    assert not lock_path(tmp_path / "model").exists()
+
+
+def test_a_lock_that_the_file_system_lacks_is_none(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path / "model"), locked(tmp_path / "model"):
+        pass
+
+
+def test_a_lock_whose_holder_just_left_is_taken_anew(tmp_path, monkeypatch):
+    """Between our opening its file and locking it: that file has no name any more."""
+    fcntl = pytest.importorskip("fcntl")
+    flock, held = fcntl.flock, [locked(tmp_path / "model")]
+    held[0].__enter__()
+
+    def leave_first(*arguments):
+        if held:
+            held.pop().__exit__(None, None, None)
+        return flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", leave_first)
+    with locked(tmp_path / "model"):
+        monkeypatch.undo()
+        with pytest.raises(CheckpointError), locked(tmp_path / "model"):
+            pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="reads /proc")
+def test_workers_do_not_inherit_the_lock(tmp_path):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, workers=2)
+    reports = trainer.run()
+    next(reports)
+    (worker,) = trainer.exchange._workers
+    holders = []
+    for pid in (os.getpid(), worker.pid):
+        opened = [os.path.realpath(file) for file in Path(f"/proc/{pid}/fd").iterdir()]
+        holders += [pid] * opened.count(str(lock_path(out)))
+    reports.close()
+    assert holders == [os.getpid()]

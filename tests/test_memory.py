@@ -1,0 +1,29 @@
+"""What a run says it will take grows with its sizes; `tests.torture` measures that it is true."""
+
+from dataclasses import replace
+
+from charrnn.corpus import Corpus
+from charrnn.memory import estimate
+from charrnn.model import ModelConfig
+from charrnn.run import TrainConfig
+from charrnn.trainer import Trainer
+
+CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 600)
+
+
+def test_each_size_counts():
+    task = Trainer(CORPUS, ModelConfig("gru", 64), TrainConfig(shards=2)).task
+    alone = estimate(task, 1, 0)
+    assert estimate(task, 1, 1000) == alone + 1000
+    assert estimate(task, 2, 0) > alone + 10**7
+    for sizes in ({"hidden_size": 65}, {"num_layers": 2}, {"embedding_size": 65}, {"cell": "lstm"}):
+        assert estimate(replace(task, config=replace(task.config, **sizes)), 1, 0) > alone
+    for sizes in ({"batch_size": 64}, {"seq_len": 65}):
+        assert estimate(replace(task, train=replace(task.train, **sizes)), 1, 0) > alone
+
+
+def test_it_is_said_before_training(cli, corpus_file):
+    told = cli("train", corpus_file, "--hidden-size", "8", "--max-steps", "1").err.splitlines()
+    said = [number for number, line in enumerate(told) if " MB of memory" in line]
+    assert len(said) == 1
+    assert said[0] < next(number for number, line in enumerate(told) if line.startswith("step "))

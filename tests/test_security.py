@@ -1,0 +1,163 @@
+"""What SECURITY.md promises: a model file is data, and stays within its own file."""
+
+import ast
+import json
+
+import pytest
+from conftest import ROOT
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from charrnn.checkpoint import load, resume_path, write
+
+SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
+
+# What runs code out of data, unpacks archives, starts programs, or talks to others.
+MODULES = {
+    *("pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "code", "codeop", "runpy"),
+    *("zipfile", "tarfile", "zipimport", "gzip", "bz2", "lzma"),
+    *("subprocess", "pty", "ctypes", "cffi", "webbrowser"),
+    *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests"),
+}
+CALLS = {
+    *("eval", "exec", "compile", "__import__", "breakpoint", "input"),
+    *("system", "popen", "startfile", "fork", "forkpty", "posix_spawn", "posix_spawnp"),
+    *("fromfile", "fromregex", "memmap", "loadtxt", "genfromtxt", "decompress", "decompressobj"),
+}
+
+
+def parsed(source):
+    return ast.walk(ast.parse(source.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_source_runs_code_out_of_data(source):
+    """Our own processes pickle for each other, inside multiprocessing and of our own making."""
+    for node in parsed(source):
+        if isinstance(node, ast.Import):
+            assert not MODULES & {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in MODULES
+            assert not {alias.name for alias in node.names} & (MODULES | CALLS)
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if ast.unparse(node.func) != "re.compile":
+                assert name not in CALLS, f"line {node.lineno}: {name}"
+            assert not name.startswith(("exec", "spawn")), f"line {node.lineno}: {name}"
+            assert not {keyword.arg for keyword in node.keywords} & {"shell", "allow_pickle"}
+
+
+def test_processes_are_made_in_one_place():
+    users = {
+        source.name
+        for source in SOURCES
+        for node in parsed(source)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        and "multiprocessing"
+        in (getattr(node, "module", None) or "") + "".join(alias.name for alias in node.names)
+    }
+    assert users == {"exchange.py", "spool.py"}  # the latter hands them files
+
+
+NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028../../etc/passwd"
+
+
+@pytest.fixture
+def forged(model_file, tmp_path):
+    """A model that is sound, and has nasty names and texts wherever there is a place for them."""
+    path = tmp_path / "model.safetensors"
+    with safe_open(model_file, framework="np") as file:
+        document = json.loads(file.metadata()["charrnn"])
+    document["vocabulary"] = document["vocabulary"][:-3] + "\x1b\x9b\u202e"
+    document["training"] |= {
+        NASTY: NASTY,
+        "out": "/tmp/evil",
+        "init_from": "../evil",
+        "list": [NASTY],
+    }
+    document["history"][0][NASTY] = NASTY
+    document[NASTY] = "/etc/passwd"
+    write(path, "model", load_file(model_file), {**document, "kind": "model"})
+    return path
+
+
+@pytest.mark.parametrize(
+    "command", [["info"], ["sample", "-n", "300", "--seed", "1", "-t", "5"], ["evaluate"]], ids=str
+)
+def test_what_a_model_says_is_escaped_on_a_terminal(forged, corpus_file, on_terminal, command):
+    arguments = [command[0], forged, *command[1:]]
+    arguments += [corpus_file, "--unknown", "skip"] if command == ["evaluate"] else []
+    for stream in ("stdout", "stderr"):
+        result = on_terminal(*arguments, stream=stream)
+        assert result.code == 0
+        shown = result.out if stream == "stdout" else result.err
+        assert shown.replace("\r\n", "").replace("\n", "").replace("\t", "").isprintable()
+
+
+def test_what_a_model_says_of_itself_is_no_line_of_ours(forged, model_file, cli):
+    """A line break in a name could make it look so."""
+    lines = cli("info", forged).out.splitlines()
+    assert len(lines) == len(cli("info", model_file).out.splitlines()) + 4
+    assert not any(line.startswith("../") for line in lines)
+
+
+def test_errors_about_forged_files_are_escaped(forged, cli):
+    tensors = load_file(forged)
+    tensors[NASTY] = tensors.pop("head.bias")
+    with safe_open(forged, framework="np") as file:
+        document = json.loads(file.metadata()["charrnn"])
+    write(forged, "model", tensors, document)
+    result = cli("info", forged)
+    assert (result.code, result.out) == (1, "")
+    assert len(result.err.splitlines()) == 1
+    assert result.err.rstrip("\n").isprintable()
+
+
+AUDITED = """
+import sys
+import charrnn, charrnn.trainer, charrnn.sampler, charrnn.evaluator
+from charrnn import Trainer, evaluate, generate, load
+model, corpus = sys.argv[1], charrnn.read(sys.argv[2])
+Trainer.resume(corpus, model)  # whatever is imported late, is now
+opened = set()
+def hook(event, arguments):
+    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.symlink", "os.listdir",
+                 "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect",
+                 "import", "exec", "compile", "ctypes.dlopen", "pickle.find_class"):
+        opened.add((event, str(arguments[0])))
+sys.addaudithook(hook)
+checkpoint = load(model)
+generate(checkpoint, length=20)
+evaluate(checkpoint, corpus, unknown="skip")
+Trainer.resume(corpus, model)
+for event in sorted(opened):
+    print(*event)
+"""
+
+
+def test_a_model_cannot_lead_us_to_other_files(process, model_file, corpus_file, tmp_path):
+    """All that is opened, started or imported while one is read and used, by Python's own audit."""
+    path = tmp_path / "model.safetensors"
+    for source, target, kind in (
+        (model_file, path, "model"),
+        (resume_path(model_file), resume_path(path), "resume"),
+    ):
+        with safe_open(source, framework="np") as file:
+            document = json.loads(file.metadata()["charrnn"])
+        document |= {"out": "/tmp/evil", "corpus_file": "/etc/passwd", "log": "../evil"}
+        document["history"][0] |= {"out": "/tmp/evil", "valid_file": "/etc/passwd"}
+        write(target, kind, load_file(source), document)
+    assert load(path).history[0]["out"] == "/tmp/evil"
+    result = process(path, corpus_file, script=("-c", AUDITED))
+    assert result.code == 0, result.err
+    touched = {line.split(" ", 1)[1] for line in result.out.splitlines()}
+    own = {str(path), str(resume_path(path))} | {
+        str(tmp_path / name)
+        for name in (
+            ".model.safetensors.lock",
+            ".model.safetensors.tmp",
+            ".model.resume.safetensors.tmp",
+        )
+    }
+    system = {name for name in touched if name.startswith(("/proc/", "/sys/"))}
+    assert touched - system <= own

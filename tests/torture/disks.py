@@ -1,0 +1,175 @@
+"""Disks that are full, read-only or limited; standard output that is closed or full."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from charrnn.checkpoint import load
+
+from .command import OUT, SIZES, TEXT, Command, left_over, train
+from .row import Outcome, Skip
+
+OPTIONS = [*SIZES, "--workers=1", "--valid-fraction=0"]
+SHORT = [*OPTIONS, "--max-steps=9", "--save-every=3"]
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, kilobytes: int, mode: str = "rw") -> Iterator[Path]:
+    """Give a disk of this size, in `folder`; Skip where we may not."""
+    place = folder / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,{mode}", "tmpfs", str(place)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise Skip("mounting a small disk is not permitted here") from None
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def full_from_the_start(outcome: Outcome, folder: Path) -> None:
+    with small_disk(folder, 8) as disk:
+        ended = train(*SHORT, f"--out=disk/{OUT}", folder=folder).end()
+        told = ended.one_line_error() and "MB free" in ended.last and "step" not in ended.err
+        outcome.expect(told, f"not found before training: {ended.err}")
+        outcome.expect(not any(disk.iterdir()), f"left behind: {list(disk.iterdir())}")
+
+
+def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
+    """Fill the disk after the first save; empty it again, or not."""
+    with small_disk(folder, 400) as disk:
+        run = train(
+            *OPTIONS,
+            "--schedule=constant",
+            "--max-steps=1000000",
+            "--save-every=5",
+            "--log=log",
+            f"--out=disk/{OUT}",
+            folder=folder,
+        )
+        first = disk / OUT
+        while not (disk / "novel.resume.safetensors").exists():
+            pass
+        filler = (disk / "filler").open("wb", buffering=0)
+        with contextlib.suppress(OSError), filler:
+            while True:
+                filler.write(bytes(4096))
+        told = run.until(b"charrnn: ", 4) and b"No space left" in run.told
+        outcome.expect(told, f"a failed save was not told: {run.told!r}")
+        outcome.expect(b"tried again" in run.told, "it was not said that it is tried again")
+        load(first)
+        if emptied:
+            (disk / "filler").unlink()
+        run.send(signal.SIGTERM)
+        ended = run.end()
+        # What a save had taken while the disk was filled may be just enough for the last one.
+        saved = ended.code == 143 and "saved. Go on with:" in ended.err
+        failed = ended.one_line_error() and "No space left" in ended.last
+        fine = saved or (failed and not emptied)
+        outcome.expect(fine, f"it ended with {ended.code}: {ended.err}")
+        (disk / "filler").unlink(missing_ok=True)
+        load(first)
+        resumed = train("--resume", f"--out=disk/{OUT}", "--minutes=0.001", folder=folder).end()
+        outcome.expect(resumed.code == 0, f"going on: {resumed.err}")
+        outcome.expect(not left_over(disk), f"left behind: {left_over(disk)}")
+
+
+def file_size_limit(outcome: Outcome, folder: Path) -> None:
+    def before() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+    ended = train(*SHORT, folder=folder, before=before).end()
+    outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
+    outcome.expect("File too large" in ended.last, f"it said: {ended.last}")
+    outcome.expect("tried again" in ended.err, "it did not go on after the first failed save")
+    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+
+
+def read_only_folder(outcome: Outcome, folder: Path) -> None:
+    """As root, who may write anywhere, become nobody first."""
+    (folder / "novel.txt").write_text(TEXT)
+    place = folder / "closed"
+    place.mkdir()
+    for each in (folder, *folder.parents):
+        if not each.stat().st_mode & stat.S_IXOTH and each.stat().st_uid == os.getuid():
+            each.chmod(0o755)
+    place.chmod(0o555)
+
+    def before() -> None:
+        if os.getuid() == 0:
+            os.setuid(65534)
+
+    ended = train(*SHORT, f"--out=closed/{OUT}", folder=folder, before=before).end()
+    told = ended.one_line_error() and "Permission denied" in ended.last
+    outcome.expect(told and "characters to train on" not in ended.err, f"late: {ended.err}")
+
+
+def read_only_disk(outcome: Outcome, folder: Path) -> None:
+    with small_disk(folder, 400, "ro"):
+        ended = train(*SHORT, f"--out=disk/{OUT}", folder=folder).end()
+        told = ended.one_line_error() and "Read-only file system" in ended.last
+        outcome.expect(told and "characters to train on" not in ended.err, f"late: {ended.err}")
+
+
+def stream(outcome: Outcome, folder: Path, number: int, way: str) -> None:
+    """Train, sample and tell with a standard stream closed, full, or without a reader."""
+
+    def before() -> None:
+        if way == "closed":
+            os.close(number)
+            setattr(sys, ("stdout", "stderr")[number - 1], None)  # as Python has it then
+        elif way == "full":
+            os.dup2(os.open("/dev/full", os.O_WRONLY), number)
+        else:
+            reading, writing = os.pipe()
+            os.close(reading)
+            os.dup2(writing, number)
+
+    ended = train(*SHORT, folder=folder, before=before).end()
+    outcome.expect(ended.code == 0, f"train: {ended.code}: {ended.err}")
+    load(folder / OUT)
+    for arguments in (["sample", OUT, "-n", "50", "--seed", "1"], ["info", OUT]):
+        ended = Command(*arguments, folder=folder, before=before).end()
+        good = ended.code == 0
+        if way == "full" and number == 1:
+            good = ended.one_line_error()
+        outcome.expect(good and "Traceback" not in ended.err, f"{arguments}: {ended.err}")
+
+
+def full_log(outcome: Outcome, folder: Path) -> None:
+    ended = train(*SHORT, "--log=/dev/full", folder=folder).end()
+    outcome.expect(ended.code == 0, f"it ended with {ended.code}: {ended.err}")
+    outcome.expect("the log ends here" in ended.err, f"it said: {ended.err}")
+
+
+THINGS: list[Callable[[Outcome, Path], None]] = [
+    full_from_the_start,
+    lambda outcome, folder: fills_up(outcome, folder, emptied=True),
+    lambda outcome, folder: fills_up(outcome, folder, emptied=False),
+    file_size_limit,
+    read_only_folder,
+    read_only_disk,
+    *(
+        lambda outcome, folder, number=number, way=way: stream(outcome, folder, number, way)
+        for number in (1, 2)
+        for way in ("closed", "full", "without a reader")
+    ),
+    full_log,
+]
+
+
+def case(index: int, folder: Path) -> Outcome:
+    """Try one of these."""
+    outcome = Outcome(1)
+    THINGS[index](outcome, folder)
+    return outcome

@@ -1,0 +1,40 @@
+"""A thousand times the learning rate: the run goes back once, or ends with 3; no NaN is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from charrnn.checkpoint import load
+from charrnn.nn.cells import CELLS
+from charrnn.optim import OPTIMIZERS
+
+from .command import OUT, SIZES, left_over, train
+from .row import Outcome
+
+PAIRS = [(cell, optimizer) for cell in CELLS for optimizer in OPTIMIZERS]
+RATES = {"sgd": 0.1}  # where the default is not that of Adam
+
+
+def case(index: int, folder: Path) -> Outcome:
+    """Train each cell with each optimizer; clipped and not, with other seeds."""
+    outcome = Outcome(1)
+    cell, optimizer = PAIRS[index % len(PAIRS)]
+    seed = index // len(PAIRS)
+    rate = 1000 * RATES.get(optimizer, 3e-3)
+    options = [f"--cell={cell}", f"--optimizer={optimizer}", f"--learning-rate={rate}"]
+    options += ["--warmup-steps=0", f"--seed={seed}", f"--clip-norm={seed % 2}", "--workers=1"]
+    ended = train(
+        *SIZES, *options, "--max-steps=60", "--eval-every=10", "--save-every=3", folder=folder
+    ).end()
+    outcome.expect(ended.code in (0, 3), f"it ended with {ended.code}: {ended.err}")
+    outcome.expect("Traceback" not in ended.err, ended.err)
+    if ended.code == 3:
+        outcome.expect("diverged again" in ended.last, f"it said: {ended.last}")
+        outcome.expect("--learning-rate" in ended.last, f"it said: {ended.last}")
+        outcome.expect("back to step" in ended.err, "it did not go back before it gave up")
+    if (folder / OUT).exists():
+        load(folder / OUT)  # which refuses what is not finite
+        resumed = train("--resume", "--max-steps=61", folder=folder).end()
+        outcome.expect(resumed.code in (0, 3), f"going on: {resumed.code}: {resumed.err}")
+    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+    return outcome

@@ -1,0 +1,103 @@
+"""Every step of every save fails in turn, in every way: the files are the old or the new ones.
+
+As SQLite's authors do it: the Nth step fails, for every N, until a run no longer gets that far.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn.checkpoint import Reader, load
+
+from . import hooks
+from .command import OUT, SIZES, Ended, left_over, train
+from .row import Outcome
+
+KINDS = ["ENOSPC", "EIO", "EACCES", "EINTR", "short", "SIGKILL", "ENOSPC for good", "EIO for good"]
+OPTIONS = [*SIZES, "--workers=1", "--max-steps=4", "--save-every=2", "--valid-fraction=0"]
+RESUME = "novel.resume.safetensors"
+
+
+@dataclass
+class Undisturbed:
+    """What a run writes that nothing disturbs."""
+
+    models: dict[bytes, int]  # each model that it saves, and of what step that is
+    whole: bytes
+    steps: int  # towards the disk
+
+
+@functools.cache
+def undisturbed() -> Undisturbed:
+    """Let such a run write its files."""
+    place = Path(tempfile.mkdtemp())
+    log = place / "steps"
+    assert train(*OPTIONS, folder=place, before=hooks.logging(str(log))).end().code == 0
+    steps = [ast.literal_eval(line) for line in log.read_text().splitlines()]
+    models: dict[bytes, int] = {}
+    for name, arguments, content in steps:
+        if name == "replace" and arguments[1].endswith(OUT):
+            models[content] = 2 * (len(models) + 1)
+    count = sum(name != "saved" for name, *_ in steps)
+    result = Undisturbed(models, (place / OUT).read_bytes(), count)
+    shutil.rmtree(place)
+    return result
+
+
+def case(index: int, folder: Path) -> Outcome:
+    """Let each step fail in one way."""
+    outcome = Outcome()
+    for at in range(1, undisturbed().steps + 1):
+        place = folder / str(at)
+        place.mkdir()
+        before = len(outcome.bad)
+        ended = train(*OPTIONS, folder=place, before=hooks.failing(KINDS[index], at)).end()
+        check_end(outcome, ended, place, killed=KINDS[index] == "SIGKILL")
+        check_files(outcome, place)
+        outcome.bad[before:] = [f"{KINDS[index]} at {at}: {line}" for line in outcome.bad[before:]]
+        outcome.count += 1
+        shutil.rmtree(place)
+    return outcome
+
+
+def check_end(outcome: Outcome, ended: Ended, folder: Path, killed: bool) -> None:
+    """Expect that the run said how it went."""
+    if ended.code == 0:
+        done = (folder / OUT).read_bytes() == undisturbed().whole
+        outcome.expect(done, "it ended well, but the model is another")
+    elif killed:
+        outcome.expect(ended.code == -9, f"it ended with {ended.code}: {ended.err}")
+    else:
+        outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
+
+
+def check_files(outcome: Outcome, folder: Path) -> None:
+    """Expect files of known moments, and that the run goes on from them to the same end."""
+    out, resume = folder / OUT, folder / RESUME
+    if out.exists():
+        load(out)
+        outcome.expect(out.read_bytes() in undisturbed().models, "a model that was never saved")
+    steps = [undisturbed().models.get(out.read_bytes()) if out.exists() else None, None]
+    if resume.exists():
+        with Reader(resume, "resume") as reader:
+            steps[1] = reader.document["counters"]["saved_at"]
+    if steps[1] is None:
+        if steps[0] is not None:
+            refused = train("--resume", folder=folder).end()
+            missing = refused.one_line_error() and "is missing" in refused.last
+            outcome.expect(missing, f"a missing resume file: {refused.err}")
+        ended = train(*OPTIONS, "--overwrite", folder=folder).end()
+    else:
+        outcome.expect(steps[0] is not None, "a resume file without a model")
+        ended = train("--resume", folder=folder).end()
+        noticed = "not of the same moment" in ended.err
+        outcome.expect(noticed == (steps[0] != steps[1]), f"{steps} and noticed: {noticed}")
+    outcome.expect(ended.code == 0, f"going on from {steps} ended with {ended.code}: {ended.err}")
+    whole = out.read_bytes() == undisturbed().whole
+    outcome.expect(whole or "was ended by its" in ended.err, f"other bits, from {steps}")
+    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")

@@ -1,0 +1,80 @@
+"""The memory that a run says it will take, beside what it takes; and runs that may take less."""
+
+from __future__ import annotations
+
+import re
+import resource
+import time
+from pathlib import Path
+
+from .command import TEXT, Command, fresh, left_over
+from .row import Outcome, randomness
+from .workers import workers_of
+
+# Cell, layers, units, embedding, batch, steps, optimizer, workers.
+SIZES = [
+    ("gru", 1, 512, 64, 32, 64, "adam", 1),
+    ("lstm", 2, 256, 32, 16, 32, "adam", 1),
+    ("rnn", 3, 128, 0, 64, 64, "sgd", 1),
+    ("gru", 1, 384, 64, 32, 64, "adam", 2),
+    ("lstm", 1, 16, 8, 4, 8, "adam", 1),
+]
+NAMES = ["cell", "num-layers", "hidden-size", "embedding-size", "batch-size", "seq-len"]
+NAMES += ["optimizer", "workers"]
+
+
+def case(index: int, folder: Path) -> Outcome:
+    """Measure a run at its end, and let one run under a limit."""
+    outcome = Outcome(1)
+    random = randomness("footprint", index)
+    sizes = list(SIZES[index % len(SIZES)])
+    if index >= len(SIZES):  # others like it
+        sizes[2] = int(sizes[2] * random.uniform(0.7, 1.5))
+        sizes[4] *= random.choice([1, 2])
+    options = [f"--{name}={value}" for name, value in zip(NAMES, sizes, strict=True)]
+    options += ["--max-steps=3", "--save-every=2", "--eval-every=3"]
+    (folder / "novel.txt").write_text(TEXT * 10)
+    run = Command("train", "novel.txt", *options, folder=folder, call=fresh())
+    of_workers = watch(run)
+    ended = run.end()
+    outcome.expect(ended.code == 0, f"{sizes}: {ended.code}: {ended.err}")
+    said = re.search(r"about ([\d,]+) MB of memory", ended.err)
+    if not outcome.expect(said is not None, f"no estimate: {ended.err}"):
+        return outcome
+    estimate = 1e6 * int(said[1].replace(",", ""))
+    error = 100 * (estimate / (run.memory + of_workers) - 1)
+    outcome.figures["most above in %"], outcome.figures["most below in %"] = error, -error
+    outcome.expect(abs(error) <= 25, f"{sizes}: {estimate / 1e6:.0f} MB said, {error:.0f}% off")
+
+    # Python with NumPy maps much more than it uses: less than that is no limit on a run.
+    limit = int(400e6 + random.uniform(0, 2) * estimate)
+
+    def before() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    run = Command(
+        "train", "novel.txt", *options, "--overwrite", folder=folder, before=before, call=fresh()
+    )
+    ended = run.end()
+    fine = ended.code == 0 or ended.one_line_error()
+    outcome.expect(fine, f"{sizes} in {limit / 1e6:.0f} MB: {ended.code}: {ended.err}")
+    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+    return outcome
+
+
+def watch(run: Command) -> int:
+    """Return the most memory of its own that a run's workers had at once, until it ends."""
+    most = 0
+    while not run.has_ended():
+        try:
+            most = max(most, sum(map(own, workers_of(run.pid))))
+        except OSError:  # one has just ended
+            continue
+        time.sleep(0.005)
+    return most
+
+
+def own(pid: int) -> int:
+    """Return the bytes of a process that it shares with no other."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Private_"))

@@ -1,0 +1,97 @@
+"""The rows of the table, in its order."""
+
+from __future__ import annotations
+
+from . import (
+    bits,
+    corpora,
+    disks,
+    divergence,
+    faults,
+    footprint,
+    kills,
+    locks,
+    mutations,
+    power,
+    signals,
+    soak,
+    workers,
+)
+from .row import Row
+
+FAULTS, DISKS = len(faults.KINDS), len(power.KEPT)
+
+ROWS = {
+    "kills": Row("SIGKILL at a random moment of training, then resume", kills.case, 20, 500),
+    "faults": Row(
+        f"each step of each save fails in turn, in {FAULTS} ways",
+        faults.case,
+        FAULTS,
+        FAULTS,
+        1,
+        300,
+    ),
+    "power": Row(
+        "the power fails after each step of each save, and the disk keeps more or less",
+        power.case,
+        DISKS,
+        DISKS,
+    ),
+    "signals": Row(
+        "SIGINT, SIGTERM, SIGHUP, a second one during the save, an ignored SIGHUP",
+        signals.case,
+        50,
+        1000,
+    ),
+    "disks": Row(
+        "disk full, limited or read-only; standard output and error closed or full",
+        disks.case,
+        len(disks.THINGS),
+        len(disks.THINGS),
+    ),
+    "locks": Row("two runs on one output", locks.case, 20, 200),
+    "mutations": Row(
+        "damaged and forged model and resume files",
+        mutations.case,
+        20_000,
+        2_000_000,
+        mutations.BATCH,
+    ),
+    "flips": Row(
+        "bits of the tensors of three models flipped, in the full form all",
+        mutations.flips,
+        3000,
+        33_000,
+        mutations.BATCH,
+    ),
+    "corpora": Row(
+        "texts of all kinds, under a limit of 1 GB",
+        corpora.case,
+        len(corpora.ALL),
+        len(corpora.ALL),
+        seconds=1200,
+    ),
+    "divergence": Row(
+        "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
+    ),
+    "workers": Row("a worker is killed or stopped at a random moment", workers.case, 10, 200),
+    "bits": Row(
+        "OpenBLAS kernels SkylakeX, Haswell, Prescott x 1, 2 threads, stopped and resumed",
+        bits.case,
+        6,
+        60,
+    ),
+    "footprint": Row(
+        "memory: said before training and taken (within 25%), and under a limit",
+        footprint.case,
+        5,
+        20,
+    ),
+    "soak": Row(
+        f"train, evaluate, sample, resume in turn for {soak.MINUTES:g} minutes",
+        soak.case,
+        0,
+        1,
+        seconds=int(60 * soak.MINUTES) + 300,
+    ),
+}

@@ -1,0 +1,77 @@
+"""Signals end a run, saved, and the command that it prints goes on as if there had been none."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from .command import OUT, SIZES, Command, left_over, train
+from .row import FULL, Outcome, randomness
+
+KINDS = ["SIGINT", "SIGTERM", "SIGHUP", "a second one during the save", "an ignored SIGHUP"]
+OPTIONS = [*SIZES, "--eval-every=5", "--schedule=constant", "--workers=1"]
+ENDLESS = "--max-steps=1000000"
+
+
+@functools.cache
+def model_of(steps: int) -> bytes:
+    """Return the model of a run of so many steps that nothing disturbs."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = train(*OPTIONS, f"--max-steps={steps}", folder=Path(folder)).end()
+        assert ended.code == 0, ended.err
+        return Path(folder, OUT).read_bytes()
+
+
+def case(index: int, folder: Path) -> Outcome:
+    """Send a signal at a random moment."""
+    outcome = Outcome(1)
+    random = randomness("signals", index)
+    kind = KINDS[index % len(KINDS)]
+    codes = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+    name = kind if kind in codes else random.choice(["SIGINT", "SIGTERM"])
+    stop = folder / "now"  # when this is there the process is to interrupt its own saves
+
+    def before() -> None:
+        if kind == "an ignored SIGHUP":
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if kind == "a second one during the save":
+            fsync, other = os.fsync, random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+
+            def interrupted(handle: int) -> None:
+                if stop.exists():
+                    os.kill(os.getpid(), other)
+                fsync(handle)
+
+            os.fsync = interrupted
+
+    run = train(*OPTIONS, ENDLESS, folder=folder, before=before)
+    outcome.expect(run.until(b"step ", random.randint(1, 4)), "it did not train")
+    time.sleep(random.uniform(0, 0.01))
+    if kind == "an ignored SIGHUP":
+        run.send(signal.SIGHUP)
+        outcome.expect(run.until(b"step ", 3), "an ignored SIGHUP ended it")
+    stop.touch()
+    sent = time.monotonic()
+    run.send(getattr(signal, name))
+    ended = run.end()
+    seconds = time.monotonic() - sent
+    stop.unlink()
+    outcome.figures["seconds to the end, at most"] = seconds
+    outcome.expect(not FULL or seconds <= 2, f"it took {seconds:.1f} s to end")
+    outcome.expect(ended.code == codes[name], f"{name} ended it with {ended.code}: {ended.err}")
+    if not outcome.expect("saved. Go on with:" in ended.err, f"it was not saved: {ended.err}"):
+        return outcome
+    step = int(ended.err.partition("at step ")[2].partition(";")[0].replace(",", ""))
+    program, *arguments = shlex.split(ended.last)
+    steps = step - step % 5 + 10
+    gone_on = Command(*arguments, f"--max-steps={steps}", folder=folder).end()
+    outcome.expect(program == "charrnn" and gone_on.code == 0, f"going on: {gone_on.err}")
+    outcome.expect(f"going on from step {step:,}" in gone_on.err, "it went on from elsewhere")
+    outcome.expect((folder / OUT).read_bytes() == model_of(steps), "other bits")
+    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+    return outcome
