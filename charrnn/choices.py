@@ -20,6 +20,7 @@ from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
 SIZES = (
     (0.0, 128, 8e-3),
     (0.5, 256, 6e-3),
+    (4.0, 384, 5e-3),
     (9.0, 512, 3e-3),
     (60.0, 768, 2e-3),
 )
@@ -29,13 +30,16 @@ SIZES = (
 # pressure is the product of the two.
 SHARES_DROPPED = (
     (0.0, 0.0, 0.0),
-    (2.0, 0.05, 0.1),
-    (5.0, 0.3, 0.3),
-    (50.0, 0.5, 0.5),
+    (2.0, 0.05, 0.05),
+    (8.0, 0.15, 0.2),
+    (40.0, 0.3, 0.3),
+    (150.0, 0.5, 0.5),
 )
 
 MOST_EPOCHS = 60.0  # from there on more minutes do not help
 OVERFITTED = 0.01  # nats per character that the last evaluation is worse than the best
+
+CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
 
 # Floating-point operations a second that a core does in training: the order of it, for plans.
 CORE_SPEED = 5e10

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -31,8 +31,10 @@ class SettingsCommand(click.Command):
         return super().get_params(ctx)
 
 
-def options_of(settings: type) -> list[click.Parameter]:
-    """Return an option for each field of a settings dataclass."""
+def options_of(settings: type, chosen: Collection[str] = ()) -> list[click.Parameter]:
+    """Return an option for each field of a settings dataclass; those `chosen` have no default, as
+    that depends on the corpus.
+    """
     hints = get_type_hints(settings)
     options: list[click.Parameter] = []
     for field in dataclasses.fields(settings):
@@ -43,9 +45,9 @@ def options_of(settings: type) -> list[click.Parameter]:
             click.Option(
                 ["--" + field.name.replace("_", "-")],
                 type=click.Choice(list(choices)) if choices else kind,
-                default=field.default,
+                default=None if field.name in chosen else field.default,
                 help=field.metadata["help"],
-                show_default=field.default is not None,
+                show_default="chosen" if field.name in chosen else field.default is not None,
             )
         )
     return options

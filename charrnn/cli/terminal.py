@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -37,6 +38,19 @@ def give_up(stream: TextIO) -> None:
     """Let nothing more be written to `stream`, by Python's last flush either."""
     with suppress(OSError):  # it may have no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return a small drawing of `values`, from their lowest to their highest.
+
+    >>> sparkline([2.0, 1.6, 1.5, 1.5])
+    '█▂▁▁'
+    """
+    low, high = min(values), max(values)
+    steps = "▁▂▃▄▅▆▇█"
+    return "".join(
+        steps[round((value - low) / max(high - low, 1e-9) * (len(steps) - 1))] for value in values
+    )
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,10 +21,11 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
-from charrnn.cli.terminal import one_line, tell, write_line
+from charrnn.cli.terminal import one_line, sparkline, tell, write_line
 from charrnn.errors import CharRNNError
 
 if TYPE_CHECKING:
+    from charrnn.choices import Choice
     from charrnn.run import Report
     from charrnn.trainer import Trainer
 
@@ -39,10 +40,15 @@ PREVIEW = 100  # characters
 
 
 def _settings() -> list[click.Parameter]:
+    from charrnn.choices import CHOSEN
     from charrnn.model import ModelConfig
     from charrnn.run import Limits, TrainConfig
 
-    return [*options_of(ModelConfig), *options_of(TrainConfig), *options_of(Limits)]
+    return [
+        *options_of(ModelConfig, CHOSEN),
+        *options_of(TrainConfig, CHOSEN),
+        *options_of(Limits),
+    ]
 
 
 @click.command(cls=SettingsCommand, settings=_settings)
@@ -142,6 +148,8 @@ def _default_out(corpus: str) -> Path:
 
 def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     from charrnn.checkpoint import load
+    from charrnn.choices import choose
+    from charrnn.exchange import usable_cores
     from charrnn.model import ModelConfig
     from charrnn.reading import read
     from charrnn.run import Limits, TrainConfig
@@ -151,10 +159,10 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
     limits = Limits(**stated(ctx, Limits))
     base = load(options["init_from"]) if options["init_from"] else None
-    config = replace(base.config if base else ModelConfig(), **model_settings)
-    train_config = TrainConfig(**train_settings)
+    ModelConfig(**model_settings), TrainConfig(**train_settings)  # wrong ones are told at once
+    corpus = read(options["corpus"], options["encoding"])
     common: dict[str, Any] = {
-        "corpus": read(options["corpus"], options["encoding"]),
+        "corpus": corpus,
         "valid": read(options["valid"], options["encoding"]) if options["valid"] else None,
         "unknown": options["unknown"],
     }
@@ -163,14 +171,40 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     if options["resume"]:
         given = model_settings | train_settings
         return Trainer.resume(out=out, limits=limits, **common, **given)
+    held_out = 0.0 if options["valid"] else TrainConfig(**train_settings).valid_fraction
+    choice = choose(
+        max(1, round(len(corpus.ids) * (1 - held_out))),
+        len(corpus.characters()),
+        int(workers) if workers.isdecimal() and int(workers) else usable_cores(),
+        limits,
+        base.config if base else None,
+        **model_settings | train_settings,
+    )
+    _tell_choice(choice, model_settings | train_settings)
     return Trainer(
-        model=config,
-        train=train_config,
-        limits=limits,
+        model=choice.model,
+        train=choice.train,
+        limits=choice.limits,
         out=out,
         init_from=base,
         overwrite=options["overwrite"],
         **common,
+    )
+
+
+def _tell_choice(choice: Choice, stated: dict[str, Any]) -> None:
+    """Say what was chosen, as options, and what is expected of it."""
+    from charrnn.choices import CHOSEN
+
+    settings = asdict(choice.model) | asdict(choice.train)
+    chosen = [
+        f"--{name.replace('_', '-')} {settings[name]:g}" for name in CHOSEN if name not in stated
+    ]
+    if chosen:
+        tell(f"chosen for this text, these cores and this time: {' '.join(chosen)}")
+    tell(
+        f"plan: to read the text some {choice.epochs:,.1f} times, in about "
+        f"{max(0.1, choice.minutes):,.1f} minutes"
     )
 
 
@@ -357,6 +391,12 @@ def _conclude(
     else:
         nats = counters.best_loss
         tell(f"{out} holds the best weights: {nats:.4f} nats = {nats / math.log(2):.3f} bits/char")
+    from charrnn.choices import verdict
+
+    epochs = counters.step / trainer.streams.chunks_per_epoch
+    if trainer.history:
+        tell(f"loss in validation: {sparkline([entry['valid'] for entry in trainer.history])}")
+        tell(verdict(trainer.history, epochs))
     tell("now let it write:")
     write_line("  " + _command("sample", (str(out),), ["--temperature", "0.8"]))
     return 0
