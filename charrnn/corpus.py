@@ -25,7 +25,7 @@ from charrnn.tokenizer import Ids, Tokenizer
 NEWLINE = 0  # its id in every corpus
 
 # How a text falls into documents, and what ends each of them (nothing: never sampled).
-DOCUMENTS = {"whole": "", "lines": "\n", "paragraphs": "\n\n"}
+DOCUMENTS = {"whole": "", "lines": "\n", "paragraphs": "\n\n", "tunes": "\n\n"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class Corpus:
     ends: NDArray[np.int64]  # the positions of each text's last character, ascending
     names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # what a person should be told
+    documents: str = "whole"  # how its texts fall into documents, unless somebody wants another way
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:

@@ -10,14 +10,19 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from charrnn.corpus import Builder, Corpus
 from charrnn.errors import CharRNNError, ConfigError, CorpusError, require
 from charrnn.spool import BLOCK
 
+if TYPE_CHECKING:
+    from charrnn.music.tune import Tune
+
 STDIN = "-"
+TUNES = (".abc", ".mid", ".midi")  # suffixes of files of tunes (music/formats.py)
 
 
 def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
@@ -58,23 +63,25 @@ def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> C
     if isinstance(paths, (str, Path)):
         paths = [paths]
     require(len(paths) > 0, "no corpus was given: name a text file")
+    files = [found for path in paths for found in _files(path)]
+    if any(_is_of_tunes(file) for file, _ in files):
+        return _read_tunes(files)
     builder = Builder()
     names, notices, left_out = [], [], []
     crlf, crlf_read = set[str](), False
-    for path in paths:
-        for file, in_folder in _files(path):
-            try:
-                length = builder.add(_pieces(file, encoding, in_folder, crlf))
-            except CorpusError as error:
-                if not in_folder:
-                    raise
-                left_out.append(str(error))
-                continue
-            crlf_read |= str(file) in crlf
-            if length:
-                names.append("standard input" if str(file) == STDIN else str(file))
-            elif not in_folder:
-                notices.append(f"{file} is empty")
+    for file, in_folder in files:
+        try:
+            length = builder.add(_pieces(file, encoding, in_folder, crlf))
+        except CorpusError as error:
+            if not in_folder:
+                raise
+            left_out.append(str(error))
+            continue
+        crlf_read |= str(file) in crlf
+        if length:
+            names.append("standard input" if str(file) == STDIN else str(file))
+        elif not in_folder:
+            notices.append(f"{file} is empty")
     if not names:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
         nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
@@ -84,6 +91,42 @@ def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> C
     if crlf_read:
         notices.append("CRLF line ends were read as LF")
     return builder.corpus(names, notices)
+
+
+def _is_of_tunes(file: str | Path) -> bool:
+    return Path(file).suffix.lower() in TUNES
+
+
+def _read_tunes(files: Sequence[tuple[str | Path, bool]]) -> Corpus:
+    """Read files of tunes as one text in canonical ABC, all on one tonic, in a drawn order."""
+    from charrnn.music.collection import collect, text_of, to_tonic
+    from charrnn.music.formats import read_tunes
+
+    tunes: list[Tune] = []
+    names, notices = [], []
+    for file, in_folder in files:
+        if not _is_of_tunes(file):
+            if in_folder:
+                continue
+            raise CorpusError(f"{file} is no file of tunes, and others are: learn them separately")
+        try:
+            found, told = read_tunes(file)
+        except CorpusError as error:
+            notices.append(str(error))
+            continue
+        tunes += found
+        names.append(str(file))
+        notices += told
+    collection = collect(tunes)
+    if not collection.tunes:
+        raise CorpusError(
+            "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
+        )
+    notices.append(f"{len(collection.tunes):,} tunes, all of them put on the tonic C")
+    builder = Builder()
+    builder.add([text_of(to_tonic(tune) for tune in collection.tunes)])
+    corpus = builder.corpus(names, [*notices, *collection.notices])
+    return replace(corpus, documents="tunes")
 
 
 def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:

@@ -81,7 +81,10 @@ class Trainer:
             check_writable(self.out)
             check_free(self.out, overwrite)
         self._on_disk = _describe(self.out).get("digest")
-        self.train_config = train = train or TrainConfig()
+        train = train or TrainConfig()
+        if train.documents == "whole":
+            train = replace(train, documents=corpus.documents)
+        self.train_config = train
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
         self.notices = [*corpus.notices, *(valid.notices if valid is not None else ())]

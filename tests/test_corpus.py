@@ -455,7 +455,7 @@ def test_a_share_out_of_range_is_refused(fraction):
 def test_unknown_documents_are_refused_with_the_choices():
     with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
         split(make_corpus("text"), "words")
-    assert list(DOCUMENTS) == ["whole", "lines", "paragraphs"]
+    assert list(DOCUMENTS) == ["whole", "lines", "paragraphs", "tunes"]
 
 
 def as_plain_python_splits(text, documents):

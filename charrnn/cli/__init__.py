@@ -11,6 +11,7 @@ import click
 from charrnn import __version__
 from charrnn.cli.evaluate import evaluate
 from charrnn.cli.info import info
+from charrnn.cli.music import assess, compose, convert
 from charrnn.cli.sample import sample
 from charrnn.cli.terminal import give_up, tell
 from charrnn.cli.train import train
@@ -43,13 +44,14 @@ def cli() -> None:
       charrnn sample novel.safetensors --prompt "Once " --length 500
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn info novel.safetensors
+      charrnn compose fiddle.safetensors -o tunes/
 
     Results go to standard output, all else to standard error. Exit codes: 0 done, 1 an error,
     2 wrong usage, 3 training diverged; 129, 130, 143 ended by a signal, with the work saved.
     """
 
 
-for command in (train, sample, evaluate, info):
+for command in (train, sample, evaluate, info, compose, assess, convert):
     cli.add_command(command)
 
 

@@ -115,13 +115,15 @@ def train(
         raise click.UsageError(f"--log {log} is a file of the run itself: give another name")
     if log and Path(log).is_file() and not resume and not overwrite:
         raise CharRNNError(f"the log {log} exists: give another name, or --overwrite")
-    trainer = _make_trainer(ctx, path)
+    trainer, choice = _make_trainer(ctx, path)
     for notice in trainer.notices:
         tell(notice)
     if resume and trainer.finished():
         option = "--" + trainer.counters.ended_by.replace("_", "-")
         tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
+    if choice is not None:
+        _tell_choice(choice, stated(ctx, type(choice.model)) | stated(ctx, type(choice.train)))
     _describe(trainer, resume)
     with _log(log, resume) as log_file, _signals(trainer) as received:
         for report in _shown(trainer):
@@ -146,7 +148,7 @@ def _default_out(corpus: str) -> Path:
     return Path(f"{name}.safetensors")
 
 
-def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
+def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None]:
     from charrnn.checkpoint import load
     from charrnn.choices import choose
     from charrnn.exchange import usable_cores
@@ -170,7 +172,7 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
     common["workers"] = int(workers) if workers.isdecimal() else workers
     if options["resume"]:
         given = model_settings | train_settings
-        return Trainer.resume(out=out, limits=limits, **common, **given)
+        return Trainer.resume(out=out, limits=limits, **common, **given), None
     held_out = 0.0 if options["valid"] else TrainConfig(**train_settings).valid_fraction
     choice = choose(
         max(1, round(len(corpus.ids) * (1 - held_out))),
@@ -180,8 +182,7 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
         base.config if base else None,
         **model_settings | train_settings,
     )
-    _tell_choice(choice, model_settings | train_settings)
-    return Trainer(
+    trainer = Trainer(
         model=choice.model,
         train=choice.train,
         limits=choice.limits,
@@ -190,15 +191,16 @@ def _make_trainer(ctx: click.Context, out: Path) -> Trainer:
         overwrite=options["overwrite"],
         **common,
     )
+    return trainer, choice
 
 
-def _tell_choice(choice: Choice, stated: dict[str, Any]) -> None:
+def _tell_choice(choice: Choice, given: dict[str, Any]) -> None:
     """Say what was chosen, as options, and what is expected of it."""
     from charrnn.choices import CHOSEN
 
     settings = asdict(choice.model) | asdict(choice.train)
     chosen = [
-        f"--{name.replace('_', '-')} {settings[name]:g}" for name in CHOSEN if name not in stated
+        f"--{name.replace('_', '-')} {settings[name]:g}" for name in CHOSEN if name not in given
     ]
     if chosen:
         tell(f"chosen for this text, these cores and this time: {' '.join(chosen)}")

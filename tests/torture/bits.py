@@ -21,6 +21,7 @@ KERNELS = {"SkylakeX": "avx512f", "Haswell": "avx2", "Prescott": "pni"}
 NAMES = {"Prescott": ["Prescott", "Katmai"]}
 SETTINGS = [(kernel, threads) for kernel in KERNELS for threads in (1, 2)]
 OPTIONS = ["--hidden-size=64", "--embedding-size=16", "--batch-size=16", "--seq-len=16"]
+OPTIONS += ["--dropout=0.2", "--weight-dropout=0.2", "--learning-rate=0.003"]
 OPTIONS += ["--workers=1", "--max-steps=24", "--eval-every=6", "--save-every=1000"]
 
 

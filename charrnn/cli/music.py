@@ -1,0 +1,234 @@
+"""charrnn compose, assess and convert."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.terminal import show, tell
+from charrnn.errors import CharRNNError, ConfigError
+
+if TYPE_CHECKING:
+    from charrnn.music.tune import Key, Meter, Tune
+
+FILES = ("abc", "mid", "wav", "svg")
+
+
+def _meter(text: str | None) -> Meter | None:
+    if text is None:
+        return None
+    n, _, d = text.partition("/")
+    if not (n.isdecimal() and d.isdecimal() and len(text) < 8):
+        raise ConfigError(f"the metre is {text!r}: it must be such as 6/8")
+    return int(n), int(d)
+
+
+def _key(text: str | None) -> Key | None:
+    from charrnn.music.tune import Key
+
+    if text is None:
+        return None
+    length = 2 if text[1:2] in ("#", "b") else 1
+    mode = text[length:].strip().lower()[:3]
+    return Key(text[:length].capitalize(), {"": "maj", "m": "min"}.get(mode, mode))
+
+
+def _tunes(paths: tuple[str, ...]) -> list[Tune]:
+    from charrnn.music.formats import read_tunes
+
+    tunes: list[Tune] = []
+    for path in paths:
+        found, notices = read_tunes(path)
+        tunes += found
+        for notice in notices:
+            tell(notice)
+    return tunes
+
+
+def _write(path: Path, data: bytes) -> None:
+    from charrnn.checkpoint import write_atomically
+
+    write_atomically(path, data)
+
+
+@click.command()
+@EXISTING_MODEL
+@click.option("-n", "--count", default=1, show_default=True, help="How many tunes.")
+@click.option("--meter", help="The metre, such as 6/8; by default the model decides.")
+@click.option("--key", help="The key, such as Dmaj, Em or Ador; by default on C.")
+@click.option("--bars", type=int, help="Bars as written, each repeat once.")
+@click.option("--form", default="", help="Sections as they are played, such as AABB or ABA.")
+@click.option(
+    "-t", "--temperature", default=0.9, show_default=True, help="Below 1 safer, above 1 bolder."
+)
+@click.option("--prompt", default="", help="ABC that the tunes begin with, its M: and K: included.")
+@click.option("--prompt-file", type=click.Path(), help="A file of a tune to go on from.")
+@click.option("--unconstrained", is_flag=True, help="Leave the grammar out.")
+@click.option("--against", type=click.Path(), multiple=True, help="Tunes to compare with.")
+@click.option(
+    "--max-copy", type=int, help="Most notes in a row that a tune may share with one of --against."
+)
+@click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
+@click.option(
+    "-o", "--out", type=click.Path(), help="Folder for the files; without it ABC is printed."
+)
+@click.option(
+    "--formats",
+    default=",".join(FILES),
+    show_default=True,
+    help="Files to write for each tune; index.html shows and plays them all.",
+)
+def compose(
+    model: str,
+    count: int,
+    meter: str | None,
+    key: str | None,
+    bars: int | None,
+    form: str,
+    temperature: float,
+    prompt: str,
+    prompt_file: str | None,
+    unconstrained: bool,
+    against: tuple[str, ...],
+    max_copy: int | None,
+    seed: int | None,
+    out: str | None,
+    formats: str,
+) -> None:
+    """Compose tunes with MODEL, which `charrnn train` made from .abc or .mid files.
+
+    \b
+    Examples:
+      charrnn compose fiddle.safetensors
+      charrnn compose fiddle.safetensors -n 8 --meter 6/8 --key Dmaj --bars 16 --form AABB -o tunes/
+      charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
+
+    Every tune parses, and its bars add up, unless --unconstrained is given.
+    """
+    from charrnn.checkpoint import load
+    from charrnn.composer import compose as composed
+    from charrnn.music.abc import write_abc
+    from charrnn.music.assess import FIGURES, assess
+    from charrnn.music.formats import drawing, written
+    from charrnn.music.page import PageTune, page
+    from charrnn.music.tune import tempo_of
+
+    if prompt and prompt_file:
+        raise click.UsageError("give --prompt or --prompt-file, not both")
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    for name in wanted:
+        if name not in FILES:
+            raise ConfigError(f"formats has {name!r}: choose among {', '.join(FILES)}")
+    checkpoint = load(model)
+    if prompt_file:
+        prompt = write_abc(_tunes((prompt_file,))[:1])
+    if seed is None:
+        seed = secrets.randbits(32)
+        tell(f"seed {seed}")
+    others = _tunes(against)
+    tunes = composed(
+        checkpoint,
+        count,
+        _meter(meter),
+        _key(key),
+        bars,
+        form,
+        temperature,
+        seed,
+        prompt,
+        not unconstrained,
+        others,
+        max_copy,
+    )
+    if len(tunes) < count:
+        tell(f"{count - len(tunes)} of {count} could not be read as tunes, and are left out")
+    if not out:
+        click.echo(write_abc(tunes), nl=False)
+        return
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CharRNNError(f"the folder {out} cannot be made: {error.strerror}") from None
+    shown = []
+    for number, tune in enumerate(tunes, 1):
+        for name in wanted:
+            _write(folder / f"{number:02}.{name}", written([tune], name))
+        figures = assess([tune], others or None).figures
+        shown.append(
+            PageTune(
+                f"Tune {number}",
+                tune,
+                write_abc([tune]),
+                {
+                    figure.label: format(value, figure.format)
+                    for name, figure in FIGURES.items()
+                    if name != "tunes" and (value := figures[name]) is not None
+                },
+                f"{Path(model).name}, seed {seed}, temperature {temperature:g}",
+                drawing(tune),
+                tempo_of(tune.meter),
+            )
+        )
+    _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
+    show(f"{folder / 'index.html'}: open it to see and hear {len(tunes)} tunes")
+
+
+@click.command()
+@click.argument("tunes", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--against", type=click.Path(), multiple=True, help="Tunes to compare with, as of training."
+)
+@JSON
+def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
+    """Measure TUNES, files of .abc or .mid: are they well made, alike to others, and new?
+
+    \b
+    Examples:
+      charrnn assess tunes/*.abc --against corpus.abc
+      charrnn assess tunes/*.abc --json
+    """
+    from charrnn.music.assess import assess as measure
+    from charrnn.music.assess import table
+    from charrnn.music.collection import collect
+
+    others = collect(_tunes(against), keep_irregular=True).tunes
+    last = len(others) - len(others) // 10  # the tenth that training holds out
+    result = measure(_tunes(tunes), others[:last] or None, others[last:] or None)
+    if as_json:
+        click.echo(json.dumps(asdict(result)))
+        return
+    for line in table(result).splitlines():
+        show(line)
+    for number, match in enumerate(result.longest, 1):
+        if match is not None:
+            show(f"tune {number}: {match.notes} notes as in {match.title or 'an untitled tune'}")
+
+
+@click.command()
+@click.argument("source", type=click.Path())
+@click.argument("target", type=click.Path())
+@click.option("--tune", "number", type=int, help="Which of several tunes, counted from 1.")
+def convert(source: str, target: str, number: int | None) -> None:
+    """Write the tunes of SOURCE, .abc or .mid, as TARGET: .abc, .mid, .wav, .svg or .html.
+
+    \b
+    Examples:
+      charrnn convert reel.abc reel.mid
+      charrnn convert session.abc session.html
+      charrnn convert session.abc third.wav --tune 3
+    """
+    from charrnn.music.formats import written
+
+    tunes: Any = _tunes((source,))
+    if number is not None:
+        if not 1 <= number <= len(tunes):
+            raise ConfigError(f"tune is {number}: {source} has {len(tunes)}")
+        tunes = tunes[number - 1 : number]
+    _write(Path(target), written(tunes, Path(target).suffix.removeprefix(".").lower()))

@@ -1,0 +1,121 @@
+"""Tunes from a model of tunes: sampled under the grammar, so that each parses and its bars add up.
+
+The model knows tunes on the tonic C (`charrnn.reading`); what it writes is put into the key that is
+asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.constraint import Constraint
+from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.music.abc import canonical, read_abc
+from charrnn.music.assess import CopyIndex, melody
+from charrnn.music.collection import to_tonic
+from charrnn.music.grammar import Grammar
+from charrnn.music.tune import Key, Meter, Tune
+from charrnn.sampler import generate
+
+MAX_CHARACTERS = 4000  # of a tune
+TRIES = 20  # batches, before a limit on copies is given up
+
+
+def compose(
+    checkpoint: Checkpoint,
+    count: int = 1,
+    meter: Meter | None = None,
+    key: Key | None = None,
+    bars: int | None = None,
+    form: str = "",
+    temperature: float = 0.9,
+    seed: int = 0,
+    prompt: str = "",
+    constrained: bool = True,
+    against: Sequence[Tune] = (),
+    max_copy: int | None = None,
+    **filters: float,
+) -> list[Tune]:
+    """Return `count` new tunes.
+
+    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.Grammar`);
+    what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
+    included. With `max_copy`, no tune has more notes in a row that stand so in one `against`,
+    however transposed. Without the grammar (`constrained=False`), what cannot be read as a tune is
+    left out, so that there may be fewer.
+
+    Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
+    prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
+    """
+    if checkpoint.training.get("documents") != "tunes":
+        raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
+    require(count >= 1, f"the number of tunes is {count}: it must be at least 1")
+    require(
+        constrained or not (meter or key or bars or form),
+        "metre, key, bars and form are what the grammar sees to: leave them out, or keep it",
+    )
+    require(
+        max_copy is None or (max_copy >= 2 and len(against) > 0),
+        f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
+    )
+    start, tonic = "", key
+    if prompt:
+        begun = _begun(prompt)
+        tonic = key or begun.key
+        start = _opening(begun, prompt)
+    constraint: Constraint | None = None
+    if constrained:
+        on_c = Key("C", key.mode) if key else None
+        constraint = Grammar(checkpoint.tokenizer.alphabet, meter, on_c, bars, form)
+    copies = CopyIndex(against) if max_copy is not None else None
+    tunes: list[Tune] = []
+    for attempt in range(TRIES):
+        texts = generate(
+            checkpoint,
+            start,
+            MAX_CHARACTERS,
+            count,
+            temperature=temperature,
+            seed=seed + attempt,
+            constraint=constraint,
+            **filters,
+        )
+        for text in texts:
+            tune = _tune(start + text, tonic)
+            match = copies.longest(melody(tune)) if copies and tune else None
+            if tune and (match is None or max_copy is None or match.notes <= max_copy):
+                tunes.append(tune)
+        if len(tunes) >= count or copies is None:
+            return tunes[:count]
+    raise CharRNNError(
+        f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
+        "from the tunes given: allow more with --max-copy"
+    )
+
+
+def _tune(text: str, tonic: Key | None) -> Tune | None:
+    """Return the tune that a model wrote, in the key that is wanted; None if it is none."""
+    try:
+        tune = read_abc(text).tunes[0]
+    except CharRNNError:
+        return None
+    if tonic is None:
+        return tune
+    return replace(to_tonic(tune, tonic.pitch_class), key=Key(tonic.tonic, tune.key.mode))
+
+
+def _begun(prompt: str) -> Tune:
+    if "K:" not in prompt:
+        raise ConfigError("the prompt has no key: begin it with lines such as M:6/8 and K:D")
+    header = "" if prompt.startswith("X:") else "X:1\n"
+    return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
+
+
+def _opening(begun: Tune, prompt: str) -> str:
+    """Return the canonical beginning of the tune, on the tonic C, up to where the prompt ends."""
+    text = canonical(to_tonic(begun)).rstrip("\n")
+    if prompt.rstrip().endswith(("|", ":|", "]")):
+        return text if text.endswith(":|") else text.removesuffix("|]") + "|"
+    return text.removesuffix("|]").removesuffix(":|")

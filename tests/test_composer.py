@@ -1,0 +1,187 @@
+"""Tunes from a model: what is asked for is honoured, whatever the model knows."""
+
+import pytest
+
+from charrnn.checkpoint import load
+from charrnn.composer import compose
+from charrnn.errors import CharRNNError, ConfigError
+from charrnn.model import ModelConfig
+from charrnn.music.abc import canonical, read_abc, write_abc
+from charrnn.music.assess import CopyIndex, melody
+from charrnn.music.tune import Key
+from charrnn.reading import read
+from charrnn.run import Limits, TrainConfig
+from charrnn.trainer import Trainer
+
+TUNES = "".join(
+    f"X:{n}\nT:Tune {n}\nM:6/8\nL:1/8\nK:{key}\n"
+    f"|:{low}2{high} {low}{high}{low}|{high}3 {low}3|{low}{high}{low} {high}2{low}|{low}3 z3:|\n\n"
+    for n, (key, low, high) in enumerate(
+        (key, low, high)
+        for key in ("D", "Em", "G")
+        for low, high in ("Ad", "Be", "cf", "dg", "GB", "EA", "FA", "DB", "DG", "ce")
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def tunes_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tunes") / "tunes.abc"
+    path.write_text(TUNES, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model_file(tunes_file):
+    """A model that has seen tunes for an eye-blink: the grammar has to do the rest."""
+    trainer = Trainer(
+        read(tunes_file),
+        ModelConfig("gru", hidden_size=24, embedding_size=8, dropout=0.0),
+        TrainConfig(seq_len=32, batch_size=4, learning_rate=0.02),
+        Limits(max_steps=60),
+        tunes_file.with_suffix(".safetensors"),
+    )
+    for _ in trainer.run():
+        pass
+    return trainer.out
+
+
+@pytest.fixture
+def model(model_file):
+    return load(model_file)
+
+
+def test_a_corpus_of_tunes_is_one_of_documents_on_one_tonic(tunes_file):
+    corpus = read(tunes_file)
+    assert corpus.documents == "tunes"
+    (text,) = corpus.texts
+    assert {line for line in text.splitlines() if line[:2] == "K:"} <= {"K:Cmaj", "K:Cmin"}
+    assert "T:" not in text
+    assert text.endswith("\n\n")
+
+
+def test_a_tune_comes_once_in_whichever_key(tmp_path):
+    abc = "X:1\nM:2/4\nL:1/8\nK:{}\n{}|]\n\n"
+    (tmp_path / "a.abc").write_text(abc.format("C", "CDEF|G4"), "utf-8")
+    (tmp_path / "b.abc").write_text(abc.format("D", "DEFG|A4"), "utf-8")
+    (tmp_path / "read.me").write_text("no tune", "utf-8")
+    corpus = read(tmp_path)
+    assert corpus.texts[0].count("M:") == 1
+    assert any("1 tunes that were there already" in notice for notice in corpus.notices)
+
+
+def test_tunes_and_prose_are_not_mixed(tunes_file, tmp_path):
+    prose = tmp_path / "prose.txt"
+    prose.write_text("prose", "utf-8")
+    with pytest.raises(CharRNNError, match=r"prose\.txt is no file of tunes"):
+        read([tunes_file, prose])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_asked_for_is_honoured(model, seed):
+    key = Key("D")
+    tunes = compose(model, 4, (6, 8), key, 8, "AABB", temperature=1.2, seed=seed)
+    assert len(tunes) == 4
+    for tune in tunes:
+        assert (tune.meter, tune.key) == ((6, 8), key)
+        assert not tune.irregular_bars()
+        full = [bar for bar in tune.bars if bar.duration == 0.75 and bar.ending != 2]
+        assert sum(bar.repeats for bar in tune.bars) == 2
+        assert len(full) <= 8
+        assert read_abc(write_abc([tune])).tunes[0].fingerprint() == tune.fingerprint()
+
+
+def test_the_same_seed_gives_the_same_tunes(model):
+    one, two, other = (compose(model, 2, seed=seed) for seed in (1, 1, 2))
+    assert one == two != other
+
+
+def test_a_prompt_is_what_the_tunes_begin_with(model):
+    tunes = compose(model, 2, prompt="M:6/8\nL:1/8\nK:D\nA2d AdA|d3 A3|", seed=1)
+    for tune in tunes:
+        assert str(tune.key) == "Dmaj"
+        assert canonical(tune).startswith(
+            ("M:6/8\nK:Dmaj\nA2dAdA|d3A3|", "M:6/8\nK:Dmaj\n|:A2dAdA")
+        )
+
+
+def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
+    others = read_abc(tunes_file.read_text("utf-8")).tunes
+    index = CopyIndex(others)
+    for tune in compose(model, 2, bars=8, against=others, max_copy=12, temperature=1.5):
+        match = index.longest(melody(tune))
+        assert match is None or match.notes <= 12
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"count": 0}, "number of tunes"),
+        ({"bars": 7, "form": "AABB"}, "bars is 7"),
+        ({"prompt": "ABc"}, "no key"),
+        ({"max_copy": 5}, "tunes to compare with"),
+        ({"constrained": False, "bars": 8}, "grammar"),
+        ({"meter": (7, 16)}, "7/16"),
+    ],
+)
+def test_what_cannot_be_is_refused(model, options, words):
+    with pytest.raises(ConfigError, match=words):
+        compose(model, **options)
+
+
+def test_a_model_of_prose_composes_nothing(cli, corpus_file):
+    cli("train", corpus_file, "--max-steps", 2, "--hidden-size", 8, "-o", "prose.safetensors")
+    result = cli("compose", "prose.safetensors")
+    assert result.code == 2
+    assert "was not trained on tunes" in result.err
+
+
+def test_compose_writes_all_files_and_a_page(cli, model_file, tmp_path):
+    result = cli("compose", model_file, "-n", 2, "--key", "Em", "--seed", 1, "-o", "out")
+    assert result.code == 0, result.err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"0{n}.{kind}" for n in (1, 2) for kind in ("abc", "mid", "wav", "svg")} | {
+        "index.html"
+    }
+    assert "K:Emin" in (tmp_path / "out" / "01.abc").read_text("utf-8")
+    assert (tmp_path / "out" / "01.wav").read_bytes()[:4] == b"RIFF"
+
+
+def test_without_a_folder_abc_is_printed(cli, model_file):
+    result = cli("compose", model_file, "--seed", 1)
+    assert read_abc(result.out).tunes
+    assert result.err == ""
+
+
+def test_assess_prints_figures_and_json(cli, tunes_file):
+    result = cli("assess", tunes_file, "--against", tunes_file)
+    assert "bars that add up" in result.out
+    assert "runs of 8 notes" in result.out
+    assert cli("assess", tunes_file, "--json").out.startswith('{"figures"')
+
+
+def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
+    assert cli("convert", tunes_file, "one.mid", "--tune", 3).code == 0
+    assert cli("convert", "one.mid", "one.abc").code == 0
+    third = read_abc(tunes_file.read_text("utf-8")).tunes[2]
+    back = read_abc((tmp_path / "one.abc").read_text("utf-8")).tunes[0]
+    assert [(e.pitch, e.start, e.duration) for e in back.events()] == [
+        (e.pitch, e.start, e.duration) for e in third.events()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("x.abc", "y.abc"), "does not exist"),
+        (("{tunes}", "y.mid"), "a .mid file holds one"),
+        (("{tunes}", "y.doc"), "choose one of"),
+        (("{tunes}", "y.mid", "--tune", "99"), "tune is 99"),
+        (("x.txt", "y.abc"), "its name must end in"),
+    ],
+)
+def test_what_cannot_be_converted_is_told(cli, tunes_file, arguments, words):
+    result = cli("convert", *(argument.format(tunes=tunes_file) for argument in arguments))
+    assert result.code in (1, 2)
+    assert words in result.err
+    assert "Traceback" not in result.err
