@@ -64,7 +64,7 @@ def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
         with contextlib.suppress(OSError), filler:
             while True:
                 filler.write(bytes(4096))
-        told = run.until(b"charrnn: ", 4) and b"No space left" in run.told
+        told = run.until(b"charrnn: ", 5) and b"No space left" in run.told
         outcome.expect(told, f"a failed save was not told: {run.told!r}")
         outcome.expect(b"tried again" in run.told, "it was not said that it is tried again")
         load(first)
