@@ -14,13 +14,7 @@ from charrnn.music.abc import canonical
 from charrnn.music.tune import Tune
 from charrnn.randomness import TUNES, generator
 
-TERMINATOR = "\n\n"  # what a canonical tune ends with
-TRANSPOSITIONS = {
-    "none": "as they are",
-    "tonic": "all to the tonic C, the mode kept",
-    "all": "the training part in all twelve keys",
-}
-SEMITONES = range(-6, 6)
+SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
 
 
 @dataclass(frozen=True)
@@ -46,9 +40,7 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
     if twice := len(tunes) - irregular - len(kept):
         notices.append(f"{twice:,} tunes that were there already, in this key or another, left out")
     if irregular:
-        notices.append(
-            f"{irregular:,} tunes whose bars don't add up left out: keep them by --keep-irregular"
-        )
+        notices.append(f"{irregular:,} tunes whose bars don't add up left out")
     some = list(kept.values())
     order = generator(0, TUNES).permutation(len(some))
     return Collection(tuple(some[index] for index in order), tuple(notices))
@@ -65,11 +57,6 @@ def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
     return tune.transposed(up if up in SEMITONES else up - 12)
 
 
-def in_all_keys(tunes: Iterable[Tune]) -> list[Tune]:
-    """Return each tune in all twelve keys."""
-    return [tune.transposed(semitones) for tune in tunes for semitones in SEMITONES]
-
-
-def text_of(tunes: Iterable[Tune], titles: bool = False) -> str:
+def text_of(tunes: Iterable[Tune]) -> str:
     """Return the tunes as one canonical text."""
-    return "".join(canonical(tune, titles) for tune in tunes)
+    return "".join(canonical(tune) for tune in tunes)
