@@ -37,6 +37,8 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
             yield decoder.decode(data, ended)
     except UnicodeDecodeError as error:
         hint = "utf-16" if head in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+        if codecs.lookup(encoding).name == "utf-16":  # Python 3.13's way to say that it has no mark
+            hint = "utf-16-le"
         raise CorpusError(
             f"{name} is not {encoding}: byte 0x{error.object[error.start]:02X} at offset "
             f"{offset - len(error.object) + error.start:,}; name its encoding, as with "
