@@ -115,9 +115,8 @@ def compose(
     from charrnn.composer import compose as composed
     from charrnn.music.abc import write_abc
     from charrnn.music.assess import FIGURES, assess
-    from charrnn.music.formats import drawing, written
-    from charrnn.music.page import PageTune, page
-    from charrnn.music.tune import tempo_of
+    from charrnn.music.formats import on_page, written
+    from charrnn.music.page import page
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -162,18 +161,15 @@ def compose(
             _write(folder / f"{number:02}.{name}", written([tune], name))
         figures = assess([tune], others or None).figures
         shown.append(
-            PageTune(
-                f"Tune {number}",
+            on_page(
                 tune,
-                write_abc([tune]),
+                f"Tune {number}",
                 {
                     figure.label: format(value, figure.format)
                     for name, figure in FIGURES.items()
                     if name != "tunes" and (value := figures[name]) is not None
                 },
                 f"{Path(model).name}, seed {seed}, temperature {temperature:g}",
-                drawing(tune),
-                tempo_of(tune.meter),
             )
         )
     _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())

@@ -161,7 +161,8 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
     limits = Limits(**stated(ctx, Limits))
     base = load(options["init_from"]) if options["init_from"] else None
-    ModelConfig(**model_settings), TrainConfig(**train_settings)  # wrong ones are told at once
+    ModelConfig(**model_settings)  # wrong settings are told before a long text is read
+    train_config = TrainConfig(**train_settings)
     corpus = read(options["corpus"], options["encoding"])
     common: dict[str, Any] = {
         "corpus": corpus,
@@ -173,7 +174,7 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     if options["resume"]:
         given = model_settings | train_settings
         return Trainer.resume(out=out, limits=limits, **common, **given), None
-    held_out = 0.0 if options["valid"] else TrainConfig(**train_settings).valid_fraction
+    held_out = 0.0 if options["valid"] else train_config.valid_fraction
     choice = choose(
         max(1, round(len(corpus.ids) * (1 - held_out))),
         len(corpus.characters()),

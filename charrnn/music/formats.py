@@ -5,7 +5,7 @@ To add one, write a function from bytes to tunes, or from tunes to bytes, and li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +26,7 @@ def _read_abc(data: bytes, name: str) -> Read:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode(
-            "latin-1"
-        )  # old collections are; only titles and words have such letters
+        text = data.decode("latin-1")  # of old collections; in titles and words alone
     parsed = read_abc(text.replace("\r\n", "\n"), name)
     left = ", ".join(f"{count:,} {what}" for what, count in parsed.dropped.most_common())
     notices = (*parsed.skipped, *([f"{name}: left aside, being no melody: {left}"] if left else []))
@@ -71,20 +69,24 @@ def drawing(tune: Tune) -> str:
     return engraved(tune) if find_spec("verovio") else piano_roll(tune)
 
 
+def on_page(
+    tune: Tune, title: str, figures: Mapping[str, str] | None = None, settings: str = ""
+) -> PageTune:
+    """Return the tune as a page shows it, with its drawing, its ABC and its tempo."""
+    return PageTune(
+        title,
+        tune,
+        write_abc([tune]),
+        figures or {},
+        settings,
+        drawing(tune),
+        tempo_of(tune.meter),
+    )
+
+
 def plain_page(tunes: Sequence[Tune]) -> str:
     """Return an HTML page of tunes, without figures."""
-    return page(
-        [
-            PageTune(
-                tune.title or f"Tune {number}",
-                tune,
-                write_abc([tune]),
-                svg=drawing(tune),
-                tempo=tempo_of(tune.meter),
-            )
-            for number, tune in enumerate(tunes, 1)
-        ]
-    )
+    return page([on_page(tune, tune.title or f"Tune {n}") for n, tune in enumerate(tunes, 1)])
 
 
 @dataclass(frozen=True)
