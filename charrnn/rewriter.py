@@ -1,0 +1,202 @@
+"""Bars composed anew inside a tune, the rest of its text kept byte for byte.
+
+To a model of tunes, the tune is canonical text on the tonic C (`charrnn.reading`), in three parts:
+
+    before | bars | after
+
+It reads what stands before, and draws candidates for the bars under the grammar, each bar as long
+as it was. Drawn from p(bars | before), they know nothing of what comes; that is made good by taking
+those that make it likeliest, p(after | before, bars), which are then likeliest given both sides.
+In the text of the tune they replace the notes of the bars; bar lines, repeat signs and line ends
+between them stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.composer import MAX_CHARACTERS, require_tunes
+from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.music.abc import Span, canonical, read_abc, write_bars
+from charrnn.music.collection import to_tonic, way
+from charrnn.music.grammar import Filling, Gap
+from charrnn.music.tune import Bar, Key, Tune
+from charrnn.sampler import generate, terminator
+
+CANDIDATES = 16  # for each version
+_KEPT = re.compile(r"%.*|\[[A-Za-z]:[^\]]*\]?|^[A-Za-z+]:(?![|:]).*", re.MULTILINE)
+
+
+def rewrite(
+    checkpoint: Checkpoint,
+    text: str,
+    first: int,
+    last: int,
+    count: int = 1,
+    temperature: float = 0.9,
+    seed: int = 0,
+    **filters: float,
+) -> list[str]:
+    """Return versions of an ABC text of one tune that differ in its bars from `first` to `last`,
+    numbered as by `Tune.numbers`, and in nothing else; the best one first.
+
+    They differ from each other; there are fewer than `count` if the model writes no more.
+
+    Raises ConfigError for bars that the tune lacks or that cannot be replaced alone, and for a
+    model of something else than tunes; CorpusError for a text that is no tune; CharRNNError if the
+    model writes nothing but what is there.
+    """
+    require_tunes(checkpoint)
+    require(count >= 1, f"the number of versions is {count}: it must be at least 1")
+    parsed = read_abc(text)
+    number = len(parsed.tunes) + len(parsed.skipped)
+    require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
+    tune, spans = parsed.tunes[0], parsed.spans[0]
+    bars = _chosen(tune, first, last)
+    for index in bars:
+        _require_whole(text, spans, index, tune.numbers()[index])
+
+    home = to_tonic(tune)
+    frame = canonical(home)
+    places = read_abc(frame).spans[0]
+    before, after = frame[: places[bars[0]].start], frame[places[bars[-1]].end :]
+    between = [frame[places[i].end : places[i + 1].start] for i in bars[:-1]]
+    lines = [_known(checkpoint, line) for line in between] + ["|"]
+    constraint = Filling(
+        checkpoint.tokenizer.alphabet, _known(checkpoint, before), _gaps(home, bars, lines)
+    )
+    drawn = generate(
+        checkpoint,
+        _known(checkpoint, before),
+        MAX_CHARACTERS,
+        count * CANDIDATES,
+        temperature=temperature,
+        seed=seed,
+        constraint=constraint,
+        **filters,
+    )
+    versions: dict[str, str] = {}
+    passages = {_passage(text, lines, between) for text in drawn}
+    same = frame[places[bars[0]].start : places[bars[-1]].end]
+    for passage in sorted(passages - {same}):
+        written = read_abc(before + passage + after).tunes[0]
+        fresh = _with_notes(tune, written.transposed(way(tune.key, 0) * -1), bars)
+        version = _spliced(text, spans, fresh, bars)
+        if _is(version, fresh):
+            versions[passage] = version
+    if passages == {same}:
+        raise CharRNNError("the model writes the same bars again: raise the temperature")
+    require(
+        bool(versions),
+        f"bars {first}-{last} cannot be replaced alone: a tie, a tuplet or a broken rhythm leads "
+        "over their bar lines; rewrite the bars beside them, too",
+    )
+    scores = _log_likelihoods(checkpoint, [before + passage for passage in versions], after)
+    best = np.argsort(-scores, kind="stable")[:count]
+    return [list(versions.values())[index] for index in best]
+
+
+def _chosen(tune: Tune, first: int, last: int) -> range:
+    """Return the indices of the bars with these numbers; raises ConfigError if there are none."""
+    numbers = tune.numbers()
+    require(
+        numbers[0] <= first <= last <= numbers[-1],
+        f"the bars to rewrite are {first}-{last}: the tune has {numbers[0]} to {numbers[-1]}",
+    )
+    chosen = [index for index, number in enumerate(numbers) if first <= number <= last]
+    return range(chosen[0], chosen[-1] + 1)
+
+
+def _require_whole(text: str, spans: Sequence[Span], index: int, number: int) -> None:
+    """Raise ConfigError for a bar with something in it that must be kept, or for one of several
+    that are written as one.
+    """
+    span = spans[index]
+    kept = _KEPT.search(text[span.start : span.end])
+    require(kept is None, f"bar {number} has {kept and kept[0]!r} in it: move it to a bar line")
+    overlap = any(a.end > b.start for a, b in pairwise(spans[max(0, index - 1) : index + 2]))
+    require(not overlap, f"bar {number} is one of several that are one rest: write a rest for each")
+
+
+def _known(checkpoint: Checkpoint, text: str) -> str:
+    """Return what of a text the model's alphabet has."""
+    return "".join(character for character in text if character in checkpoint.tokenizer.alphabet)
+
+
+def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
+    """Return what the bars must be like, with these `lines` after them."""
+    keys: list[Key] = []
+    for bar in tune.bars:
+        keys.append(bar.key or (keys[-1] if keys else tune.key))
+    held: dict[int, int] = {}
+    for index, after in pairwise(tune.played()):
+        last, next_one = tune.bars[index].notes[-1], tune.bars[after].notes[0]
+        if index not in bars and last.tied and last.pitch == next_one.pitch is not None:
+            held[after] = next_one.pitch
+    ends = [*lines[:-1], lines[-1] + "\n\n"]  # for nothing is tied over the last one
+    return [
+        Gap(tune.bars[index].duration, keys[index], line, held.get(index))
+        for index, line in zip(bars, ends, strict=True)
+    ]
+
+
+def _passage(drawn: str, lines: Sequence[str], between: Sequence[str]) -> str:
+    """Return the bars that were drawn, parted by `lines`, with what is `between` them."""
+    parts = []
+    for line in lines:
+        part, _, drawn = drawn.partition(line)
+        parts.append(part)
+    return "".join(a + b for a, b in zip(parts, [*between, ""], strict=True))
+
+
+def _with_notes(tune: Tune, other: Tune, bars: range) -> Tune:
+    """Return the tune with the notes of `other` in the given bars."""
+
+    def bar(index: int) -> Bar:
+        return replace(
+            tune.bars[index], notes=(other if index in bars else tune).bars[index].notes
+        )
+
+    return replace(tune, bars=tuple(map(bar, range(len(tune.bars)))))
+
+
+def _spliced(text: str, spans: Sequence[Span], tune: Tune, bars: range) -> str:
+    """Return the text with the notes of the tune in the spans of the given bars."""
+    for index in reversed(bars):
+        start, end, unit = spans[index].start, spans[index].end, spans[index].unit
+        text = text[:start] + write_bars(tune, index, index, unit) + text[end:]
+    return text
+
+
+def _is(text: str, tune: Tune) -> bool:
+    try:
+        return read_abc(text).tunes == (tune,)
+    except CharRNNError:
+        return False
+
+
+def _log_likelihoods(
+    checkpoint: Checkpoint, beginnings: Sequence[str], after: str
+) -> NDArray[np.float64]:
+    """Return the logarithm of the likelihood of `after`, after each of the beginnings."""
+    tokenizer, start = checkpoint.tokenizer, terminator(checkpoint)[-1:]
+    rest = tokenizer.encode(after, "skip")
+    texts = [
+        np.concatenate([tokenizer.encode(start + begun, "skip"), rest]) for begun in beginnings
+    ]
+    longest = max(map(len, texts))
+    ids = np.stack([np.pad(text, (longest - len(text), 0)) for text in texts], axis=1)
+    # They end together; what pads the shorter ones is forgotten where they begin.
+    resets = np.arange(longest)[:, None] == [longest - len(text) for text in texts]
+    network = checkpoint.model()
+    state = network.zero_state(len(texts))
+    losses, _, _ = network.losses(ids[:-1], ids[1:], state, resets[:-1])
+    scores: NDArray[np.float64] = -losses[longest - 1 - len(rest) :].sum(axis=0, dtype=np.float64)
+    return scores
