@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.composer import MAX_CHARACTERS, require_tunes
-from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.errors import CharRNNError, require
 from charrnn.music.abc import Span, canonical, read_abc, write_bars
 from charrnn.music.collection import to_tonic, way
 from charrnn.music.grammar import Filling, Gap
@@ -55,52 +55,52 @@ def rewrite(
     """
     require_tunes(checkpoint)
     require(count >= 1, f"the number of versions is {count}: it must be at least 1")
-    parsed = read_abc(text)
-    number = len(parsed.tunes) + len(parsed.skipped)
-    require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
-    tune, spans = parsed.tunes[0], parsed.spans[0]
+    tune, spans = _only_tune(text)
     bars = _chosen(tune, first, last)
     for index in bars:
         _require_whole(text, spans, index, tune.numbers()[index])
-
     home = to_tonic(tune)
     frame = canonical(home)
     places = read_abc(frame).spans[0]
     before, after = frame[: places[bars[0]].start], frame[places[bars[-1]].end :]
-    between = [frame[places[i].end : places[i + 1].start] for i in bars[:-1]]
-    lines = [_known(checkpoint, line) for line in between] + ["|"]
-    constraint = Filling(
-        checkpoint.tokenizer.alphabet, _known(checkpoint, before), _gaps(home, bars, lines)
+    between = [frame[places[index].end : places[index + 1].start] for index in bars[:-1]]
+    drawn = _candidates(
+        checkpoint, home, bars, before, between, count * CANDIDATES, temperature, seed, filters
     )
-    drawn = generate(
-        checkpoint,
-        _known(checkpoint, before),
-        MAX_CHARACTERS,
-        count * CANDIDATES,
-        temperature=temperature,
-        seed=seed,
-        constraint=constraint,
-        **filters,
-    )
-    versions: dict[str, str] = {}
-    passages = {_passage(text, lines, between) for text in drawn}
-    same = frame[places[bars[0]].start : places[bars[-1]].end]
-    for passage in sorted(passages - {same}):
-        written = read_abc(before + passage + after).tunes[0]
-        fresh = _with_notes(tune, written.transposed(way(tune.key, 0) * -1), bars)
-        version = _spliced(text, spans, fresh, bars)
-        if _is(version, fresh):
-            versions[passage] = version
-    if passages == {same}:
+    if drawn == {frame[len(before) : len(frame) - len(after)]}:
         raise CharRNNError("the model writes the same bars again: raise the temperature")
+    versions: dict[str, str] = {}
+    for passage in sorted(drawn):
+        written = _read(before + passage + after)
+        if written is None:
+            continue
+        fresh = _with_notes(tune, written.transposed(-way(tune.key, 0)), bars)
+        version = _spliced(text, spans, fresh, bars)
+        if fresh != tune and _read(version) == fresh:
+            versions[version] = passage
     require(
         bool(versions),
         f"bars {first}-{last} cannot be replaced alone: a tie, a tuplet or a broken rhythm leads "
         "over their bar lines; rewrite the bars beside them, too",
     )
-    scores = _log_likelihoods(checkpoint, [before + passage for passage in versions], after)
+    beginnings = [before + passage for passage in versions.values()]
+    scores = _log_likelihoods(checkpoint, beginnings, after)
     best = np.argsort(-scores, kind="stable")[:count]
-    return [list(versions.values())[index] for index in best]
+    return [list(versions)[index] for index in best]
+
+
+def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
+    """Return the tune of a text and its bars' spans; raises ConfigError if it isn't the only one,
+    and for one with bars that are not read.
+    """
+    parsed = read_abc(text)
+    number = len(parsed.tunes) + len(parsed.skipped)
+    require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
+    require(
+        not parsed.dropped["endings"],
+        "the tune has a third ending, so that its bars cannot be counted: write two at most",
+    )
+    return parsed.tunes[0], parsed.spans[0]
 
 
 def _chosen(tune: Tune, first: int, last: int) -> range:
@@ -125,9 +125,42 @@ def _require_whole(text: str, spans: Sequence[Span], index: int, number: int) ->
     require(not overlap, f"bar {number} is one of several that are one rest: write a rest for each")
 
 
-def _known(checkpoint: Checkpoint, text: str) -> str:
-    """Return what of a text the model's alphabet has."""
-    return "".join(character for character in text if character in checkpoint.tokenizer.alphabet)
+def _candidates(
+    checkpoint: Checkpoint,
+    tune: Tune,
+    bars: range,
+    before: str,
+    between: Sequence[str],
+    count: int,
+    temperature: float,
+    seed: int,
+    filters: dict[str, float],
+) -> set[str]:
+    """Return passages to stand in the bars of the tune, of so many those that differ: the notes,
+    and `between` them what stands there in its canonical text.
+    """
+    alphabet = checkpoint.tokenizer.alphabet
+    known = str.maketrans(dict.fromkeys(set(before).union(*between) - set(alphabet)))
+    begun = before.translate(known)  # what the model has never seen, it goes without
+    lines = [line.translate(known) for line in between] + ["|"]
+    drawn = generate(
+        checkpoint,
+        begun,
+        MAX_CHARACTERS * len(bars),  # more than any has
+        count,
+        temperature=temperature,
+        seed=seed,
+        constraint=Filling(alphabet, begun, _gaps(tune, bars, lines)),
+        **filters,
+    )
+    passages = set()
+    for rest in drawn:
+        passage = ""
+        for line, there in zip(lines, [*between, ""], strict=True):
+            notes, _, rest = rest.partition(line)
+            passage += notes + there
+        passages.add(passage)
+    return passages
 
 
 def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
@@ -147,22 +180,11 @@ def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
     ]
 
 
-def _passage(drawn: str, lines: Sequence[str], between: Sequence[str]) -> str:
-    """Return the bars that were drawn, parted by `lines`, with what is `between` them."""
-    parts = []
-    for line in lines:
-        part, _, drawn = drawn.partition(line)
-        parts.append(part)
-    return "".join(a + b for a, b in zip(parts, [*between, ""], strict=True))
-
-
 def _with_notes(tune: Tune, other: Tune, bars: range) -> Tune:
     """Return the tune with the notes of `other` in the given bars."""
 
     def bar(index: int) -> Bar:
-        return replace(
-            tune.bars[index], notes=(other if index in bars else tune).bars[index].notes
-        )
+        return replace(tune.bars[index], notes=(other if index in bars else tune).bars[index].notes)
 
     return replace(tune, bars=tuple(map(bar, range(len(tune.bars)))))
 
@@ -171,15 +193,23 @@ def _spliced(text: str, spans: Sequence[Span], tune: Tune, bars: range) -> str:
     """Return the text with the notes of the tune in the spans of the given bars."""
     for index in reversed(bars):
         start, end, unit = spans[index].start, spans[index].end, spans[index].unit
-        text = text[:start] + write_bars(tune, index, index, unit) + text[end:]
+        bar = _slurred(write_bars(tune, index, index, unit), text[start:end])
+        text = text[:start] + bar + text[end:]
     return text
 
 
-def _is(text: str, tune: Tune) -> bool:
+def _slurred(bar: str, old: str) -> str:
+    """Return the bar with the slurs that the old one begins for others, or ends for them."""
+    music = re.sub(r'"[^"]*"|\(\d', "", old)
+    opened = music.count("(") - music.count(")")
+    return "(" * opened + bar + ")" * -opened
+
+
+def _read(text: str) -> Tune | None:
     try:
-        return read_abc(text).tunes == (tune,)
+        return read_abc(text).tunes[0]
     except CharRNNError:
-        return False
+        return None
 
 
 def _log_likelihoods(

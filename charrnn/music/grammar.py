@@ -719,14 +719,15 @@ class Filling(Grammar):
             ticks = gap.duration * WHOLE
             require(
                 ticks.denominator == 1 and self._fills >> int(ticks) & 1 > 0,
-                f"a bar lasts {gap.duration} of a whole note: only bars of up to "
-                f"{MAX_TICKS // WHOLE} that can be counted in 1/{WHOLE} can be filled",
+                f"a bar lasts {gap.duration} of a whole note: choose bars that last a number of "
+                f"1/{WHOLE}, and at most {MAX_TICKS // WHOLE}",
             )
         self.start = State(Song(), self._gap(0, None), copy=before)
         for index, gap in enumerate(self._gaps):
             require(
-                self._inside(self._gap(index, None))[0] > 0,
-                f"no note in {gap.key} begins the bar: the alphabet lacks it",
+                bool(self._pitches(self._gap(index, None)[1])),
+                f"a bar in {gap.key} must begin with a tied note that cannot be written: the "
+                "alphabet lacks it",
             )
 
     def advance(self, state: State, character: str) -> State:
