@@ -84,7 +84,7 @@ def rewrite(
         "over their bar lines; rewrite the bars beside them, too",
     )
     beginnings = [before + passage for passage in versions.values()]
-    scores = _log_likelihoods(checkpoint, beginnings, after)
+    scores = log_likelihoods(checkpoint, beginnings, after)
     best = np.argsort(-scores, kind="stable")[:count]
     return [list(versions)[index] for index in best]
 
@@ -212,7 +212,7 @@ def _read(text: str) -> Tune | None:
         return None
 
 
-def _log_likelihoods(
+def log_likelihoods(
     checkpoint: Checkpoint, beginnings: Sequence[str], after: str
 ) -> NDArray[np.float64]:
     """Return the logarithm of the likelihood of `after`, after each of the beginnings."""

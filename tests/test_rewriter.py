@@ -14,7 +14,7 @@ from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc
 from charrnn.music.collection import to_tonic
 from charrnn.reading import read
-from charrnn.rewriter import rewrite
+from charrnn.rewriter import log_likelihoods, rewrite
 from charrnn.run import Limits, TrainConfig
 from charrnn.trainer import Trainer
 
@@ -136,17 +136,35 @@ def test_the_same_seed_gives_the_same_bars(model):
 
 def test_versions_differ_and_the_best_comes_first(model):
     """The best is the one that what follows is likeliest after."""
-    versions = rewrite(model, TUNE, 2, 3, count=4)
-    assert len(set(versions)) == 4
-    network, scores = model.model(), []
+    versions = rewrite(model, TUNE, 2, 3, count=20)
+    assert len(set(versions)) == 20
+    beginnings, ends = [], set()
     for version in versions:
-        text = "\n" + canonical(to_tonic(read_abc(version).tunes[0]))
-        start = read_abc(text).spans[0][3].end
-        ids = model.tokenizer.encode(text, "skip")[:, None]
-        rest = len(model.tokenizer.encode(text[start:], "skip"))
-        losses, _, _ = network.losses(ids[:-1], ids[1:], network.zero_state(1))
-        scores.append(losses[-rest:].sum())
-    np.testing.assert_array_equal(np.argsort(scores), range(4))
+        text = canonical(to_tonic(read_abc(version).tunes[0]))
+        end = read_abc(text).spans[0][3].end
+        beginnings.append(text[:end])
+        ends.add(text[end:])
+    (after,) = ends
+    scores = [log_likelihood(model, text, after) for text in beginnings]
+    assert scores[0] > scores[-1]
+    assert (np.diff(scores) < 1e-4).all()
+
+
+def test_each_beginning_is_scored_as_if_it_were_alone(model):
+    beginnings, after = ["M:4/4\nK:Cmaj\nc4c4|" + "cdef" * n for n in (9, 0, 2)], "g4c4|]\n\n"
+    np.testing.assert_allclose(
+        log_likelihoods(model, beginnings, after),
+        [log_likelihood(model, text, after) for text in beginnings],
+        rtol=1e-6,
+    )
+
+
+def log_likelihood(model, text, after):
+    ids = model.tokenizer.encode("\n" + text + after, "skip")[:, None]
+    rest = len(model.tokenizer.encode(after, "skip"))
+    network = model.model()
+    losses, _, _ = network.losses(ids[:-1], ids[1:], network.zero_state(1))
+    return -losses[-rest:].sum(dtype=np.float64)
 
 
 def test_fewer_versions_if_the_model_writes_no_more(model):
@@ -166,7 +184,7 @@ def test_a_note_that_is_tied_into_the_bars_goes_on(model):
 
 def test_nothing_is_tied_out_of_the_bars(model):
     text = "X:1\nM:2/2\nL:1/4\nK:C\nA2 c2-|c2 d2|e4|\n"
-    for version in rewrite(model, text, 1, 1, count=3):
+    for version in rewrite(model, text, 1, 1, count=30, temperature=5):
         check(text, version, 1, 1)
         assert not read_abc(version).tunes[0].bars[0].notes[-1].tied
 
@@ -232,7 +250,8 @@ def test_the_tune_is_printed_as_it_is_but_for_the_bars(cli, model_file, tune_fil
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 def test_files_keep_their_bytes(cli, model_file, tune_file, tmp_path, encoding):
-    data = TUNE.replace("Example", "Fáinne").replace("\n", "\r\n").encode(encoding)
+    text = TUNE[TUNE.index("X:") :]
+    data = text.replace("Example", "Fáinne").replace("\n", "\r\n").encode(encoding)
     tune_file.write_bytes(data)
     result = cli("compose", model_file, "--prompt-file", tune_file, "--rewrite", 8, "-o", "out")
     assert result.code == 0, result.err
