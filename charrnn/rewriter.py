@@ -4,11 +4,12 @@ To a model of tunes, the tune is canonical text on the tonic C (`charrnn.reading
 
     before | bars | after
 
-It reads what stands before, and draws candidates for the bars under the grammar, each bar as long
-as it was. Drawn from p(bars | before), they know nothing of what comes; that is made good by taking
-those that make it likeliest, p(after | before, bars), which are then likeliest given both sides.
-In the text of the tune they replace the notes of the bars; bar lines, repeat signs and line ends
-between them stay.
+The model reads what stands before, and writes candidates for the bars under the grammar, each bar
+as long as it was. They are drawn from p(bars | before), and know nothing of what comes; so those
+are chosen that make it likeliest, p(after | before, bars). That weight is what turns draws that
+look at one side into draws that look at both (importance resampling), and no candidate gains by
+being short. In the text of the tune they replace the notes of the bars; the bar lines, repeat signs
+and line ends between them stay.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.composer import MAX_CHARACTERS, require_tunes
 from charrnn.errors import CharRNNError, require
 from charrnn.music.abc import Span, canonical, read_abc, write_bars
-from charrnn.music.collection import to_tonic, way
+from charrnn.music.collection import to_tonic
 from charrnn.music.grammar import Filling, Gap
 from charrnn.music.tune import Bar, Key, Tune
 from charrnn.sampler import generate, terminator
@@ -60,6 +61,7 @@ def rewrite(
     for index in bars:
         _require_whole(text, spans, index, tune.numbers()[index])
     home = to_tonic(tune)
+    up = home.events()[0].pitch - tune.events()[0].pitch
     frame = canonical(home)
     places = read_abc(frame).spans[0]
     before, after = frame[: places[bars[0]].start], frame[places[bars[-1]].end :]
@@ -74,7 +76,7 @@ def rewrite(
         written = _read(before + passage + after)
         if written is None:
             continue
-        fresh = _with_notes(tune, written.transposed(-way(tune.key, 0)), bars)
+        fresh = _with_notes(tune, written.transposed(-up), bars)
         version = _spliced(text, spans, fresh, bars)
         if fresh != tune and _read(version) == fresh:
             versions[version] = passage

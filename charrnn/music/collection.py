@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from charrnn.music.abc import canonical
-from charrnn.music.tune import Key, Tune
+from charrnn.music.tune import Tune
 from charrnn.randomness import TUNES, generator
 
 SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
@@ -53,17 +53,8 @@ def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
     >>> str(to_tonic(Tune((), Key("E", "dor"))).key)
     'Cdor'
     """
-    return tune.transposed(way(tune.key, pitch_class))
-
-
-def way(key: Key, pitch_class: int) -> int:
-    """Return the semitones from a key's tonic to a pitch class, by the shortest way.
-
-    >>> way(Key("D"), 0), way(Key("F#"), 0)
-    (-2, -6)
-    """
-    up = (pitch_class - key.pitch_class) % 12
-    return up if up in SEMITONES else up - 12
+    up = (pitch_class - tune.key.pitch_class) % 12
+    return tune.transposed(up if up in SEMITONES else up - 12)
 
 
 def text_of(tunes: Iterable[Tune]) -> str:
