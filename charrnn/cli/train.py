@@ -123,7 +123,8 @@ def train(
         tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
     if choice is not None:
-        _tell_choice(choice, stated(ctx, type(choice.model)) | stated(ctx, type(choice.train)))
+        _tell_choice(choice)
+        _tell_plan(choice, trainer, guess=init_from is None)
     _describe(trainer, resume)
     with _log(log, resume) as log_file, _signals(trainer) as received:
         for report in _shown(trainer):
@@ -190,25 +191,35 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
         out=out,
         init_from=base,
         overwrite=options["overwrite"],
+        origin=choice.record(),
         **common,
     )
     return trainer, choice
 
 
-def _tell_choice(choice: Choice, given: dict[str, Any]) -> None:
-    """Say what was chosen, as options, and what is expected of it."""
-    from charrnn.choices import CHOSEN
-
+def _tell_choice(choice: Choice) -> None:
+    """Say what was chosen, as options."""
     settings = asdict(choice.model) | asdict(choice.train)
-    chosen = [
-        f"--{name.replace('_', '-')} {settings[name]:g}" for name in CHOSEN if name not in given
-    ]
+    chosen = [f"--{name.replace('_', '-')} {settings[name]:g}" for name in choice.chosen]
     if chosen:
         tell(f"chosen for this text, these cores and this time: {' '.join(chosen)}")
+
+
+def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
+    """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing."""
+    from charrnn.choices import SAMPLE, expected
+
     tell(
         f"plan: to read the text some {choice.epochs:,.1f} times, in about "
         f"{max(0.1, choice.minutes):,.1f} minutes"
     )
+    if guess and trainer.valid is not None:
+        sample = trainer.tokenizer.decode(trainer.streams.text.ids[:SAMPLE])
+        low, high = expected(sample, choice.cores * choice.minutes)
+        tell(
+            f"loss to expect: about {low:.2f} to {high:.2f} nats/char; a guess, by what bzip2 "
+            "makes of the text"
+        )
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
@@ -389,6 +400,8 @@ def _conclude(
         tell(f"ended by {SIGNALS[number]} at step {counters.step:,}; saved. Go on with:")
         write_line("  " + _command("train", corpus, options))
         return 128 + number
+    if counters.ended_by == "patience":
+        tell("ended early: more minutes don't help, the loss in validation is rising")
     if counters.best_loss is None:
         tell(f"{out} holds the weights of step {counters.step:,}")
     else:
