@@ -37,6 +37,7 @@ SIGNALS = {
 }
 SECONDS_BETWEEN_LINES = 10
 PREVIEW = 100  # characters
+LEAST_FOR_GUESS = 1000  # characters to validate on
 
 
 def _settings() -> list[click.Parameter]:
@@ -207,19 +208,18 @@ def _tell_choice(choice: Choice) -> None:
 
 def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
     """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing."""
-    from charrnn.choices import SAMPLE, expected
+    from charrnn.choices import AFTER, BEFORE, expected
 
-    tell(
+    plan = (
         f"plan: to read the text some {choice.epochs:,.1f} times, in about "
         f"{max(0.1, choice.minutes):,.1f} minutes"
     )
-    if guess and trainer.valid is not None:
-        sample = trainer.tokenizer.decode(trainer.streams.text.ids[:SAMPLE])
-        low, high = expected(sample, choice.cores * choice.minutes)
-        tell(
-            f"loss to expect: about {low:.2f} to {high:.2f} nats/char; a guess, by what bzip2 "
-            "makes of the text"
-        )
+    if guess and trainer.valid and len(trainer.valid) >= LEAST_FOR_GUESS:
+        decode = trainer.tokenizer.decode
+        before, after = trainer.streams.text.ids[-BEFORE:], trainer.valid.ids[:AFTER]
+        loss = expected(decode(before), decode(after), choice.cores * choice.minutes)
+        plan += f", to a loss of about {loss:.1f} nats/char (a guess, by what bzip2 does with it)"
+    tell(plan)
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
