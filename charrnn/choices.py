@@ -41,7 +41,7 @@ SHARES_DROPPED = (
 
 MOST_EPOCHS = 60.0  # from there on more minutes do not help
 OVERFITTED = 0.01  # nats per character that the last evaluation is worse than the best
-PATIENCE = 5  # evaluations since the best that end a run which gets worse
+LEAST_PATIENCE = 5  # evaluations since the best that end a run which gets worse
 
 # Core-minutes, from which on: the loss in validation as a share of what bzip2 needs for that text,
 # having packed the one before. Prose is within a tenth of it, all else within a fourth.
@@ -154,11 +154,13 @@ def expected(before: str, after: str, core_minutes: float) -> float:
     return share * max(0, added) * 8 * math.log(2) / len(after)
 
 
-def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
+def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None = None) -> bool:
     """Return whether no evaluation since the best, of `patience` or more, was better, and the last
     is clearly worse: a run that stands still may yet get better as its learning rate falls.
+    Without a `patience` it is a fourth of the evaluations, so that a long run gets more of it.
     """
     losses = [entry["valid"] for entry in history]
+    patience = patience or max(LEAST_PATIENCE, len(losses) // 4)
     since = len(losses) - 1 - losses.index(min(losses)) if losses else 0
     return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
 

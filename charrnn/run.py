@@ -75,7 +75,7 @@ class Limits:
     eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
     save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
     patience: int | None = setting(
-        None, "Evaluations without a better one that end a run that gets worse; by default 5."
+        None, "Evaluations since the best that end a run which gets worse; by default, by length."
     )
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ from charrnn.checkpoint import (
     is_history,
     resume_path,
 )
-from charrnn.choices import PATIENCE, is_getting_worse
+from charrnn.choices import is_getting_worse
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
 from charrnn.evaluator import Evaluation, validated_characters
@@ -442,7 +442,7 @@ class Trainer:
 
     def _ended_by(self) -> str:
         """Return the name of the limit that has been reached, "" if none has."""
-        if is_getting_worse(self.history, self.limits.patience or PATIENCE):
+        if is_getting_worse(self.history, self.limits.patience):
             return "patience"
         return next((name for name, share in self._shares().items() if share >= 1), "")
 

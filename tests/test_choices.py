@@ -164,3 +164,11 @@ def test_the_loss_to_expect_is_less_for_more_time_and_for_an_easier_text():
 )
 def test_a_run_that_gets_worse_is_told_from_one_that_stands_still(losses, worse):
     assert is_getting_worse(entries(*losses), patience=3) is worse
+
+
+def test_a_long_run_has_more_patience():
+    rising = [1.5 + 0.01 * n for n in range(6)]
+    falling = [2.0 - 0.01 * n for n in range(50)]
+    assert is_getting_worse(entries(*rising))
+    assert not is_getting_worse(entries(*falling, *rising[:6]))
+    assert is_getting_worse(entries(*falling, *[1.6] * 20))
