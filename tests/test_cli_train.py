@@ -397,6 +397,9 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
     assert load("ab.safetensors").training["steps"] < 500
     assert "ended early: more minutes don't help" in result.err
     assert "over-fitted: since step" in result.err
+    *_, drawn = re.findall(r"training ([▁-█]+)  validation ([▁-█]+)\n", result.err)
+    assert len(drawn[0]) == len(drawn[1]) > 5
+    assert drawn[0][-1] < drawn[1][-1]
 
 
 # ---- what it refuses -------------------------------------------------------------------------

@@ -37,6 +37,7 @@ SIGNALS = {
 }
 SECONDS_BETWEEN_LINES = 10
 PREVIEW = 100  # characters
+WIDTH = 30  # evaluations drawn
 LEAST_FOR_GUESS = 1000  # characters to validate on
 
 
@@ -322,6 +323,7 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
                 write(f"charrnn: {report.notice}")
             if report.evaluation is not None:
                 write(_line(report, speed))
+                write("    " + _curves(trainer))
                 write("    " + _preview(trainer))
                 shown = time.monotonic()
             elif bar is None and time.monotonic() - shown >= SECONDS_BETWEEN_LINES:
@@ -379,6 +381,14 @@ def _time_left(report: Report) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 
 
+def _curves(trainer: Trainer) -> str:
+    """Return drawings of the loss while training and in validation, on one scale."""
+    entries = trainer.history[-WIDTH:]
+    losses = [entry[kind] for kind in ("train", "valid") for entry in entries]
+    drawn = sparkline(losses)
+    return f"training {drawn[: len(entries)]}  validation {drawn[len(entries) :]}"
+
+
 def _preview(trainer: Trainer) -> str:
     from charrnn.sampler import generate
 
@@ -411,7 +421,6 @@ def _conclude(
 
     epochs = counters.step / trainer.streams.chunks_per_epoch
     if trainer.history:
-        tell(f"loss in validation: {sparkline([entry['valid'] for entry in trainer.history])}")
         tell(verdict(trainer.history, epochs))
     tell("now let it write:")
     write_line("  " + _command("sample", (str(out),), ["--temperature", "0.8"]))
