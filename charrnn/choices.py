@@ -69,13 +69,15 @@ class Choice:
     stated: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """Return what was chosen, what was stated, and for what, as the model's file keeps it."""
-        return {
-            "chosen": ", ".join(self.chosen),
-            "stated": ", ".join(self.stated),
-            "cores": self.cores,
-            "minutes": round(self.minutes, 2),
-        }
+        """Return what was stated, what was chosen, and for what, as the model's file keeps it.
+
+        Where all is stated, runs that differ in their cores and limits alone have one record.
+        """
+        stated = {"stated": ", ".join(self.stated)}
+        if not self.chosen:
+            return stated
+        chosen = {"chosen": ", ".join(self.chosen)}
+        return stated | chosen | {"cores": self.cores, "minutes": round(self.minutes, 2)}
 
 
 def choose(

@@ -102,6 +102,13 @@ def test_a_choice_tells_what_was_chosen_and_what_was_stated():
     }
 
 
+def test_where_all_is_stated_cores_and_limits_leave_no_trace():
+    stated = {"hidden_size": 8, "dropout": 0.1, "weight_dropout": 0.0, "learning_rate": 0.01}
+    one = choose(**NOVEL, limits=Limits(max_steps=5), **stated)
+    two = choose(**NOVEL | {"cores": 4}, limits=Limits(minutes=5), **stated)
+    assert one.record() == two.record() == {"stated": ", ".join(stated)}
+
+
 def test_of_a_model_to_start_from_the_size_was_not_chosen():
     assert choose(**NOVEL).chosen == CHOSEN
     assert "hidden_size" not in choose(**NOVEL, model=ModelConfig()).chosen

@@ -371,7 +371,7 @@ def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
 
 
 def test_a_resumed_run_remembers_what_was_chosen(cli, novel):
-    cli("train", novel, "--max-steps", 2)
+    cli("train", novel, "--max-steps", 2, "--seed", 5)
     before = cli("info", "novel.safetensors").out
     assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
     after = cli("info", "novel.safetensors").out

@@ -68,10 +68,11 @@ def _choice(record: dict[str, Any], alphabet: int) -> list[str]:
         names = str(record.get(kind, "")).split(", ")
         return ", ".join(f"{name} {record[name]}" for name in names if name in record)
 
+    stated = [f"stated    {settings('stated')}"] if settings("stated") else []
     if not settings("chosen"):
-        return []
+        return stated
     return [
         f"chosen    {settings('chosen')}; for {record.get('characters')} characters, an alphabet "
         f"of {alphabet}, {record.get('cores')} cores, {record.get('minutes')} minutes",
-        f"stated    {settings('stated') or 'nothing'}",
+        *stated,
     ]
