@@ -1,12 +1,14 @@
 """What a run is made of where a person says nothing: by the text, the cores and the minutes.
 
-The tables are the rules; `docs/choices.md` tells how they were found. Work is counted in
-core-minutes, so that two cores choose for five minutes as one does for ten. A text that is short
-for the minutes is read MOST_EPOCHS times, and no more.
+The tables are the rules; `docs/choices.md` tells how they were found. The time that counts is that
+of all cores together, so that two of them choose for five minutes as one does for ten. A text that
+is short for the minutes is read MOST_EPOCHS times, and no more.
 """
 
 from __future__ import annotations
 
+import math
+from bz2 import compress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,14 +17,15 @@ from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.parameters import count
 from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
 
-# Core-minutes, from which on: units, learning rate. In few minutes a small network sees more text
-# than a large one, and learns more; in many it would only see the same text again.
+# Characters that a network must read in its time: units, learning rate. In few minutes a small
+# network reads more text than a large one, and learns more; in many it would only read the same
+# text again. Where the alphabet has thousands of characters, all networks are slow.
 SIZES = (
     (0.0, 128, 8e-3),
-    (0.5, 256, 6e-3),
-    (4.0, 384, 5e-3),
-    (9.0, 512, 3e-3),
-    (60.0, 768, 2e-3),
+    (0.9e6, 256, 6e-3),
+    (3.6e6, 384, 5e-3),
+    (4.8e6, 512, 3e-3),
+    (15e6, 768, 2e-3),
 )
 
 # Pressure, from which on: share dropped of outputs, of recurrent weights. The more weights there
@@ -38,6 +41,12 @@ SHARES_DROPPED = (
 
 MOST_EPOCHS = 60.0  # from there on more minutes do not help
 OVERFITTED = 0.01  # nats per character that the last evaluation is worse than the best
+LEAST_PATIENCE = 5  # evaluations since the best that end a run which gets worse
+
+# Core-minutes, from which on: the loss in validation as a share of what bzip2 needs for that text,
+# having packed the one before. Prose is within a tenth of it, all else within a fourth.
+EXPECTED = ((0.0, 1.05), (0.5, 0.95), (4.0, 0.92), (16.0, 0.9))
+BEFORE, AFTER = 700_000, 50_000  # characters of the two; bzip2 looks back no further
 
 CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
 
@@ -55,6 +64,20 @@ class Choice:
     limits: Limits
     epochs: float  # how often the text will be read
     minutes: float  # how long that will take
+    cores: int
+    chosen: tuple[str, ...]  # names of settings
+    stated: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return what was stated, what was chosen, and for what, as the model's file keeps it.
+
+        Where all is stated, runs that differ in their cores and limits alone have one record.
+        """
+        stated = {"stated": ", ".join(self.stated)}
+        if not self.chosen:
+            return stated
+        chosen = {"chosen": ", ".join(self.chosen)}
+        return stated | chosen | {"cores": self.cores, "minutes": round(self.minutes, 2)}
 
 
 def choose(
@@ -78,18 +101,23 @@ def choose(
         least, hidden_size, learning_rate = size
         config = replace(model or ModelConfig(hidden_size=hidden_size), **shape)
         weights = count(config.shapes(alphabet))
-        speed = 60 * CORE_SPEED / (OPERATIONS * weights)  # characters in a core-minute
+        # Characters in a core-minute; an embedding is looked up, at no cost.
+        speed = 60 * CORE_SPEED / (OPERATIONS * (weights - alphabet * config.embedding_size))
         epochs = _epochs(limits, train, characters, cores * speed)
-        if epochs * characters / speed >= least:
+        if epochs * characters >= least:
             break
     pressure = epochs * weights / characters
     dropouts = next(shares for least, *shares in reversed(SHARES_DROPPED) if pressure >= least)
+    kept = {*shape, *stated, *(["hidden_size"] if model else [])}
     return Choice(
         replace(config, **dict(zip(DROPOUTS, dropouts, strict=True)) | shape),
         replace(train, **{"learning_rate": learning_rate} | stated),
         limits,
         epochs,
         minutes=epochs * characters / (cores * speed),
+        cores=cores,
+        chosen=tuple(name for name in CHOSEN if name not in kept),
+        stated=tuple(shape | stated),
     )
 
 
@@ -113,6 +141,30 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
     if limits.minutes is not None:
         ends.append(limits.minutes * speed / characters)
     return min(ends)
+
+
+def expected(before: str, after: str, core_minutes: float) -> float:
+    """Return the loss on `after`, in nats per character, to expect of a network that has learnt
+    from `before`: a guess, as what bzip2 packs well is easy for a network too.
+
+    >>> expected("so it goes, " * 1000, "so it goes, " * 100, core_minutes=2) < 0.2
+    True
+    """
+    known = before.encode()[-BEFORE:]
+    added = len(compress(known + after.encode())) - len(compress(known))
+    share = next(share for least, share in reversed(EXPECTED) if core_minutes >= least)
+    return share * max(0, added) * 8 * math.log(2) / len(after)
+
+
+def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None = None) -> bool:
+    """Return whether no evaluation since the best, of `patience` or more, was better, and the last
+    is clearly worse: a run that stands still may yet get better as its learning rate falls.
+    Without a `patience` it is a fourth of the evaluations, so that a long run gets more of it.
+    """
+    losses = [entry["valid"] for entry in history]
+    patience = patience or max(LEAST_PATIENCE, len(losses) // 4)
+    since = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
 
 
 def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:

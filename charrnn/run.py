@@ -74,7 +74,9 @@ class Limits:
     minutes: float | None = setting(None, "Minutes of training; 10 if no limit is given.")
     eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
     save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
-    patience: int | None = setting(None, "Evaluations without a better one that end the run.")
+    patience: int | None = setting(
+        None, "Evaluations since the best that end a run which gets worse; by default, by length."
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -114,7 +116,6 @@ class Counters:
     seconds: float = 0.0
     loss: float = 0.0  # running mean
     best_loss: float | None = None
-    stale: int = 0  # evaluations since the best
     evaluated_at: int = 0  # step
     saved_at: int = 0  # step
     learning_rate_scale: float = 1.0  # a tenth after a divergence

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from charrnn.checkpoint import (
     is_history,
     resume_path,
 )
+from charrnn.choices import is_getting_worse
 from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
 from charrnn.evaluator import Evaluation, validated_characters
@@ -51,7 +52,7 @@ class Trainer:
     own, nothing is held out of the first. With `init_from`, training starts from that model's
     weights, and new characters are added to its alphabet. `workers` is a number of processes, or
     "auto"; more than one need a main guard in a script. An existing model is only replaced with
-    `overwrite`.
+    `overwrite`. `origin` goes into the model's record: how its settings came about.
 
     Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
     characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
@@ -75,6 +76,7 @@ class Trainer:
         tokenizer: Tokenizer | None = None,
         workers: int | str = 1,
         overwrite: bool = False,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         self.out = Path(out) if out is not None else None
         if self.out is not None:
@@ -87,6 +89,7 @@ class Trainer:
         self.train_config = train
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
+        self.origin = dict(origin or {})
         self.notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
         if init_from is not None:
             require_same(
@@ -209,6 +212,7 @@ class Trainer:
                         "same, or start another run from its model with --init-from"
                     )
             config, tokenizer = reader.config_and_tokenizer()
+            origin = reader.document.get("origin")
             train, run_limits, counters, history = _parse(reader)
             identity = asdict(config) | asdict(train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
@@ -223,6 +227,7 @@ class Trainer:
                 unknown,
                 tokenizer=tokenizer,
                 workers=workers,
+                origin=origin if isinstance(origin, dict) else None,
             )
             trainer.out = Path(out)
             trainer._on_disk = model.get("digest")
@@ -429,7 +434,6 @@ class Trainer:
         if best:
             counters.best_loss = evaluation.nats_per_char
             self.best[...] = self.parameters.flat
-        counters.stale = 0 if best else counters.stale + 1
         self.history.append(
             {"step": counters.step, "train": counters.loss, "valid": evaluation.nats_per_char}
         )
@@ -438,8 +442,7 @@ class Trainer:
 
     def _ended_by(self) -> str:
         """Return the name of the limit that has been reached, "" if none has."""
-        patience = self.limits.patience
-        if patience is not None and self.counters.stale >= patience:
+        if is_getting_worse(self.history, self.limits.patience):
             return "patience"
         return next((name for name, share in self._shares().items() if share >= 1), "")
 
@@ -468,7 +471,9 @@ class Trainer:
         parameters = Parameters(self.parameters.shapes)
         evaluated = self.counters.best_loss is not None
         parameters.flat[...] = self.best if evaluated else self.parameters.flat
-        training = asdict(self.task.train) | {
+        training = {
+            **self.origin,
+            **asdict(self.task.train),
             "valid_fraction": self.valid_fraction,
             "steps": self.counters.step,
             "characters": len(self.streams.text),
@@ -493,6 +498,7 @@ class Trainer:
                 "vocabulary": self.tokenizer.alphabet,
                 "training": asdict(replace(self.train_config, shards=self.task.train.shards)),
                 "limits": asdict(self.limits),
+                "origin": self.origin,
                 "counters": asdict(snapshot.counters),
                 "history": snapshot.history,
                 **self.digests,

@@ -1,8 +1,18 @@
 """What is chosen where nothing is said: the tables, and that what is said stays."""
 
+import numpy as np
 import pytest
 
-from charrnn.choices import MOST_EPOCHS, SHARES_DROPPED, SIZES, choose, verdict
+from charrnn.choices import (
+    CHOSEN,
+    MOST_EPOCHS,
+    SHARES_DROPPED,
+    SIZES,
+    choose,
+    expected,
+    is_getting_worse,
+    verdict,
+)
 from charrnn.errors import ConfigError
 from charrnn.model import ModelConfig
 from charrnn.run import Limits, TrainConfig
@@ -74,6 +84,36 @@ def test_a_model_to_start_from_keeps_its_shape():
     assert (choice.model.cell, choice.model.hidden_size, choice.model.num_layers) == ("rnn", 77, 3)
 
 
+def test_thousands_of_characters_are_for_a_smaller_network():
+    """It is slow: what it would learn by its size, it would lose by reading too little."""
+    few, many = (choose(900_000, alphabet, 2, Limits(minutes=1)) for alphabet in (65, 6000))
+    assert many.model.hidden_size < few.model.hidden_size
+    assert many.epochs < few.epochs
+
+
+def test_a_choice_tells_what_was_chosen_and_what_was_stated():
+    choice = choose(**NOVEL, limits=Limits(minutes=3), dropout=0.25, seed=7)
+    assert choice.chosen == ("hidden_size", "weight_dropout", "learning_rate")
+    assert choice.record() == {
+        "chosen": "hidden_size, weight_dropout, learning_rate",
+        "stated": "dropout, seed",
+        "cores": 2,
+        "minutes": 3.0,
+    }
+
+
+def test_where_all_is_stated_cores_and_limits_leave_no_trace():
+    stated = {"hidden_size": 8, "dropout": 0.1, "weight_dropout": 0.0, "learning_rate": 0.01}
+    one = choose(**NOVEL, limits=Limits(max_steps=5), **stated)
+    two = choose(**NOVEL | {"cores": 4}, limits=Limits(minutes=5), **stated)
+    assert one.record() == two.record() == {"stated": ", ".join(stated)}
+
+
+def test_of_a_model_to_start_from_the_size_was_not_chosen():
+    assert choose(**NOVEL).chosen == CHOSEN
+    assert "hidden_size" not in choose(**NOVEL, model=ModelConfig()).chosen
+
+
 def test_all_that_can_be_chosen_is_valid():
     for characters in (1, 100, 10**6, 10**10):
         for alphabet in (1, 65, 100_000):
@@ -106,3 +146,36 @@ def entries(*losses):
 )
 def test_the_verdict_tells_how_it_went(losses, epochs, words):
     assert verdict(entries(*losses), epochs).startswith(words)
+
+
+def test_the_loss_to_expect_is_less_for_more_time_and_for_an_easier_text():
+    letters = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 20_000))
+    hard = expected(letters[:18_000], letters[18_000:], core_minutes=2)
+    assert hard == pytest.approx(np.log(8), rel=0.15)
+    assert expected(letters[:18_000], letters[18_000:], core_minutes=200) < hard
+    easy = "round and round and round it goes\n" * 600
+    assert expected(easy[2000:], easy[:2000], core_minutes=2) < hard / 5
+
+
+@pytest.mark.parametrize(
+    ("losses", "worse"),
+    [
+        ((), False),
+        ((2.0,), False),
+        ((2.0, 1.6, 1.5, 1.45), False),
+        ((1.5, 1.52, 1.54, 1.56), True),
+        ((1.5, 1.55, 1.6), False),  # not for long
+        ((1.5, 1.504, 1.502, 1.509), False),  # it stands still
+        ((1.5, 1.56, 1.57, 1.58, 1.49), False),
+    ],
+)
+def test_a_run_that_gets_worse_is_told_from_one_that_stands_still(losses, worse):
+    assert is_getting_worse(entries(*losses), patience=3) is worse
+
+
+def test_a_long_run_has_more_patience():
+    rising = [1.5 + 0.01 * n for n in range(6)]
+    falling = [2.0 - 0.01 * n for n in range(50)]
+    assert is_getting_worse(entries(*rising))
+    assert not is_getting_worse(entries(*falling, *rising[:6]))
+    assert is_getting_worse(entries(*falling, *[1.6] * 20))

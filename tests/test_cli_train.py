@@ -354,6 +354,54 @@ def test_handlers_are_put_back(cli, novel):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+# ---- what is chosen, and what is expected ----------------------------------------------------
+
+
+def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
+    told = cli("train", novel, "--epochs", 1, "--batch-size", 8, "--dropout", 0.125).err
+    (chosen,) = (line for line in told.splitlines() if "chosen for" in line)
+    assert "--hidden-size 128" in chosen
+    assert "--dropout" not in chosen
+    shown = cli("info", "novel.safetensors").out
+    (line,) = (line for line in shown.splitlines() if line.startswith("chosen"))
+    assert "hidden_size 128" in line
+    assert "828 characters, an alphabet of 11" in line
+    assert re.search(r"\d+ cores, [\d.]+ minutes", line)
+    assert "stated    dropout 0.125, batch_size 8\n" in shown
+
+
+def test_a_resumed_run_remembers_what_was_chosen(cli, novel):
+    cli("train", novel, "--max-steps", 2, "--seed", 5)
+    before = cli("info", "novel.safetensors").out
+    assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
+    after = cli("info", "novel.safetensors").out
+    kept = [line for line in before.splitlines() if line.startswith(("chosen", "stated"))]
+    assert len(kept) == 2
+    assert set(kept) <= set(after.splitlines())
+
+
+def test_the_plan_has_a_loss_to_expect_of_a_network_that_knows_nothing(cli, tmp_path):
+    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
+    assert re.search(r"plan: .* about \d\.\d nats/char", cli("train", "novel.txt", *SHORT).err)
+    start = ["--init-from", "novel.safetensors", "-o", "other.safetensors"]
+    told = cli("train", "novel.txt", *SHORT[-4:], *start).err
+    assert "plan: " in told
+    assert "nats/char (a guess" not in told
+
+
+def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
+    (tmp_path / "ab.txt").write_text("abcabcabcabd" * 8 + "dbadcbbadcda")
+    options = ["--dropout=0", "--weight-dropout=0", "--learning-rate=0.01", "--eval-every=4"]
+    result = cli("train", "ab.txt", *options, "--hidden-size=16", "--max-steps=2000")
+    assert result.code == 0
+    assert load("ab.safetensors").training["steps"] < 500
+    assert "ended early: more minutes don't help" in result.err
+    assert "over-fitted: since step" in result.err
+    *_, drawn = re.findall(r"training ([▁-█]+)  validation ([▁-█]+)\n", result.err)
+    assert len(drawn[0]) == len(drawn[1]) > 5
+    assert drawn[0][-1] < drawn[1][-1]
+
+
 # ---- what it refuses -------------------------------------------------------------------------
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,7 +45,12 @@ def info(model: str, as_json: bool) -> None:
         + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
-    lines += [f"  {name:16} {value}" for name, value in sorted(checkpoint.training.items())]
+    lines += _choice(asdict(config) | checkpoint.training, len(checkpoint.tokenizer))
+    lines += [
+        f"  {name:16} {value}"
+        for name, value in sorted(checkpoint.training.items())
+        if name not in ("chosen", "stated")
+    ]
     if checkpoint.history:
         lines.append("history   step, loss while training, loss in validation (nats/char)")
         lines += [
@@ -52,3 +59,20 @@ def info(model: str, as_json: bool) -> None:
         ]
     for line in lines:
         show(line)
+
+
+def _choice(record: dict[str, Any], alphabet: int) -> list[str]:
+    """Return lines that tell which settings were chosen, for what, and which a person stated."""
+
+    def settings(kind: str) -> str:
+        names = str(record.get(kind, "")).split(", ")
+        return ", ".join(f"{name} {record[name]}" for name in names if name in record)
+
+    stated = [f"stated    {settings('stated')}"] if settings("stated") else []
+    if not settings("chosen"):
+        return stated
+    return [
+        f"chosen    {settings('chosen')}; for {record.get('characters')} characters, an alphabet "
+        f"of {alphabet}, {record.get('cores')} cores, {record.get('minutes')} minutes",
+        *stated,
+    ]

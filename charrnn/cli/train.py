@@ -37,6 +37,8 @@ SIGNALS = {
 }
 SECONDS_BETWEEN_LINES = 10
 PREVIEW = 100  # characters
+WIDTH = 30  # evaluations drawn
+LEAST_FOR_GUESS = 1000  # characters to validate on
 
 
 def _settings() -> list[click.Parameter]:
@@ -123,7 +125,8 @@ def train(
         tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
     if choice is not None:
-        _tell_choice(choice, stated(ctx, type(choice.model)) | stated(ctx, type(choice.train)))
+        _tell_choice(choice)
+        _tell_plan(choice, trainer, guess=init_from is None)
     _describe(trainer, resume)
     with _log(log, resume) as log_file, _signals(trainer) as received:
         for report in _shown(trainer):
@@ -190,25 +193,34 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
         out=out,
         init_from=base,
         overwrite=options["overwrite"],
+        origin=choice.record(),
         **common,
     )
     return trainer, choice
 
 
-def _tell_choice(choice: Choice, given: dict[str, Any]) -> None:
-    """Say what was chosen, as options, and what is expected of it."""
-    from charrnn.choices import CHOSEN
-
+def _tell_choice(choice: Choice) -> None:
+    """Say what was chosen, as options."""
     settings = asdict(choice.model) | asdict(choice.train)
-    chosen = [
-        f"--{name.replace('_', '-')} {settings[name]:g}" for name in CHOSEN if name not in given
-    ]
+    chosen = [f"--{name.replace('_', '-')} {settings[name]:g}" for name in choice.chosen]
     if chosen:
         tell(f"chosen for this text, these cores and this time: {' '.join(chosen)}")
-    tell(
+
+
+def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
+    """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing."""
+    from charrnn.choices import AFTER, BEFORE, expected
+
+    plan = (
         f"plan: to read the text some {choice.epochs:,.1f} times, in about "
         f"{max(0.1, choice.minutes):,.1f} minutes"
     )
+    if guess and trainer.valid and len(trainer.valid) >= LEAST_FOR_GUESS:
+        decode = trainer.tokenizer.decode
+        before, after = trainer.streams.text.ids[-BEFORE:], trainer.valid.ids[:AFTER]
+        loss = expected(decode(before), decode(after), choice.cores * choice.minutes)
+        plan += f", to a loss of about {loss:.1f} nats/char (a guess, by what bzip2 does with it)"
+    tell(plan)
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
@@ -311,6 +323,7 @@ def _shown(trainer: Trainer) -> Iterator[Report]:
                 write(f"charrnn: {report.notice}")
             if report.evaluation is not None:
                 write(_line(report, speed))
+                write("    " + _curves(trainer))
                 write("    " + _preview(trainer))
                 shown = time.monotonic()
             elif bar is None and time.monotonic() - shown >= SECONDS_BETWEEN_LINES:
@@ -368,6 +381,14 @@ def _time_left(report: Report) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 
 
+def _curves(trainer: Trainer) -> str:
+    """Return drawings of the loss while training and in validation, on one scale."""
+    entries = trainer.history[-WIDTH:]
+    losses = [entry[kind] for kind in ("train", "valid") for entry in entries]
+    drawn = sparkline(losses)
+    return f"training {drawn[: len(entries)]}  validation {drawn[len(entries) :]}"
+
+
 def _preview(trainer: Trainer) -> str:
     from charrnn.sampler import generate
 
@@ -389,6 +410,8 @@ def _conclude(
         tell(f"ended by {SIGNALS[number]} at step {counters.step:,}; saved. Go on with:")
         write_line("  " + _command("train", corpus, options))
         return 128 + number
+    if counters.ended_by == "patience":
+        tell("ended early: more minutes don't help, the loss in validation is rising")
     if counters.best_loss is None:
         tell(f"{out} holds the weights of step {counters.step:,}")
     else:
@@ -398,7 +421,6 @@ def _conclude(
 
     epochs = counters.step / trainer.streams.chunks_per_epoch
     if trainer.history:
-        tell(f"loss in validation: {sparkline([entry['valid'] for entry in trainer.history])}")
         tell(verdict(trainer.history, epochs))
     tell("now let it write:")
     write_line("  " + _command("sample", (str(out),), ["--temperature", "0.8"]))
