@@ -116,7 +116,7 @@ class Counters:
     best_loss: float | None = None
     stale: int = 0  # evaluations since the best
     evaluated_at: int = 0  # step
-    saved_at: int = 0  # step
+    saved_at: int = 0  # step of the last save that was due, be the run stopped later or not
     learning_rate_scale: float = 1.0  # a tenth after a divergence
     model_digest: str = ""  # the model file that belongs to this state
     ended_by: str = ""  # the limit that was reached

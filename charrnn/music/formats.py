@@ -19,6 +19,7 @@ from charrnn.music.page import PageTune, page
 from charrnn.music.score import piano_roll
 from charrnn.music.tune import Tune, tempo_of
 
+LARGEST = 64 << 20  # bytes of a file, which is held as a whole
 Read = tuple[tuple[Tune, ...], tuple[str, ...]]  # tunes, and what a person should be told
 
 
@@ -53,12 +54,15 @@ def read_tunes(path: str | Path) -> Read:
     if reader is None:
         raise CorpusError(f"{path} is no file of tunes: its name must end in {', '.join(READERS)}")
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise CorpusError(f"{path} does not exist: give the path of a file of tunes") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"{path} cannot be read: {reason}") from None
+    if len(data) > LARGEST:
+        raise CorpusError(f"{path} has more than {LARGEST >> 20} MB, as no file of tunes: divide it")
     return reader(data, str(path))
 
 
