@@ -42,7 +42,6 @@ from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, fit
 from charrnn.tokenizer import Tokenizer
 
-
 GOOD = "good."  # names, in a resume file, the tensors to go back to in a divergence
 
 

@@ -62,7 +62,9 @@ def read_tunes(path: str | Path) -> Read:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"{path} cannot be read: {reason}") from None
     if len(data) > LARGEST:
-        raise CorpusError(f"{path} has more than {LARGEST >> 20} MB, as no file of tunes: divide it")
+        raise CorpusError(
+            f"{path} has more than {LARGEST >> 20} MB, as no file of tunes: divide it"
+        )
     return reader(data, str(path))
 
 
