@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,34 +209,30 @@ def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
     solid = np.array([not character.isspace() for character in corpus.tokenizer.alphabet])
     result, borders = Builder(corpus.tokenizer), [0]
     for text in corpus._each():
-        filled_before = False
-        for ids in _whole_lines(text):
-            newlines = np.flatnonzero(ids == NEWLINE)
-            starts = np.append(0, newlines[:-1] + 1)
-            lengths = newlines + 1 - starts
-            filled = np.logical_or.reduceat(solid.take(ids), starts)
-            kept = np.repeat(filled, lengths)
-            ending = filled
-            if terminator == "\n\n":
-                # The first blank line after a paragraph ends it with a newline.
-                ending = ~filled & np.append(filled_before, filled[:-1])
-                kept[newlines[ending]] = True
-                filled_before = filled[-1]
-            stops = np.where(filled, lengths, ending).cumsum()[ending]
-            result.ends.append(len(result.ids) + stops - 1)
-            result.ids.append(ids[kept])
+        # What a block ends with is a line's beginning, kept until its end shows it to be blank.
+        begin, filled_so_far, filled_before = len(result.ids), False, False
+        for block in chain(blocks(text), [np.full(2, NEWLINE, text.dtype)]):
+            newlines = np.flatnonzero(block == NEWLINE)
+            ids, rest = np.split(block, newlines[-1:] + 1) if len(newlines) else (block[:0], block)
+            if len(ids):
+                starts = np.append(0, newlines[:-1] + 1)
+                lengths = newlines + 1 - starts
+                filled = np.logical_or.reduceat(solid.take(ids), starts)
+                filled[0] |= filled_so_far
+                if not filled[0]:
+                    result.ids.truncate(begin)
+                kept = np.repeat(filled, lengths)
+                ending = filled
+                if terminator == "\n\n":
+                    # The first blank line after a paragraph ends it with a newline.
+                    ending = ~filled & np.append(filled_before, filled[:-1])
+                    kept[newlines[ending]] = True
+                    filled_before = filled[-1]
+                stops = np.where(filled, lengths, ending).cumsum()[ending]
+                result.ends.append(len(result.ids) + stops - 1)
+                result.ids.append(ids[kept])
+                begin, filled_so_far = len(result.ids), False
+            result.ids.append(rest)
+            filled_so_far |= bool(solid.take(rest).any())
         borders.append(len(result.ids))
     return result.corpus(), borders
-
-
-def _whole_lines(text: Ids) -> Iterator[Ids]:
-    """Yield a text in pieces that end with a line; it is ended with two, be they there or not."""
-    start = done = 0
-    for block in blocks(text):
-        newlines = np.flatnonzero(block == NEWLINE)
-        if len(newlines):
-            stop = done + int(newlines[-1]) + 1
-            yield text[start:stop]
-            start = stop
-        done += len(block)
-    yield np.append(text[start:], np.full(2, NEWLINE, text.dtype))

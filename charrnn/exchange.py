@@ -277,6 +277,9 @@ def _work(
     args: tuple[Any, ...],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for process 0 to see
+    if sys.platform != "win32":
+        # A group of our own: the system wakes what is stopped in it when process 0 dies.
+        os.setpgid(0, 0)
     threadpool_limits(1)
     try:
         work(Member(rank, size, _views(layout, memory), pipe), *args)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from charrnn.music.tune import Tune
 
 STDIN = "-"
+ZEROS = 1 << 12  # NUL characters, and nothing else, that no text has
 TUNES = (".abc", ".mid", ".midi")  # suffixes of files of tunes (music/formats.py)
 
 
@@ -155,6 +156,8 @@ def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) ->
         begun, held = begun or piece != "", ""
         if in_folder and "\0" in text:
             raise CorpusError(f"{path} is no text")
+        if len(text) >= ZEROS and not text.strip("\0"):  # /dev/zero: it would never end
+            raise CorpusError(f"{path} has {len(text):,} NUL characters on end: give a text file")
         if "\r" in text:
             held = "\r" if text.endswith("\r") else ""  # its LF may follow
             text = text.removesuffix(held)

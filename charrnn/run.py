@@ -117,7 +117,7 @@ class Counters:
     loss: float = 0.0  # running mean
     best_loss: float | None = None
     evaluated_at: int = 0  # step
-    saved_at: int = 0  # step
+    saved_at: int = 0  # step of the last save that was due, be the run stopped later or not
     learning_rate_scale: float = 1.0  # a tenth after a divergence
     model_digest: str = ""  # the model file that belongs to this state
     ended_by: str = ""  # the limit that was reached

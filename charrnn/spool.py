@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,9 @@ from charrnn.errors import CharRNNError
 
 BLOCK = 1 << 14  # characters, or bytes of a file, handled at a time: few, for the sake of the cache
 IN_MEMORY = 64 << 20  # bytes above which an array goes to a file
+LOOK_EVERY = 16 << 20  # bytes of a file, between two looks at how full its disk is
+LEFT_FREE = 0.05  # of the disk, for whoever else needs room: a text may have no end
+MOST_LEFT_FREE = 1 << 30  # bytes
 
 Values = TypeVar("Values", str, NDArray[Any])
 
@@ -39,6 +43,7 @@ class Spool:
         self._length = 0
         self._memory = bytearray()  # what is not in the file
         self._file: IO[bytes] | None = None
+        self._may_write = 0  # bytes until the next look at the disk
 
     def __len__(self) -> int:
         return self._length
@@ -81,6 +86,9 @@ class Spool:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (closed with self)
                 finalize(self, self._file.close)
+            if self._may_write < len(self._memory):
+                self._look()
+            self._may_write -= len(self._memory)
             rest = memoryview(self._memory)
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -90,6 +98,19 @@ class Spool:
                 f"{tempfile.tempdir}: {error.strerror}; set TMPDIR to a folder with more room"
             ) from None
         self._memory = bytearray()
+
+    def _look(self) -> None:
+        """Raise CharRNNError if the disk would be filled."""
+        folder = tempfile.gettempdir()
+        self._may_write = max(LOOK_EVERY, len(self._memory))
+        disk = shutil.disk_usage(folder)
+        left = min(LEFT_FREE * disk.total, MOST_LEFT_FREE)
+        if disk.total and disk.free - self._may_write < left:  # some network shares know neither
+            raise CharRNNError(
+                f"a long text is kept in a temporary file, and {folder} has no more than "
+                f"{disk.free / 1e6:,.0f} MB free for it: if the text has an end, set TMPDIR to a "
+                "folder with more room"
+            )
 
 
 def joined(dtype: DTypeLike, arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:

@@ -37,11 +37,13 @@ from charrnn.learner import Learner, Task, serve
 from charrnn.lock import locked
 from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.optim import scheduled_rate
-from charrnn.parameters import Parameters
+from charrnn.parameters import Array, Parameters
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, fit
 from charrnn.tokenizer import Tokenizer
+
+GOOD = "good."  # names, in a resume file, the tensors to go back to in a divergence
 
 
 class Trainer:
@@ -213,7 +215,8 @@ class Trainer:
                     )
             config, tokenizer = reader.config_and_tokenizer()
             origin = reader.document.get("origin")
-            train, run_limits, counters, history = _parse(reader)
+            train, run_limits = _parse(reader)
+            counters, history = _moment(reader, reader.document)
             identity = asdict(config) | asdict(train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
             new_limits = run_limits.updated(limits or Limits())
@@ -233,6 +236,10 @@ class Trainer:
             trainer._on_disk = model.get("digest")
             trainer._check_space()
             shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
+            good = reader.document.get("good")
+            if good is not None:
+                shapes |= {GOOD + name: shape for name, shape in shapes.items()}
+                good = _moment(reader, good)
             reader.expect(shapes, np.float32)
             tensors = {name: reader.tensor(name) for name in shapes}
             reader.verify(tensors)
@@ -241,6 +248,9 @@ class Trainer:
             over = not trainer._evaluation_due(ended=True)
             trainer.counters.ended_by = trainer._ended_by() if over else ""
         trainer._good = trainer._snapshot()
+        if good is not None:
+            kept = {name: tensors[GOOD + name] for name in trainer._good.tensors}
+            trainer._good = Snapshot(kept, *good)
         if reader.document.get("fingerprint") != fingerprint(trainer.task.train.shards):
             trainer.notices.append(
                 "this processor, NumPy, BLAS or its number of threads is not that of the run "
@@ -485,32 +495,40 @@ class Trainer:
         """Write the model, then all that going on needs; does nothing without `out`."""
         if not np.isfinite(self.parameters.flat).all():
             self._restore(self._good)
-        self.counters.saved_at = self.counters.step
+        due = self.counters.step % self._save_every() == 0 and not self._evaluation_due(False)
+        if due or self.finished():
+            self.counters.saved_at = self.counters.step
         if self.out is not None:
             try:
                 self.counters.model_digest = self.checkpoint().save(self.out)
             finally:  # it may have failed after the new file was in its place
                 self._on_disk = _describe(self.out).get("digest")
-        self._good = snapshot = self._snapshot()
+        if due or self.finished():
+            self._good = self._snapshot()
         if self.out is not None:
+            tensors = self._tensors()
             document = {
                 "config": asdict(self.config),
                 "vocabulary": self.tokenizer.alphabet,
                 "training": asdict(replace(self.train_config, shards=self.task.train.shards)),
                 "limits": asdict(self.limits),
                 "origin": self.origin,
-                "counters": asdict(snapshot.counters),
-                "history": snapshot.history,
+                "counters": asdict(self.counters),
+                "history": self.history,
                 **self.digests,
                 "fingerprint": fingerprint(self.task.train.shards),
             }
-            checkpoint.write(resume_path(self.out), "resume", snapshot.tensors, document)
+            if self._good.counters != self.counters:  # where a divergence would go back to
+                good = self._good
+                tensors |= {GOOD + name: values for name, values in good.tensors.items()}
+                document["good"] = {"counters": asdict(good.counters), "history": good.history}
+            checkpoint.write(resume_path(self.out), "resume", tensors, document)
 
     def _check_space(self) -> None:
-        """Raise CheckpointError if the disk has no room for what `save` writes."""
+        """Raise CheckpointError if the disk has no room for what `save` writes at most."""
         if self.out is not None:
-            tensors = self._good.tensors.values()
-            checkpoint.check_space(self.out, self.best.nbytes, sum(t.nbytes for t in tensors))
+            resume = 2 * sum(values.nbytes for values in self._tensors().values())
+            checkpoint.check_space(self.out, self.best.nbytes, resume)
 
     def _save_due(self, ended: bool) -> bool:
         counters = self.counters
@@ -518,26 +536,26 @@ class Trainer:
             return True
         if counters.step == 0 or counters.saved_at == counters.step:
             return False
-        return counters.step % (self.limits.save_every or self._eval_every()) == 0
+        return counters.step % self._save_every() == 0
 
-    def _snapshot(self) -> Snapshot:
-        tensors = {
+    def _save_every(self) -> int:
+        return self.limits.save_every or self._eval_every()
+
+    def _tensors(self) -> dict[str, Array]:
+        return {
             "parameters": self.parameters.flat,
             "best": self.best,
             "moments": self.learner.moments,
             "state": self.learner.state,
         }
-        return Snapshot(
-            {name: values.copy() for name, values in tensors.items()},
-            replace(self.counters),
-            list(self.history),
-        )
+
+    def _snapshot(self) -> Snapshot:
+        tensors = {name: values.copy() for name, values in self._tensors().items()}
+        return Snapshot(tensors, replace(self.counters), list(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
-        self.parameters.flat[...] = snapshot.tensors["parameters"]
-        self.best[...] = snapshot.tensors["best"]
-        self.learner.moments[...] = snapshot.tensors["moments"]
-        self.learner.state[...] = snapshot.tensors["state"]
+        for name, values in self._tensors().items():
+            values[...] = snapshot.tensors[name]
         self.counters = replace(snapshot.counters)
         self.history = list(snapshot.history)
 
@@ -570,21 +588,28 @@ def fingerprint(shards: int) -> dict[str, Any]:
     }
 
 
-def _parse(reader: Reader) -> tuple[TrainConfig, Limits, Counters, list[dict[str, Any]]]:
+def _parse(reader: Reader) -> tuple[TrainConfig, Limits]:
     document = reader.document
     try:
+        return (
+            from_dict(TrainConfig, document.get("training")),
+            from_dict(Limits, document.get("limits")),
+        )
+    except ConfigError as error:
+        raise reader.damaged(str(error)) from None
+
+
+def _moment(reader: Reader, document: Any) -> tuple[Counters, list[dict[str, Any]]]:
+    """Return the counters and the history of a moment of the run."""
+    try:
+        require(isinstance(document, dict), "the moment to go back to is none")
         counters = from_dict(Counters, document.get("counters"))
         for name, value in asdict(counters).items():
             if not isinstance(value, str):
                 require_range(counters, name, 0, 10**15)
         history = document.get("history")
         require(is_history(history), "the record of its training is none")
-        return (
-            from_dict(TrainConfig, document.get("training")),
-            from_dict(Limits, document.get("limits")),
-            counters,
-            list(history),
-        )
+        return counters, list(history)
     except ConfigError as error:
         raise reader.damaged(str(error)) from None
 

@@ -110,6 +110,20 @@ def test_a_folder_without_text_is_refused(folder, files):
         read(["tales"])
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device here has no end")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-le"])
+def test_what_is_nothing_but_zeros_is_refused_at_once(encoding):
+    with pytest.raises(CorpusError, match=r"^/dev/zero has [\d,]+ NUL characters on end: give a"):
+        read("/dev/zero", encoding)
+
+
+def test_a_file_of_tunes_that_has_no_end_is_refused(folder, monkeypatch):
+    monkeypatch.setattr("charrnn.music.formats.LARGEST", 1 << 20)
+    (folder / "endless.abc").symlink_to("/dev/zero")
+    with pytest.raises(CorpusError, match=r"endless\.abc has more than 1 MB"):
+        read("endless.abc")
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_missing_file_is_refused_by_name():
     put("a.txt", "one")

@@ -1,16 +1,19 @@
 """What is too long for memory lies in a nameless file, and nothing else is different."""
 
+import itertools
 import multiprocessing
 import os
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import charrnn.spool
-from charrnn.corpus import DOCUMENTS, Corpus
+from charrnn.corpus import DOCUMENTS, Builder, Corpus, split
 from charrnn.errors import CharRNNError, UnknownCharacterError
 from charrnn.evaluator import evaluate
 from charrnn.model import ModelConfig
@@ -131,6 +134,36 @@ def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(CharRNNError, match="No space left on device; set TMPDIR"):
         read(files[0].parent)  # and no file that is left out
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_text_without_an_end_ends_before_the_disk_is_full(monkeypatch):
+    monkeypatch.setattr(charrnn.spool, "LOOK_EVERY", 200)
+    free = iter(range(5000, 0, -200))
+    disk = lambda _: SimpleNamespace(total=10_000, free=next(free))  # noqa: E731
+    monkeypatch.setattr("charrnn.spool.shutil.disk_usage", disk)
+    with pytest.raises(CharRNNError, match=r"0 MB free for it: if the text has an end, set TMPDIR"):
+        Builder().add(itertools.repeat("the cat sat\n"))
+    assert next(free) == 400  # what was left when it ended: 5% are for others
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_disk_that_does_not_know_its_size_is_written_to(monkeypatch):
+    monkeypatch.setattr(
+        "charrnn.spool.shutil.disk_usage", lambda _: SimpleNamespace(total=0, free=0)
+    )
+    assert len(joined(np.uint8, [np.zeros(1000)])) == 1000
+
+
+def test_a_long_line_takes_no_more_memory_than_short_ones():
+    corpora = [Corpus.from_texts(text * 500_000) for text in ("abcdefg\n", "abcdefgh")]
+    peaks = []
+    for corpus in corpora:
+        tracemalloc.start()
+        split(corpus, "lines")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0]  # which has the ends of more documents
 
 
 # ---- texts ---------------------------------------------------------------------------------------

@@ -578,6 +578,49 @@ def test_what_is_on_disk_after_a_second_divergence_is_the_last_good_model(tmp_pa
     assert Trainer.resume(CORPUS, out).counters.step == 15
 
 
+@pytest.mark.parametrize("stops", [[12], [10], [3], [11, 13], [9, 10]])
+def test_a_divergence_after_a_stop_goes_back_to_where_it_would_have_without(tmp_path, stops):
+    """Which is the last save that was due, or the beginning, and not where it was stopped."""
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    at = stops[-1] + 1
+    finish(diverge_at(make_trainer(whole), [at]))
+    trainer = make_trainer(parts)
+    for step in stops:
+        run_to(trainer, step)
+        trainer = Trainer.resume(CORPUS, parts)
+    finish(diverge_at(trainer, [at]))
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_stopped_in_a_validation_that_diverges_goes_back_before_it(tmp_path, monkeypatch):
+    files = [tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"]
+    for file in files:
+        trainer = make_trainer(file)
+        if file.stem == "parts":
+            run_to(trainer, 10)  # where the validation is still due
+            trainer = Trainer.resume(CORPUS, file)
+        losses, failed = trainer.learner.judge.losses, []
+
+        def failing(*arguments, losses=losses, trainer=trainer, failed=failed):
+            loss, correct, state = losses(*arguments)
+            if trainer.counters.step == 10 and not failed:
+                failed.append(10)
+                loss = loss * np.nan
+            return loss, correct, state
+
+        monkeypatch.setattr(trainer.learner.judge, "losses", failing)
+        assert any("back to step 5" in r.notice for r in finish(trainer) if r.notice)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_only_a_run_stopped_between_its_saves_keeps_two_moments(tmp_path):
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 11)
+    stopped = resume_path(out).stat().st_size
+    finish(Trainer.resume(CORPUS, out))
+    assert resume_path(out).stat().st_size < 0.7 * stopped
+
+
 def test_a_second_divergence_without_out_names_no_file():
     with pytest.raises(DivergedError) as caught:
         finish(diverge_at(make_trainer(), [12, 17]))
@@ -857,7 +900,7 @@ def full_disk(monkeypatch):
 
 def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
-    disk = SimpleNamespace(total=10**6, free=30_000)
+    disk = SimpleNamespace(total=10**6, free=50_000)
     monkeypatch.setattr("charrnn.checkpoint.shutil.disk_usage", lambda _: disk)
     run_to(make_trainer(out), 2)
     taken = out.stat().st_size + resume_path(out).stat().st_size

@@ -184,6 +184,17 @@ def test_when_the_first_process_is_killed_the_others_end(run):
 
 
 @linux
+def test_a_stopped_worker_does_not_outlive_a_killed_first_process(run):
+    child, worker = run
+    os.kill(worker, signal.SIGSTOP)
+    while ") T " not in Path(f"/proc/{worker}/stat").read_text():
+        pass  # until it has stopped
+    child.kill()
+    child.wait()
+    assert gone(worker)
+
+
+@linux
 def test_what_processes_share_has_no_name_anywhere(start, tmp_path):
     """So that nothing is left if all of them are killed at once."""
     (tmp_path / "temporary").mkdir()

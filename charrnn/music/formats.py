@@ -20,6 +20,7 @@ from charrnn.music.page import PageTune, page
 from charrnn.music.score import piano_roll
 from charrnn.music.tune import Tune, tempo_of
 
+LARGEST = 64 << 20  # bytes of a file, which is held as a whole
 Read = tuple[tuple[Tune, ...], tuple[str, ...]]  # tunes, and what a person should be told
 
 
@@ -74,12 +75,18 @@ def abc_of(path: str | Path) -> tuple[str, str]:
 
 def _bytes_of(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise CorpusError(f"{path} does not exist: give the path of a file of tunes") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"{path} cannot be read: {reason}") from None
+    if len(data) > LARGEST:
+        raise CorpusError(
+            f"{path} has more than {LARGEST >> 20} MB, as no file of tunes: divide it"
+        )
+    return data
 
 
 def drawing(tune: Tune) -> str:

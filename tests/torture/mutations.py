@@ -72,9 +72,12 @@ def content_of(model: checkpoint.Checkpoint) -> Any:
 
 def state_of(trainer: Trainer) -> Any:
     """Return all that a resume file holds."""
-    tensors = {name: values.tobytes() for name, values in trainer._good.tensors.items()}
+    moments = [
+        ({name: v.tobytes() for name, v in moment.tensors.items()}, moment.counters, moment.history)
+        for moment in (trainer._snapshot(), trainer._good)
+    ]
     settings = trainer.config, trainer.train_config, trainer.limits, trainer.tokenizer.alphabet
-    return tensors, trainer.counters, trainer.history, settings
+    return moments, settings
 
 
 # ---- mutations -------------------------------------------------------------------------------
