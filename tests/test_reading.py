@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 import charrnn.music.collection
-from charrnn import Limits, ModelConfig, Trainer, TrainConfig, TuneReading, load, read
+from charrnn import Limits, ModelConfig, TrainConfig, Trainer, TuneReading, load, read
 from charrnn.composer import compose
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
 from charrnn.music.tune import Key
 from charrnn.trainer import reading_of
-
 
 
 def jig(n, low, high):
@@ -243,7 +242,7 @@ def test_a_reading_that_there_is_not_is_refused():
         TuneReading("some")
 
 
-# ---- composing ------------------------------------------------------------------------------------
+# ---- composing -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("transpose", ["all", "none"])
@@ -278,15 +277,13 @@ def test_tunes_have_titles_if_the_model_learnt_them(tunes, form):
 def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
     assert cli("train", tunes, *TINY, "--keep-titles", "-o", "m.safetensors").code == 0
     begun = "T:The new Jig\nM:6/8\nK:D\nD2B DBD|"
-    result = cli(
-        "compose", "m.safetensors", "--prompt", begun, "-o", "out"
-    )
+    result = cli("compose", "m.safetensors", "--prompt", begun, "-o", "out")
     assert result.code == 0, result.err
     assert "T:The new Jig\n" in (tmp_path / "out" / "01.abc").read_text("utf-8")
     assert "The new Jig" in (tmp_path / "out" / "index.html").read_text("utf-8")
 
 
-# ---- the tunes of people ---------------------------------------------------------------------------
+# ---- the tunes of people -------------------------------------------------------------------------
 
 
 @pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
