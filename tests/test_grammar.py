@@ -83,7 +83,8 @@ def test_a_tune_may_begin_with_a_title_whatever_that_is(form):
     assert "" in titles
     assert max(map(len, titles)) > 40
     assert any("\\" in title for title in titles)
-    assert Grammar(ALPHABET.replace("T", ""), titles=True).start == Grammar(ALPHABET).start
+    without = Grammar(ALPHABET.replace("T", ""), titles=True)
+    assert without.start.song == Grammar(ALPHABET).start.song
 
 
 def test_a_title_may_stand_where_titles_were_asked_for_alone():
