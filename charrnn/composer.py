@@ -49,8 +49,7 @@ def compose(
     Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
     prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
     """
-    if checkpoint.training.get("documents") != "tunes":
-        raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
+    require_tunes(checkpoint)
     require(count >= 1, f"the number of tunes is {count}: it must be at least 1")
     require(
         constrained or not (meter or key or bars or form),
@@ -96,6 +95,12 @@ def compose(
         f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
         "from the tunes given: allow more with --max-copy"
     )
+
+
+def require_tunes(checkpoint: Checkpoint) -> None:
+    """Raise ConfigError for a model of something else than tunes."""
+    if checkpoint.training.get("documents") != "tunes":
+        raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
 
 
 def _tune(text: str, tonic: Key | None) -> Tune | None:

@@ -18,7 +18,7 @@ import pytest
 import charrnn.music.grammar
 from charrnn.errors import ConfigError
 from charrnn.music.abc import canonical, read_abc
-from charrnn.music.grammar import KEYS, METERS, Grammar
+from charrnn.music.grammar import KEYS, METERS, Filling, Gap, Grammar
 from charrnn.music.tune import Key
 
 ALPHABET = "\n#'(,-/0123456789:=ABCDEFGKMT[]^_abcdefghijlmnoprxyz|"
@@ -237,6 +237,40 @@ def test_the_tunes_that_people_wrote_are_accepted():
             refused += 1
     assert len(texts) > 300
     assert refused < 0.05 * len(texts)  # bars cut by an ending, a short last bar, a rest to begin
+
+
+# ---- bars of a tune ----------------------------------------------------------------------------
+
+BEFORE = "M:4/4\nK:Cmaj\n^c8-|"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bars_are_filled_as_their_gaps_say(seed):
+    gaps = [
+        Gap(Fraction(1), Key(), "|", held=73),
+        Gap(Fraction(3, 8), Key(), "|[K:Fmaj]"),
+        Gap(Fraction(1, 8), Key("F"), "|\n\n"),
+    ]
+    text = walk(Filling(ALPHABET, BEFORE, gaps), seed)
+    bars = read_abc(text).tunes[0].bars
+    assert bars[1].notes[0].pitch == 73
+    assert [bar.duration for bar in bars[1:]] == [gap.duration for gap in gaps]
+    assert bars[3].key == Key("F")
+    assert not bars[3].notes[-1].tied
+    assert canonical(read_abc(text).tunes[0]).rstrip("|]\n") == text.rstrip("|\n")
+
+
+@pytest.mark.parametrize(
+    ("gap", "alphabet", "message"),
+    [
+        (Gap(Fraction(1, 3), Key(), "|"), ALPHABET, "a bar lasts 1/3 of a whole note"),
+        (Gap(Fraction(3), Key(), "|"), ALPHABET, "a bar lasts 3 of a whole note"),
+        (Gap(Fraction(1), Key(), "|", 73), ALPHABET.replace("^", ""), "a tied note that cannot"),
+    ],
+)
+def test_a_gap_that_cannot_be_filled_is_told(gap, alphabet, message):
+    with pytest.raises(ConfigError, match=message):
+        Filling(alphabet, "M:4/4\nK:Cmaj\n", [gap])
 
 
 # ---- requests that cannot be met ---------------------------------------------------------------

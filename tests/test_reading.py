@@ -16,6 +16,7 @@ from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
 from charrnn.music.tune import Key
+from charrnn.rewriter import rewrite
 from charrnn.trainer import reading_of
 
 
@@ -261,6 +262,17 @@ def test_on_one_tonic_any_key_is_to_be_had_and_else_one_that_can_be_written(tune
     own = trained(read(tunes, tunes=TuneReading("none"))).checkpoint()
     with pytest.raises(ConfigError, match="the key K:Ephr cannot be written"):
         compose(own, key=Key("E", "phr"), seed=1)
+
+
+@pytest.mark.parametrize("transpose", ["all", "none"])
+def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose):
+    model = trained(read(tunes, tunes=TuneReading(transpose, keep_titles=True))).checkpoint()
+    text = "X:1\nT:Ω\nM:6/8\nL:1/8\nK:G\nG2B GBG|d3 G3|GBG d2G|G3 z3|]\n"
+    (version,) = rewrite(model, text, 2, 3, seed=1)
+    (tune,) = read_abc(version).tunes
+    assert (tune.key, tune.irregular_bars()) == (Key("G"), [])
+    assert version.startswith(text[: text.index("|") + 1])
+    assert version.endswith("G3 z3|]\n")
 
 
 @pytest.mark.parametrize("form", ["", "AABA"])

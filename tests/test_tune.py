@@ -82,6 +82,23 @@ def test_bars_must_add_up(bars, irregular):
     assert Tune(tuple(bars)).irregular_bars() == irregular
 
 
+@pytest.mark.parametrize(
+    ("bars", "numbers"),
+    [
+        ([bar(), bar(), bar()], [1, 2, 3]),
+        ([bar(1), bar(), bar(3)], [0, 1, 2]),
+        ([bar(1, opens=True), bar(), bar(3, repeats=True), bar(1), bar()], [0, 1, 2, 2, 3]),
+        ([bar(), bar(3, closes=True), bar(1), bar()], [1, 2, 2, 3]),
+        ([bar(), bar(3), bar(1), bar()], [1, 2, 3, 4]),
+        ([bar(opens=True), bar(2, ending=1, repeats=True), bar(2, ending=2)], [1, 2, 3]),
+        ([bar(), bar(3, closes=True), bar(3), bar()], [1, 2, 3, 4]),
+        ([bar(3)], [1]),
+    ],
+)
+def test_bars_are_numbered_as_in_printed_music(bars, numbers):
+    assert Tune(tuple(bars)).numbers() == numbers
+
+
 def test_a_free_tune_has_no_irregular_bars():
     assert Tune((bar(1), bar(7), bar(2)), meter=None).irregular_bars() == []
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,14 @@ def _key(text: str | None) -> Key | None:
     length = 2 if text[1:2] in ("#", "b") else 1
     mode = text[length:].strip().lower()[:3]
     return Key(text[:length].capitalize(), {"": "maj", "m": "min"}.get(mode, mode))
+
+
+def _bars(text: str) -> tuple[int, int]:
+    """Return the first and the last of the bars that --rewrite names."""
+    found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
+    if not found or int(found[2] or found[1]) < int(found[1]):
+        raise ConfigError(f"rewrite is {text!r}: it must be a bar such as 5, or some such as 5-8")
+    return int(found[1]), int(found[2] or found[1])
 
 
 def _tunes(paths: tuple[str, ...]) -> list[Tune]:
@@ -72,6 +81,13 @@ def _write(path: Path, data: bytes) -> None:
 )
 @click.option("--prompt", default="", help="ABC that the tunes begin with, its M: and K: included.")
 @click.option("--prompt-file", type=click.Path(), help="A file of a tune to go on from.")
+@click.option(
+    "--rewrite",
+    metavar="BARS",
+    help="Bars of --prompt-file, such as 5-8, to compose anew; all else is kept byte for byte. "
+    "They are counted as written, each repeat once and endings one by one; a pick-up at the "
+    "beginning is 0, and a bar that a repeat sign parts is one.",
+)
 @click.option("--unconstrained", is_flag=True, help="Leave the grammar out.")
 @click.option("--against", type=click.Path(), multiple=True, help="Tunes to compare with.")
 @click.option(
@@ -97,6 +113,7 @@ def compose(
     temperature: float,
     prompt: str,
     prompt_file: str | None,
+    rewrite: str | None,
     unconstrained: bool,
     against: tuple[str, ...],
     max_copy: int | None,
@@ -111,15 +128,17 @@ def compose(
       charrnn compose fiddle.safetensors
       charrnn compose fiddle.safetensors -n 8 --meter 6/8 --key Dmaj --bars 16 --form AABB -o tunes/
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
+      charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4 -o tries/
 
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
     from charrnn.checkpoint import load
     from charrnn.composer import compose as composed
-    from charrnn.music.abc import write_abc
+    from charrnn.music.abc import read_abc, write_abc
     from charrnn.music.assess import FIGURES, assess
-    from charrnn.music.formats import on_page, written
+    from charrnn.music.formats import abc_of, on_page, written
     from charrnn.music.page import page
+    from charrnn.rewriter import rewrite as rewritten
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -127,54 +146,71 @@ def compose(
     for name in wanted:
         if name not in FILES:
             raise ConfigError(f"formats has {name!r}: choose among {', '.join(FILES)}")
+    if rewrite is not None:
+        given = {"--prompt": prompt, "--meter": meter, "--key": key, "--bars": bars, "--form": form}
+        given |= {"--unconstrained": unconstrained, "--max-copy": max_copy}
+        if against_it := ", ".join(name for name, value in given.items() if value):
+            raise ConfigError(f"--rewrite keeps to the tune that is given: leave out {against_it}")
+        if not prompt_file:
+            raise ConfigError(f"rewrite is {rewrite}: name the file of the tune with --prompt-file")
+        first, last = _bars(rewrite)
     checkpoint = load(model)
-    if prompt_file:
-        prompt = write_abc(_tunes((prompt_file,))[:1])
+    begun = _tunes((prompt_file,)) if prompt_file else []
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
     others = _tunes(against)
-    tunes = composed(
-        checkpoint,
-        count,
-        _meter(meter),
-        _key(key),
-        bars,
-        form,
-        temperature,
-        seed,
-        prompt,
-        not unconstrained,
-        others,
-        max_copy,
-    )
-    if len(tunes) < count:
-        tell(f"{count - len(tunes)} of {count} could not be read as tunes, and are left out")
+    if rewrite is not None and prompt_file:
+        text, encoding = abc_of(prompt_file)
+        texts = rewritten(checkpoint, text, first, last, count, temperature, seed)
+        tunes = [read_abc(text).tunes[0] for text in texts]
+        printed = "\n\n".join(texts).encode(encoding)
+        if len(tunes) < count:
+            tell(f"the model writes no more than {len(tunes)} of {count} versions that differ")
+    else:
+        tunes = composed(
+            checkpoint,
+            count,
+            _meter(meter),
+            _key(key),
+            bars,
+            form,
+            temperature,
+            seed,
+            write_abc(begun[:1]) or prompt,
+            not unconstrained,
+            others,
+            max_copy,
+        )
+        texts, encoding = [write_abc([tune]) for tune in tunes], "utf-8"
+        printed = write_abc(tunes).encode()
+        if len(tunes) < count:
+            tell(f"{count - len(tunes)} of {count} could not be read as tunes, and are left out")
     if not out:
-        click.echo(write_abc(tunes), nl=False)
+        click.echo(printed, nl=False)
         return
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CharRNNError(f"the folder {out} cannot be made: {error.strerror}") from None
-    shown = []
-    for number, tune in enumerate(tunes, 1):
+    shown, what = [], f"bars {rewrite} composed anew, " if rewrite else ""
+    for number, (tune, text) in enumerate(zip(tunes, texts, strict=True), 1):
         for name in wanted:
-            _write(folder / f"{number:02}.{name}", written([tune], name))
+            data = text.encode(encoding) if name == "abc" else written([tune], name)
+            _write(folder / f"{number:02}.{name}", data)
         figures = assess([tune], others or None).figures
-        shown.append(
-            on_page(
-                tune,
-                tune.title or f"Tune {number}",
-                {
-                    figure.label: format(value, figure.format)
-                    for name, figure in FIGURES.items()
-                    if name != "tunes" and (value := figures[name]) is not None
-                },
-                f"{Path(model).name}, seed {seed}, temperature {temperature:g}",
-            )
+        on = on_page(
+            tune,
+            tune.title or f"Tune {number}",
+            {
+                figure.label: format(value, figure.format)
+                for name, figure in FIGURES.items()
+                if name != "tunes" and (value := figures[name]) is not None
+            },
+            f"{Path(model).name}, {what}seed {seed}, temperature {temperature:g}",
         )
+        shown.append(replace(on, abc=text))
     _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
     show(f"{folder / 'index.html'}: open it to see and hear {len(tunes)} tunes")
 

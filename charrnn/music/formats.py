@@ -5,6 +5,7 @@ To add one, write a function from bytes to tunes, or from tunes to bytes, and li
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,11 +23,16 @@ from charrnn.music.tune import Tune, tempo_of
 Read = tuple[tuple[Tune, ...], tuple[str, ...]]  # tunes, and what a person should be told
 
 
-def _read_abc(data: bytes, name: str) -> Read:
+def _encoding_of(data: bytes) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")  # of old collections; in titles and words alone
+        return "latin-1"  # of old collections; in titles and words alone
+    return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _read_abc(data: bytes, name: str) -> Read:
+    text = data.decode(_encoding_of(data))
     parsed = read_abc(text.replace("\r\n", "\n"), name)
     left = ", ".join(f"{count:,} {what}" for what, count in parsed.dropped.most_common())
     notices = (*parsed.skipped, *([f"{name}: left aside, being no melody: {left}"] if left else []))
@@ -52,14 +58,28 @@ def read_tunes(path: str | Path) -> Read:
     reader = READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise CorpusError(f"{path} is no file of tunes: its name must end in {', '.join(READERS)}")
+    return reader(_bytes_of(path), str(path))
+
+
+def abc_of(path: str | Path) -> tuple[str, str]:
+    """Return the ABC text of a file of tunes, and its encoding: an .abc file's own, which gives the
+    same bytes again, or what a file in another format is converted to.
+    """
+    if Path(path).suffix.lower() != ".abc":
+        return write_abc(read_tunes(path)[0]), "utf-8"
+    data = _bytes_of(path)
+    encoding = _encoding_of(data)
+    return data.decode(encoding), encoding
+
+
+def _bytes_of(path: str | Path) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise CorpusError(f"{path} does not exist: give the path of a file of tunes") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(f"{path} cannot be read: {reason}") from None
-    return reader(data, str(path))
 
 
 def drawing(tune: Tune) -> str:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, reduce
 from itertools import groupby
 from math import gcd
@@ -208,6 +209,13 @@ def after_note(tuplet: Tuplet | None, ticks: int) -> tuple[int, Tuplet | None]:
     if left > 1:
         return 0, Tuplet(number, left - 1, written + ticks)
     return (written + ticks) * TUPLETS[number] // number, None
+
+
+def spelled(key: Key, pitch: int) -> Pitch:
+    """Return how a key writes a MIDI number."""
+    letter, semitones, octave = key.spelling(pitch)
+    high = letter.lower() + "'" * (octave - 1)
+    return Pitch(semitones, high if octave > 0 else letter + "," * -octave)
 
 
 def pitch_word(tone: Tone, pitch: Pitch) -> str:
@@ -465,12 +473,7 @@ class Grammar:
         return Words(words, self._bits)
 
     def _find_spelled(self, key: Key) -> list[Pitch]:
-        pitches = []
-        for pitch in self._range:
-            letter, semitones, octave = key.spelling(pitch)
-            high = letter.lower() + "'" * (octave - 1)
-            pitches.append(Pitch(semitones, high if octave > 0 else letter + "," * -octave))
-        return pitches
+        return [spelled(key, pitch) for pitch in self._range]
 
     # ---- lengths: what fills a bar ---------------------------------------------------------
 
@@ -719,3 +722,59 @@ class Grammar:
 
     def _lacks(self, characters: str) -> str:
         return ", ".join(repr(c) for c in dict.fromkeys(characters) if c not in self._bits)
+
+
+class Gap(NamedTuple):
+    """A bar of a tune that is to be filled."""
+
+    duration: Fraction
+    key: Key  # in force
+    line: str  # what stands between it and the next bar
+    held: int | None = None  # the pitch of a note before that is tied to its first
+
+
+class Filling(Grammar):
+    """The constraint that some bars of a tune meet, one after another, and nothing else of it.
+
+    It allows `before`, canonical text, and then bars that each last as long as their gap, with the
+    gap's line after them. A note is tied to the next gap's over a plain bar line, and to nothing
+    after the last. Raises ConfigError for a gap that cannot be filled with `alphabet`.
+    """
+
+    def __init__(self, alphabet: str, before: str, gaps: Iterable[Gap]) -> None:
+        super().__init__(alphabet)
+        self._gaps = tuple(gaps)
+        for gap in self._gaps:
+            ticks = gap.duration * WHOLE
+            require(
+                ticks.denominator == 1 and self._fills >> int(ticks) & 1 > 0,
+                f"a bar lasts {gap.duration} of a whole note: choose bars that last a number of "
+                f"1/{WHOLE}, and at most {MAX_TICKS // WHOLE}",
+            )
+        self.start = State(Song(), self._gap(0, None), copy=before)
+        for index, gap in enumerate(self._gaps):
+            require(
+                bool(self._pitches(self._gap(index, None)[1])),
+                f"a bar in {gap.key} must begin with a tied note that cannot be written: the "
+                "alphabet lacks it",
+            )
+
+    def advance(self, state: State, character: str) -> State:
+        """Return the state after one more character; raises ConfigError if it isn't allowed."""
+        if state.copy[:1] == character:
+            return state._replace(copy=state.copy[1:])
+        return super().advance(state, character)
+
+    def _gap(self, index: int, tied: Pitch | None) -> Place:
+        duration, key, line, held = self._gaps[index]
+        held_here = tied if held is None else spelled(key, held)
+        ends = ((line, 1 << int(duration * WHOLE)),)
+        return self._time(ends), self._tone(key, frozenset(), held_here), ""
+
+    def _next_bar(self, state: State) -> State:
+        """Return the state after a gap: in the next one, or, after the last, at the start."""
+        index = state.song.bars + 1
+        if index == len(self._gaps):
+            return self.start
+        tone = state.place[1]
+        return State(state.song._replace(bars=index), self._gap(index, tone.held))

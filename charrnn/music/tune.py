@@ -237,6 +237,24 @@ class Tune:
         """Tell whether one section ends with this bar and another begins `after`."""
         return self.bars[index].repeats or self.bars[index].closes or self.bars[after].opens
 
+    def numbers(self) -> list[int]:
+        """Return the number of each bar as printed music has it: 1 is the first full one.
+
+        A pick-up that the tune begins with is 0; where a bar is parted by the end of a section,
+        both parts have one number. Endings are numbered on like other bars.
+        """
+        numbers: list[int] = []
+        number = 0
+        for index, (bar, meter) in enumerate(zip(self.bars, self.meters(), strict=True)):
+            full = Fraction(*meter) if meter else bar.duration
+            before = self.bars[index - 1]
+            completes = not bar.ending and before.duration + bar.duration == full
+            short = bar.duration < full and len(self.bars) > 1
+            if not short or not (index == 0 or (completes and self._meet(index - 1, index))):
+                number += 1
+            numbers.append(number)
+        return numbers
+
     def meters(self) -> list[Meter | None]:
         """Return the metre of each bar."""
         meters: list[Meter | None] = []

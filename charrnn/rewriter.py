@@ -1,0 +1,233 @@
+"""Bars composed anew inside a tune, the rest of its text kept byte for byte.
+
+To a model of tunes, the tune is canonical text, in the key in which it reads it, in three parts:
+
+    before | bars | after
+
+The model reads what stands before, and writes candidates for the bars under the grammar, each bar
+as long as it was. They are drawn from p(bars | before), and know nothing of what comes; so those
+are chosen that make it likeliest, p(after | before, bars). That weight is what turns draws that
+look at one side into draws that look at both (importance resampling), and no candidate gains by
+being short. In the text of the tune they replace the notes of the bars; the bar lines, repeat signs
+and line ends between them stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.composer import MAX_CHARACTERS, require_tunes
+from charrnn.errors import CharRNNError, require
+from charrnn.music.abc import Span, canonical, read_abc, write_bars
+from charrnn.music.grammar import Filling, Gap
+from charrnn.music.tune import Bar, Key, Tune
+from charrnn.sampler import generate, terminator
+
+CANDIDATES = 16  # for each version
+_KEPT = re.compile(r"%.*|\[[A-Za-z]:[^\]]*\]?|^[A-Za-z+]:(?![|:]).*", re.MULTILINE)
+
+
+def rewrite(
+    checkpoint: Checkpoint,
+    text: str,
+    first: int,
+    last: int,
+    count: int = 1,
+    temperature: float = 0.9,
+    seed: int = 0,
+    **filters: float,
+) -> list[str]:
+    """Return versions of an ABC text of one tune that differ in its bars from `first` to `last`,
+    numbered as by `Tune.numbers`, and in nothing else; the best one first.
+
+    They differ from each other; there are fewer than `count` if the model writes no more.
+
+    Raises ConfigError for bars that the tune lacks or that cannot be replaced alone, and for a
+    model of something else than tunes; CorpusError for a text that is no tune; CharRNNError if the
+    model writes nothing but what is there.
+    """
+    require_tunes(checkpoint)
+    require(count >= 1, f"the number of versions is {count}: it must be at least 1")
+    tune, spans = _only_tune(text)
+    bars = _chosen(tune, first, last)
+    for index in bars:
+        _require_whole(text, spans, index, tune.numbers()[index])
+    home = checkpoint.tunes.placed(tune)
+    up = home.events()[0].pitch - tune.events()[0].pitch
+    frame = canonical(home)
+    places = read_abc(frame).spans[0]
+    before, after = frame[: places[bars[0]].start], frame[places[bars[-1]].end :]
+    between = [frame[places[index].end : places[index + 1].start] for index in bars[:-1]]
+    drawn = _candidates(
+        checkpoint, home, bars, before, between, count * CANDIDATES, temperature, seed, filters
+    )
+    if drawn == {frame[len(before) : len(frame) - len(after)]}:
+        raise CharRNNError("the model writes the same bars again: raise the temperature")
+    versions: dict[str, str] = {}
+    for passage in sorted(drawn):
+        written = _read(before + passage + after)
+        if written is None:
+            continue
+        fresh = _with_notes(tune, written.transposed(-up), bars)
+        version = _spliced(text, spans, fresh, bars)
+        if fresh != tune and _read(version) == fresh:
+            versions[version] = passage
+    require(
+        bool(versions),
+        f"bars {first}-{last} cannot be replaced alone: a tie, a tuplet or a broken rhythm leads "
+        "over their bar lines; rewrite the bars beside them, too",
+    )
+    beginnings = [before + passage for passage in versions.values()]
+    scores = log_likelihoods(checkpoint, beginnings, after)
+    best = np.argsort(-scores, kind="stable")[:count]
+    return [list(versions)[index] for index in best]
+
+
+def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
+    """Return the tune of a text and its bars' spans; raises ConfigError if it isn't the only one,
+    and for one with bars that are not read.
+    """
+    parsed = read_abc(text)
+    number = len(parsed.tunes) + len(parsed.skipped)
+    require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
+    require(
+        not parsed.dropped["endings"],
+        "the tune has a third ending, so that its bars cannot be counted: write two at most",
+    )
+    return parsed.tunes[0], parsed.spans[0]
+
+
+def _chosen(tune: Tune, first: int, last: int) -> range:
+    """Return the indices of the bars with these numbers; raises ConfigError if there are none."""
+    numbers = tune.numbers()
+    require(
+        numbers[0] <= first <= last <= numbers[-1],
+        f"the bars to rewrite are {first}-{last}: the tune has {numbers[0]} to {numbers[-1]}",
+    )
+    chosen = [index for index, number in enumerate(numbers) if first <= number <= last]
+    return range(chosen[0], chosen[-1] + 1)
+
+
+def _require_whole(text: str, spans: Sequence[Span], index: int, number: int) -> None:
+    """Raise ConfigError for a bar with something in it that must be kept, or for one of several
+    that are written as one.
+    """
+    span = spans[index]
+    kept = _KEPT.search(text[span.start : span.end])
+    require(kept is None, f"bar {number} has {kept and kept[0]!r} in it: move it to a bar line")
+    overlap = any(a.end > b.start for a, b in pairwise(spans[max(0, index - 1) : index + 2]))
+    require(not overlap, f"bar {number} is one of several that are one rest: write a rest for each")
+
+
+def _candidates(
+    checkpoint: Checkpoint,
+    tune: Tune,
+    bars: range,
+    before: str,
+    between: Sequence[str],
+    count: int,
+    temperature: float,
+    seed: int,
+    filters: dict[str, float],
+) -> set[str]:
+    """Return passages to stand in the bars of the tune, of so many those that differ: the notes,
+    and `between` them what stands there in its canonical text.
+    """
+    alphabet = checkpoint.tokenizer.alphabet
+    known = str.maketrans(dict.fromkeys(set(before).union(*between) - set(alphabet)))
+    begun = before.translate(known)  # what the model has never seen, it goes without
+    lines = [line.translate(known) for line in between] + ["|"]
+    drawn = generate(
+        checkpoint,
+        begun,
+        MAX_CHARACTERS * len(bars),  # more than any has
+        count,
+        temperature=temperature,
+        seed=seed,
+        constraint=Filling(alphabet, begun, _gaps(tune, bars, lines)),
+        **filters,
+    )
+    passages = set()
+    for rest in drawn:
+        passage = ""
+        for line, there in zip(lines, [*between, ""], strict=True):
+            notes, _, rest = rest.partition(line)
+            passage += notes + there
+        passages.add(passage)
+    return passages
+
+
+def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
+    """Return what the bars must be like, with these `lines` after them."""
+    keys: list[Key] = []
+    for bar in tune.bars:
+        keys.append(bar.key or (keys[-1] if keys else tune.key))
+    held: dict[int, int] = {}
+    for index, after in pairwise(tune.played()):
+        last, next_one = tune.bars[index].notes[-1], tune.bars[after].notes[0]
+        if index not in bars and last.tied and last.pitch == next_one.pitch is not None:
+            held[after] = next_one.pitch
+    ends = [*lines[:-1], lines[-1] + "\n\n"]  # for nothing is tied over the last one
+    return [
+        Gap(tune.bars[index].duration, keys[index], line, held.get(index))
+        for index, line in zip(bars, ends, strict=True)
+    ]
+
+
+def _with_notes(tune: Tune, other: Tune, bars: range) -> Tune:
+    """Return the tune with the notes of `other` in the given bars."""
+
+    def bar(index: int) -> Bar:
+        return replace(tune.bars[index], notes=(other if index in bars else tune).bars[index].notes)
+
+    return replace(tune, bars=tuple(map(bar, range(len(tune.bars)))))
+
+
+def _spliced(text: str, spans: Sequence[Span], tune: Tune, bars: range) -> str:
+    """Return the text with the notes of the tune in the spans of the given bars."""
+    for index in reversed(bars):
+        start, end, unit = spans[index].start, spans[index].end, spans[index].unit
+        bar = _slurred(write_bars(tune, index, index, unit), text[start:end])
+        text = text[:start] + bar + text[end:]
+    return text
+
+
+def _slurred(bar: str, old: str) -> str:
+    """Return the bar with the slurs that the old one begins for others, or ends for them."""
+    music = re.sub(r'"[^"]*"|\(\d', "", old)
+    opened = music.count("(") - music.count(")")
+    return "(" * opened + bar + ")" * -opened
+
+
+def _read(text: str) -> Tune | None:
+    try:
+        return read_abc(text).tunes[0]
+    except CharRNNError:
+        return None
+
+
+def log_likelihoods(
+    checkpoint: Checkpoint, beginnings: Sequence[str], after: str
+) -> NDArray[np.float64]:
+    """Return the logarithm of the likelihood of `after`, after each of the beginnings."""
+    tokenizer, start = checkpoint.tokenizer, terminator(checkpoint)[-1:]
+    rest = tokenizer.encode(after, "skip")
+    texts = [
+        np.concatenate([tokenizer.encode(start + begun, "skip"), rest]) for begun in beginnings
+    ]
+    longest = max(map(len, texts))
+    ids = np.stack([np.pad(text, (longest - len(text), 0)) for text in texts], axis=1)
+    # They end together; what pads the shorter ones is forgotten where they begin.
+    resets = np.arange(longest)[:, None] == [longest - len(text) for text in texts]
+    network = checkpoint.model()
+    state = network.zero_state(len(texts))
+    losses, _, _ = network.losses(ids[:-1], ids[1:], state, resets[:-1])
+    scores: NDArray[np.float64] = -losses[longest - 1 - len(rest) :].sum(axis=0, dtype=np.float64)
+    return scores
