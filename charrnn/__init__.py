@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.model import CharRNN, ModelConfig
+    from charrnn.music.collection import TuneReading
     from charrnn.reading import read
     from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
@@ -30,6 +31,7 @@ _HOMES = {
     "load": "checkpoint",
     "Corpus": "corpus",
     "adapt": "dynamic",
+    "TuneReading": "music.collection",
     "read": "reading",
     "CharRNNError": "errors",
     "Evaluation": "evaluator",
@@ -56,6 +58,7 @@ __all__ = [
     "Tokenizer",
     "TrainConfig",
     "Trainer",
+    "TuneReading",
     "adapt",
     "evaluate",
     "generate",

@@ -22,9 +22,10 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from charrnn.corpus import DOCUMENTS, Corpus, split
-from charrnn.errors import CharRNNError, CheckpointError, CorpusError
+from charrnn.errors import CharRNNError, CheckpointError, ConfigError, CorpusError
 from charrnn.lock import SUFFIX, locked
 from charrnn.model import CharRNN, ModelConfig
+from charrnn.music.collection import TuneReading
 from charrnn.parameters import Array, Parameters
 from charrnn.settings import from_dict
 from charrnn.streams import Encoded
@@ -42,6 +43,11 @@ class Checkpoint:
     parameters: Parameters
     training: dict[str, Any] = field(default_factory=dict)  # how it was trained
     history: list[dict[str, Any]] = field(default_factory=list)  # its evaluations while training
+
+    @property
+    def tunes(self) -> TuneReading:
+        """How it reads files of tunes: as it did in training."""
+        return TuneReading.recorded(self.training)
 
     def model(self) -> CharRNN:
         """Return the network, for use without training; it shares the parameters."""
@@ -75,6 +81,10 @@ def load(path: str | Path) -> Checkpoint:
         training, history = document.get("training"), document.get("history")
         if not (_is_record(training) and is_history(history)):
             raise reader.damaged("the record of its training is none")
+        try:
+            TuneReading.recorded(training)
+        except ConfigError as error:
+            raise reader.damaged(str(error)) from None
         reader.verify(parameters)
     return Checkpoint(config, tokenizer, parameters, training, history)
 

@@ -1,7 +1,7 @@
 """Tunes from a model of tunes: sampled under the grammar, so that each parses and its bars add up.
 
-The model knows tunes on the tonic C (`charrnn.reading`); what it writes is put into the key that is
-asked for.
+It is asked for tunes as it has read them (`checkpoint.tunes`): on the tonic C, as a rule, or in the
+key that is wanted. What it writes on C is put into that key.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import replace
 from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint
 from charrnn.errors import CharRNNError, ConfigError, require
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc import read_abc
 from charrnn.music.assess import CopyIndex, melody
-from charrnn.music.collection import to_tonic
+from charrnn.music.collection import TuneReading, to_tonic
 from charrnn.music.grammar import Grammar
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.sampler import generate
@@ -59,15 +59,18 @@ def compose(
         max_copy is None or (max_copy >= 2 and len(against) > 0),
         f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
     )
+    reading = checkpoint.tunes
     start, tonic = "", key
     if prompt:
         begun = _begun(prompt)
         tonic = key or begun.key
-        start = _opening(begun, prompt)
+        start = _opening(begun, prompt, reading)
     constraint: Constraint | None = None
     if constrained:
-        on_c = Key("C", key.mode) if key else None
-        constraint = Grammar(checkpoint.tokenizer.alphabet, meter, on_c, bars, form)
+        read_in = reading.placed(Tune((), key)).key if key else None
+        constraint = Grammar(
+            checkpoint.tokenizer.alphabet, meter, read_in, bars, form, titles=reading.keep_titles
+        )
     copies = CopyIndex(against) if max_copy is not None else None
     tunes: list[Tune] = []
     for attempt in range(TRIES):
@@ -118,9 +121,9 @@ def _begun(prompt: str) -> Tune:
     return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
 
 
-def _opening(begun: Tune, prompt: str) -> str:
-    """Return the canonical beginning of the tune, on the tonic C, up to where the prompt ends."""
-    text = canonical(to_tonic(begun)).rstrip("\n")
+def _opening(begun: Tune, prompt: str, reading: TuneReading) -> str:
+    """Return the beginning of the tune, as it is read, up to where the prompt ends."""
+    text = reading.text(begun).rstrip("\n")
     if prompt.rstrip().endswith(("|", ":|", "]")):
         return text if text.endswith(":|") else text.removesuffix("|]") + "|"
     return text.removesuffix("|]").removesuffix(":|")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from charrnn.errors import CorpusError, require
 from charrnn.spool import Spool, blocks, joined
 from charrnn.streams import Encoded
 from charrnn.tokenizer import Ids, Tokenizer
+
+if TYPE_CHECKING:
+    from charrnn.music.collection import TuneReading
 
 NEWLINE = 0  # its id in every corpus
 
@@ -45,7 +49,7 @@ class Corpus:
     ends: NDArray[np.int64]  # the positions of each text's last character, ascending
     names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # what a person should be told
-    documents: str = "whole"  # how its texts fall into documents, unless somebody wants another way
+    tunes: TuneReading | None = None  # how they were read, if it is of tunes
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:

@@ -19,11 +19,17 @@ from charrnn.errors import CharRNNError, ConfigError, CorpusError, require
 from charrnn.spool import BLOCK
 
 if TYPE_CHECKING:
+    from charrnn.music.collection import TuneReading
     from charrnn.music.tune import Tune
 
 STDIN = "-"
 ZEROS = 1 << 12  # NUL characters, and nothing else, that no text has
 TUNES = (".abc", ".mid", ".midi")  # suffixes of files of tunes (music/formats.py)
+KEYS_READ = {  # what is told of them
+    "tonic": "all of them put on the tonic C",
+    "all": "those to train on in all twelve keys",
+    "none": "in their own keys",
+}
 
 
 def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
@@ -57,9 +63,15 @@ Reader = Callable[[BinaryIO, str, str], Iterable[str]]  # of an open file, its n
 READERS: dict[str, Reader] = {".txt": read_text}
 
 
-def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> Corpus:
+def read(
+    paths: str | Path | Sequence[str | Path],
+    encoding: str = "utf-8",
+    tunes: TuneReading | None = None,
+) -> Corpus:
     """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
     models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
+    `tunes` says how files of tunes are read (`charrnn.music.collection.TuneReading`); a model's is
+    `checkpoint.tunes`.
 
     Raises CorpusError for what is missing, unreadable, not text, or empty.
     """
@@ -68,7 +80,7 @@ def read(paths: str | Path | Sequence[str | Path], encoding: str = "utf-8") -> C
     require(len(paths) > 0, "no corpus was given: name a text file")
     files = [found for path in paths for found in _files(path)]
     if any(_is_of_tunes(file) for file, _ in files):
-        return _read_tunes(files)
+        return _read_tunes(files, tunes)
     builder = Builder()
     names, notices, left_out = [], [], []
     crlf, crlf_read = set[str](), False
@@ -100,11 +112,12 @@ def _is_of_tunes(file: str | Path) -> bool:
     return Path(file).suffix.lower() in TUNES
 
 
-def _read_tunes(files: Sequence[tuple[str | Path, bool]]) -> Corpus:
-    """Read files of tunes as one text in canonical ABC, all on one tonic, in a drawn order."""
-    from charrnn.music.collection import collect, text_of, to_tonic
+def _read_tunes(files: Sequence[tuple[str | Path, bool]], reading: TuneReading | None) -> Corpus:
+    """Read files of tunes as one text in canonical ABC, in a drawn order."""
+    from charrnn.music.collection import TuneReading, collect
     from charrnn.music.formats import read_tunes
 
+    reading = reading or TuneReading()
     tunes: list[Tune] = []
     names, notices = [], []
     for file, in_folder in files:
@@ -120,16 +133,31 @@ def _read_tunes(files: Sequence[tuple[str | Path, bool]]) -> Corpus:
         tunes += found
         names.append(str(file))
         notices += told
-    collection = collect(tunes)
+    collection = collect(tunes, reading.keep_irregular)
     if not collection.tunes:
         raise CorpusError(
             "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
         )
-    notices.append(f"{len(collection.tunes):,} tunes, all of them put on the tonic C")
+    notices.append(f"{len(collection.tunes):,} tunes, {KEYS_READ[reading.transpose]}")
     builder = Builder()
-    builder.add([text_of(to_tonic(tune) for tune in collection.tunes)])
+    builder.add(map(reading.text, collection.tunes))
     corpus = builder.corpus(names, [*notices, *collection.notices])
-    return replace(corpus, documents="tunes")
+    return replace(corpus, tunes=reading)
+
+
+def augmented(training: Corpus, reading: TuneReading | None) -> Corpus:
+    """Return the documents to train on: tunes in all twelve keys, if that is the `reading`.
+
+    Raises CorpusError if they are no whole tunes.
+    """
+    if reading is None or reading.copies == 1:
+        return training
+    from charrnn.music.collection import in_all_keys
+
+    builder = Builder(training.tokenizer)
+    for text in in_all_keys(training.texts):
+        builder.add([text])
+    return builder.corpus()
 
 
 def _files(path: str | Path) -> Iterator[tuple[str | Path, bool]]:

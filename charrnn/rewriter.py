@@ -1,6 +1,6 @@
 """Bars composed anew inside a tune, the rest of its text kept byte for byte.
 
-To a model of tunes, the tune is canonical text on the tonic C (`charrnn.reading`), in three parts:
+To a model of tunes, the tune is canonical text, in the key in which it reads it, in three parts:
 
     before | bars | after
 
@@ -26,7 +26,6 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.composer import MAX_CHARACTERS, require_tunes
 from charrnn.errors import CharRNNError, require
 from charrnn.music.abc import Span, canonical, read_abc, write_bars
-from charrnn.music.collection import to_tonic
 from charrnn.music.grammar import Filling, Gap
 from charrnn.music.tune import Bar, Key, Tune
 from charrnn.sampler import generate, terminator
@@ -60,7 +59,7 @@ def rewrite(
     bars = _chosen(tune, first, last)
     for index in bars:
         _require_whole(text, spans, index, tune.numbers()[index])
-    home = to_tonic(tune)
+    home = checkpoint.tunes.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
     frame = canonical(home)
     places = read_abc(frame).spans[0]

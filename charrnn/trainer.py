@@ -36,8 +36,10 @@ from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
 from charrnn.lock import locked
 from charrnn.model import DROPOUTS, ModelConfig
+from charrnn.music.collection import TuneReading
 from charrnn.optim import scheduled_rate
 from charrnn.parameters import Array, Parameters
+from charrnn.reading import augmented
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, fit
@@ -86,9 +88,10 @@ class Trainer:
             check_free(self.out, overwrite)
         self._on_disk = _describe(self.out).get("digest")
         train = train or TrainConfig()
-        if train.documents == "whole":
-            train = replace(train, documents=corpus.documents)
+        if train.documents == "whole" and corpus.tunes is not None:
+            train = replace(train, documents="tunes")
         self.train_config = train
+        self.tunes = asdict(corpus.tunes) if corpus.tunes is not None else {}
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
         self.origin = dict(origin or {})
@@ -150,6 +153,7 @@ class Trainer:
         config = self.train_config
         self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
         training, held_out = split(corpus, config.documents, fraction)
+        training = augmented(training, corpus.tunes)
         characters = training.characters() | held_out.characters()
         if tokenizer is None:
             self.tokenizer = Tokenizer("".join(sorted(characters)))
@@ -204,6 +208,8 @@ class Trainer:
                 "start another from its weights with --init-from and a new --out"
             )
         check_writable(out)
+        if corpus.tunes is not None:
+            require_same(asdict(corpus.tunes), asdict(reading_of(out)), "the run to resume")
         model = _describe(out)
         with Reader(resume_path(out), "resume") as reader:
             for what, digest in digests(corpus, valid).items():
@@ -488,6 +494,7 @@ class Trainer:
             "steps": self.counters.step,
             "characters": len(self.streams.text),
             **self.digests,
+            **self.tunes,
         }
         return Checkpoint(self.config, self.tokenizer, parameters, training, list(self.history))
 
@@ -516,6 +523,7 @@ class Trainer:
                 "counters": asdict(self.counters),
                 "history": self.history,
                 **self.digests,
+                "tunes": self.tunes,
                 "fingerprint": fingerprint(self.task.train.shards),
             }
             if self._good.counters != self.counters:  # where a divergence would go back to
@@ -570,6 +578,12 @@ def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> N
         )
 
 
+def reading_of(out: str | Path) -> TuneReading:
+    """Return how the run that writes `out` reads files of tunes."""
+    recorded = _describe(resume_path(out), "resume").get("tunes")
+    return TuneReading.recorded(recorded if isinstance(recorded, dict) else {})
+
+
 def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
     """Return what tells a run's texts from others."""
     return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}
@@ -614,12 +628,12 @@ def _moment(reader: Reader, document: Any) -> tuple[Counters, list[dict[str, Any
         raise reader.damaged(str(error)) from None
 
 
-def _describe(path: str | Path | None) -> dict[str, Any]:
-    """Return what the model file at `path` says of itself; nothing if there is none to be read."""
+def _describe(path: str | Path | None, kind: str = "model") -> dict[str, Any]:
+    """Return what the file at `path` says of itself; nothing if there is none of this kind."""
     if path is None:
         return {}
     try:
-        with Reader(path, "model") as reader:
+        with Reader(path, kind) as reader:
             return dict(reader.document)
     except CheckpointError:
         return {}

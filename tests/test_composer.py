@@ -8,6 +8,7 @@ from charrnn.errors import CharRNNError, ConfigError
 from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import CopyIndex, melody
+from charrnn.music.collection import TuneReading
 from charrnn.music.tune import Key
 from charrnn.reading import read
 from charrnn.run import Limits, TrainConfig
@@ -53,7 +54,7 @@ def model(model_file):
 
 def test_a_corpus_of_tunes_is_one_of_documents_on_one_tonic(tunes_file):
     corpus = read(tunes_file)
-    assert corpus.documents == "tunes"
+    assert corpus.tunes == TuneReading()
     (text,) = corpus.texts
     assert {line for line in text.splitlines() if line[:2] == "K:"} <= {"K:Cmaj", "K:Cmin"}
     assert "T:" not in text

@@ -42,7 +42,7 @@ def read(text):
     """Return the one tune of canonical text, having seen that it adds up and is canonical."""
     (tune,) = read_abc(text).tunes
     assert tune.irregular_bars() == []
-    assert canonical(tune) == text
+    assert canonical(tune, title=True) == text
     return tune
 
 
@@ -74,6 +74,29 @@ def test_without_a_request_the_model_has_the_choice(seed):
     assert tune.meter in METERS
     assert tune.key in KEYS
     assert 1 <= written_bars(tune) <= 64
+
+
+@pytest.mark.parametrize("form", ["", "AABA"])
+def test_a_tune_may_begin_with_a_title_whatever_that_is(form):
+    grammar = Grammar(ALPHABET + " %\\é!", form=form, titles=True)
+    titles = [read(walk(grammar, seed)).title for seed in range(12)]
+    assert "" in titles
+    assert max(map(len, titles)) > 40
+    assert any("\\" in title for title in titles)
+    without = Grammar(ALPHABET.replace("T", ""), titles=True)
+    assert without.start.song == Grammar(ALPHABET).start.song
+
+
+def test_a_title_may_stand_where_titles_were_asked_for_alone():
+    titled = "T:100\\% Fun: Part 2\n" + JIG
+    alphabet = "".join(sorted(set(ALPHABET + titled)))
+    Grammar(alphabet, titles=True).check(titled)
+    Grammar(alphabet, titles=True).check(JIG)
+    for wrong in ("T:\n", "T: A\n", "T:A  B\n", "T:A \n", "T:A%\n", "T:|A\n", "T:A\nT:B\n"):
+        with pytest.raises(ConfigError, match="character"):
+            Grammar(alphabet, titles=True).check(wrong + JIG)
+    with pytest.raises(ConfigError, match="character 1 cannot be 'T'"):
+        Grammar(alphabet).check(titled)
 
 
 @pytest.mark.parametrize("meter", [*METERS, (1, 4), (3, 16), (15, 8), (4, 2)], ids=str)

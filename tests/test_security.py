@@ -120,7 +120,7 @@ import sys
 import charrnn, charrnn.trainer, charrnn.sampler, charrnn.evaluator
 from charrnn import Trainer, evaluate, generate, load
 model, corpus = sys.argv[1], charrnn.read(sys.argv[2])
-Trainer.resume(corpus, model)  # whatever is imported late, is now
+load(model), Trainer.resume(corpus, model)  # whatever is imported or compiled late, is now
 opened = set()
 def hook(event, arguments):
     if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.symlink", "os.listdir",

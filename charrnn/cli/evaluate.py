@@ -70,7 +70,7 @@ def evaluate(
     from charrnn.reading import read
 
     checkpoint = load(model)
-    texts = read(corpus, encoding)
+    texts = read(corpus, encoding, checkpoint.tunes)
     for notice in texts.notices:
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.get("corpus"):

@@ -70,7 +70,10 @@ def _write(path: Path, data: bytes) -> None:
 @EXISTING_MODEL
 @click.option("-n", "--count", default=1, show_default=True, help="How many tunes.")
 @click.option("--meter", help="The metre, such as 6/8; by default the model decides.")
-@click.option("--key", help="The key, such as Dmaj, Em or Ador; by default on C.")
+@click.option(
+    "--key",
+    help="The key, such as Dmaj, Em or Ador; by default the model decides, if it knows several.",
+)
 @click.option("--bars", type=int, help="Bars as written, each repeat once.")
 @click.option("--form", default="", help="Sections as they are played, such as AABB or ABA.")
 @click.option(
@@ -199,7 +202,7 @@ def compose(
         figures = assess([tune], others or None).figures
         on = on_page(
             tune,
-            f"Tune {number}",
+            tune.title or f"Tune {number}",
             {
                 figure.label: format(value, figure.format)
                 for name, figure in FIGURES.items()

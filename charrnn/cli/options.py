@@ -45,9 +45,12 @@ def options_of(settings: type, chosen: Collection[str] = ()) -> list[click.Param
             click.Option(
                 ["--" + field.name.replace("_", "-")],
                 type=click.Choice(list(choices)) if choices else kind,
+                is_flag=kind is bool,
                 default=None if field.name in chosen else field.default,
                 help=field.metadata["help"],
-                show_default="chosen" if field.name in chosen else field.default is not None,
+                show_default="chosen"
+                if field.name in chosen
+                else field.default not in (None, False),
             )
         )
     return options

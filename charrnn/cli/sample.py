@@ -79,9 +79,9 @@ def sample(
     if adapt:
         from charrnn.dynamic import adapt as adapted
 
-        checkpoint = adapted(checkpoint, read(adapt, encoding), unknown)
+        checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.tunes), unknown)
     if prompt_file:
-        corpus = read(prompt_file, encoding)
+        corpus = read(prompt_file, encoding, checkpoint.tunes)
         prompt = "".join(corpus.texts)
         for notice in corpus.notices:
             tell(notice)

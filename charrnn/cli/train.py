@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
 from charrnn.cli.terminal import one_line, sparkline, tell, write_line
-from charrnn.errors import CharRNNError
+from charrnn.errors import CharRNNError, ConfigError
 
 if TYPE_CHECKING:
     from charrnn.choices import Choice
@@ -44,9 +44,11 @@ LEAST_FOR_GUESS = 1000  # characters to validate on
 def _settings() -> list[click.Parameter]:
     from charrnn.choices import CHOSEN
     from charrnn.model import ModelConfig
+    from charrnn.music.collection import TuneReading
     from charrnn.run import Limits, TrainConfig
 
     return [
+        *options_of(TuneReading),
         *options_of(ModelConfig, CHOSEN),
         *options_of(TrainConfig, CHOSEN),
         *options_of(Limits),
@@ -156,9 +158,10 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     from charrnn.choices import choose
     from charrnn.exchange import usable_cores
     from charrnn.model import ModelConfig
+    from charrnn.music.collection import TuneReading
     from charrnn.reading import read
     from charrnn.run import Limits, TrainConfig
-    from charrnn.trainer import Trainer
+    from charrnn.trainer import Trainer, reading_of
 
     options = ctx.params
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
@@ -166,10 +169,19 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     base = load(options["init_from"]) if options["init_from"] else None
     ModelConfig(**model_settings)  # wrong settings are told before a long text is read
     train_config = TrainConfig(**train_settings)
-    corpus = read(options["corpus"], options["encoding"])
+    given = stated(ctx, TuneReading)
+    tunes = base.tunes if base else reading_of(out) if options["resume"] else TuneReading()
+    tunes = replace(tunes, **given)
+    corpus = read(options["corpus"], options["encoding"], tunes)
+    if given and corpus.tunes is None:
+        name, value = next(iter(given.items()))
+        raise ConfigError(
+            f"{name} is {value}, and {options['corpus'][0]} is no file of tunes: leave "
+            f"--{name.replace('_', '-')} out, or give .abc or .mid files"
+        )
     common: dict[str, Any] = {
         "corpus": corpus,
-        "valid": read(options["valid"], options["encoding"]) if options["valid"] else None,
+        "valid": read(options["valid"], options["encoding"], tunes) if options["valid"] else None,
         "unknown": options["unknown"],
     }
     workers: str = options["workers"]
@@ -179,7 +191,8 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
         return Trainer.resume(out=out, limits=limits, **common, **given), None
     held_out = 0.0 if options["valid"] else train_config.valid_fraction
     choice = choose(
-        max(1, round(len(corpus.ids) * (1 - held_out))),
+        max(1, round(len(corpus.ids) * (1 - held_out)))
+        * (corpus.tunes.copies if corpus.tunes else 1),
         len(corpus.characters()),
         int(workers) if workers.isdecimal() and int(workers) else usable_cores(),
         limits,

@@ -665,7 +665,7 @@ def write_bars(tune: Tune, first: int, last: int, unit: Fraction = EIGHTH) -> st
 
 
 def _title(tune: Tune) -> str:
-    title = " ".join(tune.title.replace("%", "\\%").split())
+    title = " ".join(tune.title.replace("%", "\\%").split()).lstrip("|: ")
     return f"T:{title}\n" if title else ""
 
 

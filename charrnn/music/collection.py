@@ -2,48 +2,21 @@
 
 What comes twice, be it in another key, would be in training and in validation; and a tune whose
 bars don't add up would teach that they needn't. The order is drawn, since files are sorted by kind
-more often than not, and the end of the text is held out.
+more often than not, and the end of the text is held out. What a person may choose is TuneReading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
-from charrnn.music.abc import canonical
+from charrnn.errors import CorpusError
+from charrnn.music.abc import canonical, read_abc
 from charrnn.music.tune import Tune
 from charrnn.randomness import TUNES, generator
+from charrnn.settings import check_fields, setting
 
 SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Tunes that are worth learning, in a drawn order, and what a person should be told."""
-
-    tunes: tuple[Tune, ...]
-    notices: tuple[str, ...]
-
-
-def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
-    """Leave out tunes that repeat another one, in whichever key, and, unless `keep_irregular`,
-    those whose bars don't add up; draw the order of the rest.
-    """
-    kept: dict[object, Tune] = {}
-    irregular = 0
-    for tune in tunes:
-        if not keep_irregular and tune.irregular_bars():
-            irregular += 1
-        else:
-            kept.setdefault(tune.fingerprint(), tune)
-    notices = []
-    if twice := len(tunes) - irregular - len(kept):
-        notices.append(f"{twice:,} tunes that were there already, in this key or another, left out")
-    if irregular:
-        notices.append(f"{irregular:,} tunes whose bars don't add up left out")
-    some = list(kept.values())
-    order = generator(0, TUNES).permutation(len(some))
-    return Collection(tuple(some[index] for index in order), tuple(notices))
 
 
 def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
@@ -57,6 +30,95 @@ def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
     return tune.transposed(up if up in SEMITONES else up - 12)
 
 
-def text_of(tunes: Iterable[Tune]) -> str:
-    """Return the tunes as one canonical text."""
-    return "".join(canonical(tune) for tune in tunes)
+# In which key a tune is read: "all" has one name for each of the twelve, as its copies have.
+TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
+    "tonic": to_tonic,
+    "all": lambda tune: tune.transposed(0),
+    "none": lambda tune: tune,
+}
+
+
+@dataclass(frozen=True)
+class TuneReading:
+    """How tunes become a text. A model's is stored with it, since whatever the model is to read, or
+    has written, is of that kind. Raises ConfigError for values that there are not.
+
+    >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
+    Key(tonic='D', mode='maj')
+    """
+
+    transpose: str = setting(
+        "tonic",
+        "Keys of tunes: all on one tonic, C, the mode kept; as written (none); or all twelve for "
+        "each tune to train on.",
+        TRANSPOSE,
+    )
+    keep_titles: bool = setting(False, "Let tunes keep their titles.")
+    keep_irregular: bool = setting(False, "Keep tunes whose bars don't add up.")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def recorded(cls, training: Mapping[str, object]) -> TuneReading:
+        """Return the reading that is in the record of a training, among other things."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in training.items() if name in names})  # type: ignore[arg-type]
+
+    @property
+    def copies(self) -> int:
+        """How many keys a tune has in training."""
+        return len(SEMITONES) if self.transpose == "all" else 1
+
+    def placed(self, tune: Tune) -> Tune:
+        """Return the tune in the key in which it is read."""
+        return TRANSPOSE[self.transpose](tune)
+
+    def text(self, tune: Tune) -> str:
+        """Return the tune as canonical text."""
+        return canonical(self.placed(tune), self.keep_titles)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Tunes that are worth learning, in a drawn order, and what a person should be told."""
+
+    tunes: tuple[Tune, ...]
+    notices: tuple[str, ...]
+
+
+def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
+    """Leave out tunes that repeat another one, in whichever key, and, unless `keep_irregular`,
+    those whose bars don't add up; draw the order of the rest. The first of those alike stays.
+    """
+    regular = [tune for tune in tunes if not tune.irregular_bars()]
+    wanted = tunes if keep_irregular else regular
+    kept: dict[object, Tune] = {}
+    for tune in wanted:
+        kept.setdefault(tune.fingerprint(), tune)
+    notices = []
+    if twice := len(wanted) - len(kept):
+        notices.append(f"{twice:,} tunes that were there already, in this key or another, left out")
+    if irregular := len(tunes) - len(regular):
+        fate = "kept" if keep_irregular else "left out"
+        notices.append(f"{irregular:,} tunes whose bars don't add up {fate}")
+    some = list(kept.values())
+    order = generator(0, TUNES).permutation(len(some))
+    return Collection(tuple(some[index] for index in order), tuple(notices))
+
+
+def in_all_keys(texts: Iterable[str]) -> Iterator[str]:
+    """Yield tunes, given as canonical texts, in each of the twelve keys: all of them as they are,
+    then all of them in another key, and so on. Raises CorpusError for a text that is no tune.
+    """
+    tunes: list[Tune] = []
+    for text in texts:
+        try:
+            tunes += read_abc(text).tunes
+        except CorpusError as error:
+            raise CorpusError(
+                f"only whole tunes can be put in all keys, and {text[:40]!r} is none ({error}): "
+                "leave --documents or --transpose out"
+            ) from None
+    for semitones in sorted(SEMITONES, key=abs):
+        yield from (canonical(tune.transposed(semitones), title=True) for tune in tunes)

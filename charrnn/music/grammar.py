@@ -6,7 +6,8 @@ end. It is a `Constraint` (constraint.py), so whoever draws from what it allows 
 
 A tune is a string of words, and three small machines know which may come next:
 
-    Song   sections, endings and the number of bars; the header and the bar lines move it on
+    Song   sections, endings and the number of bars; the header and the bar lines move it on (a
+           title is as many bars without notes as it has characters)
     Time   how much of the bar is filled, and the tuplet that is open; lengths move it on
     Tone   the accidentals in force, and the tie that is open; pitches move it on
 
@@ -69,7 +70,8 @@ LINES: dict[str, dict[str, str]] = {
 INNER = ("|", "|1", ":|2")  # the others close a section
 ANY, NONE = -1, -2  # pick-ups
 PICKUPS = ("|", "|:")  # may come after a pick-up, which isn't repeated before the second
-HEADER = ("meter", "key")  # the parts before the first section
+HEADER = ("opening", "title", "meter", "key")  # the parts before the first section
+MAX_TITLE = 60  # characters, about
 
 NO_KEY = Key()
 REST, LINE = "rest", "line"
@@ -281,7 +283,8 @@ class Grammar:
     `bars` are counted as written, each repeat once; `form` has a letter for each section, as it is
     played: letters alike in turn are a repeat, and one that comes back is written again, character
     for character. The bars are divided evenly over the sections that are written; a tune of a form
-    has the same pick-up in all of them. What isn't asked for is left open.
+    has the same pick-up in all of them. What isn't asked for is left open. With `titles`, a tune
+    may begin with one.
 
     Raises ConfigError for what cannot be, or cannot be written with `alphabet`.
 
@@ -297,6 +300,7 @@ class Grammar:
         bars: int | None = None,
         form: str = "",
         pitches: range = RANGE,
+        titles: bool = False,
     ) -> None:
         self.alphabet = alphabet
         self._bits = {character: 1 << id for id, character in enumerate(alphabet)}
@@ -327,8 +331,10 @@ class Grammar:
         self._own, self._time, self._tone = cache(self._find_own), cache(Time), cache(Tone)
         self._goal, self._spelled = cache(self._find_goal), cache(self._find_spelled)
         self._lines = list(self._writable("a bar line", LINES))
+        self._title = self._find_title() if titles else []
+        self._first = Song("opening" if self._title else "meter")
         self._headers(meter, key)
-        self.start = State(Song(), self._bar(Song()))
+        self.start = State(self._first, self._bar(self._first))
 
     def allowed(self, state: State) -> NDArray[np.bool_]:
         """Return which characters of the alphabet may come next, (V,)."""
@@ -444,7 +450,7 @@ class Grammar:
         if line not in INNER and self._form:
             letter = self._form[song.section].letter
             written = (*written, (letter, text.removesuffix(line)))
-            if song.part in HEADER or after.part == "meter":  # before the first, or after the last
+            if song.part in HEADER or after.part in HEADER:  # before the first, or after the last
                 written = ()
             again = dict(written).get(self._form[after.section].letter, "")
             text, copy = "", again and again + self._close(after.section)
@@ -550,9 +556,7 @@ class Grammar:
     def _find_ends(self, song: Song) -> Ends:
         """Return how the bar may end, and when; a line of the header is a bar without notes."""
         if song.part in HEADER:
-            return tuple(
-                (word, 1) for word in (self._meters if song.part == "meter" else self._keys)
-            )
+            return tuple((word, 1) for word in self._heading(song))
         ends = {}
         for line in self._lines if song.owed <= 0 else ():
             after = self._turn(song, line, song.ticks)
@@ -590,7 +594,7 @@ class Grammar:
         """Whether a tune can be ended from here; pick-ups are no matter, for they always fit."""
         lines = reversed(self._lines)  # the shortest way first
         afters = (self._turn(song, line, song.ticks) for line in lines)
-        return song.part == "meter" or any(
+        return song.part in HEADER or any(
             after is not None and self._alive(after.bare()) for after in afters
         )
 
@@ -599,7 +603,11 @@ class Grammar:
 
         This is where sections and bars are counted.
         """
-        if song.part == "meter":
+        if line == "T:" and song.part == "opening":
+            return song._replace(part="title")
+        if song.part == "title":
+            return Song() if line == "\n" else song._replace(bars=song.bars + 1)
+        if song.part in ("opening", "meter"):
             return song._replace(part="key", meter=self._meters[line])
         if song.part == "key":
             key, begun = self._keys[line]
@@ -636,7 +644,7 @@ class Grammar:
         elif not full if part == "end" else bars >= most:
             return None
         if part == "end":
-            return Song()
+            return self._first
         owed = song.ticks - ticks or NONE
         return Song(part, song.meter, song.key, section, bars, size, 0, song.upbeat, 0, owed)
 
@@ -680,6 +688,27 @@ class Grammar:
             bool(self._keys),
             f"no such tune can be written: the alphabet lacks {self._lacks(':|]12^=_ABCDEFG')}",
         )
+
+    def _heading(self, song: Song) -> Iterable[str]:
+        """Return what may come next in the header: lines or, in a title, what it is made of."""
+        match song.part:
+            case "opening":
+                return ("T:", *self._meters)
+            case "title" if song.bars == 0:
+                return [word for word in self._title if word[0] not in " |:"]
+            case "title":
+                return ("\n", *(self._title if song.bars < MAX_TITLE else ()))
+        return self._meters if song.part == "meter" else self._keys
+
+    def _find_title(self) -> list[str]:
+        """Return what a title is made of, as words: characters after single spaces or none, and
+        after a backslash, which ABC has before % and for accents. None if it cannot be written.
+        """
+        seen = [c for c in self.alphabet if not c.isspace() and c != "\\"]
+        words = [before + c for before in ("", " ", "\\", " \\") for c in seen]
+        words = [word for word in words if "%" not in word or "\\" in word]
+        may_begin = any(len(word) == 1 and word not in "|:" for word in words)
+        return words if may_begin and "T" in self._bits else []
 
     def _writable(self, what: str, words: Mapping[str, T]) -> dict[str, T]:
         """Return the words that the alphabet can write; raises ConfigError if there are none."""

@@ -1,0 +1,320 @@
+"""How tunes are read is a person's choice, and a model's reading goes with it wherever it goes."""
+
+import doctest
+import json
+import os
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import charrnn.music.collection
+from charrnn import Limits, ModelConfig, TrainConfig, Trainer, TuneReading, load, read
+from charrnn.composer import compose
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.music.abc import canonical, read_abc, write_abc
+from charrnn.music.collection import in_all_keys
+from charrnn.music.tune import Key
+from charrnn.rewriter import rewrite
+from charrnn.trainer import reading_of
+
+
+def jig(n, low, high):
+    """A tune of a rhythm of its own, every third without a repeat."""
+    beats = [f"{low}2{high}" if n >> bit & 1 else f"{low}{high}{low}" for bit in range(5)]
+    begin, end = ("", "|]") if n % 3 == 0 else ("|:", ":|")
+    return (
+        f"X:{n}\nT:The {low}{high} Jig, 100\\% new\nM:6/8\nL:1/8\n"
+        f"K:{('D', 'Em', 'F#', 'G')[n % 4]}\n"
+        f"{begin}{''.join(beats[:2])}|{''.join(beats[2:4])}|{beats[4]} {high}3|{low}3 z3{end}\n\n"
+    )
+
+
+MUSIC = "".join(jig(n, *pitches) for n, pitches in enumerate(product("DEFGA", "Bcdef")))
+SHORT = "X:99\nT:Too short\nM:6/8\nL:1/8\nK:D\nABc|de|fed|ABc def|]\n\n"
+TINY = ("--hidden-size", 24, "--max-steps", 30, "--batch-size", 4, "--seq-len", 32, "--workers", 1)
+CONFIG = ModelConfig(hidden_size=24)
+TRAIN = TrainConfig(seq_len=32, batch_size=4)
+
+
+@pytest.fixture
+def tunes(tmp_path):
+    path = tmp_path / "tunes.abc"
+    path.write_text(MUSIC + SHORT, "utf-8")
+    return path
+
+
+def trained(corpus, out=None, steps=30):
+    trainer = Trainer(corpus, CONFIG, TRAIN, Limits(max_steps=steps), out)
+    for _ in trainer.run():
+        pass
+    return trainer
+
+
+def keys_of(text):
+    return set(re.findall("^K:(.*)$", text, re.MULTILINE))
+
+
+def texts_of(encoded, tokenizer):
+    return tokenizer.decode(encoded.ids).split("\n\n")[:-1]
+
+
+# ---- what is read ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transpose", "keys"),
+    [
+        ("tonic", {"Cmaj", "Cmin"}),
+        ("none", {"Dmaj", "Emin", "F#maj", "Gmaj"}),
+        ("all", {"Dmaj", "Emin", "Gbmaj", "Gmaj"}),  # twelve keys, each with one name
+    ],
+)
+def test_tunes_are_put_in_the_keys_that_are_wanted(tunes, transpose, keys):
+    corpus = read(tunes, tunes=TuneReading(transpose))
+    assert keys_of(corpus.texts[0]) == keys
+    assert corpus.tunes == TuneReading(transpose)
+
+
+def test_titles_are_kept_where_they_are_wanted(tunes):
+    titles = re.findall("^T:(.*)$", MUSIC, re.MULTILINE)
+    text = read(tunes, tunes=TuneReading(keep_titles=True)).texts[0]
+    assert sorted(re.findall("^T:(.*)$", text, re.MULTILINE)) == sorted(titles)
+    assert "T:" not in read(tunes).texts[0]
+
+
+def test_irregular_tunes_are_kept_where_they_are_wanted_and_counted(tunes):
+    kept, without = read(tunes, tunes=TuneReading(keep_irregular=True)), read(tunes)
+    assert kept.texts[0].count("K:") == without.texts[0].count("K:") + 1
+    assert "1 tunes whose bars don't add up kept" in kept.notices
+    assert "1 tunes whose bars don't add up left out" in without.notices
+
+
+@pytest.mark.parametrize("transpose", ["tonic", "all", "none"])
+def test_a_tune_comes_once_in_whichever_key_and_by_whichever_title(tmp_path, transpose):
+    abc = "X:1\nT:{}\nM:2/4\nL:1/8\nK:{}\n{}|]\n\n"
+    file = tmp_path / "twice.abc"
+    file.write_text(abc.format("One", "C", "CDEF|G4") + abc.format("Two", "D", "DEFG|A4"))
+    text = read(file, tunes=TuneReading(transpose, keep_titles=True)).texts[0]
+    assert text.count("T:") == text.count("T:One") == 1
+
+
+def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
+    (tune,) = read_abc("X:1\nT: |: a % b\nK:C\nCDEF|]").tunes
+    text = canonical(tune, title=True)
+    assert (
+        canonical(read_abc(text).tunes[0], title=True) == text == "T:a\nM:4/4\nK:Cmaj\nCDEF|]\n\n"
+    )
+
+
+# ---- training in all keys ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep_titles", [False, True])
+def test_only_what_is_learnt_from_comes_in_twelve_keys(tunes, keep_titles):
+    own = trained(read(tunes, tunes=TuneReading("none", keep_titles)), steps=1)
+    every = trained(read(tunes, tunes=TuneReading("all", keep_titles)), steps=1)
+    learnt = texts_of(every.streams.text, every.tokenizer)
+    held_out = texts_of(every.valid, every.tokenizer)
+    assert len(learnt) == 12 * len(texts_of(own.streams.text, own.tokenizer))
+    assert len(learnt) / 12 + len(held_out) == MUSIC.count("X:")
+    heard = [read_abc(text + "\n\n").tunes[0] for text in learnt]
+    copies = {}
+    for tune in heard:
+        copies.setdefault(tune.fingerprint(), set()).add(tune.key.pitch_class)
+    assert all(len(keys) == 12 for keys in copies.values())
+    for text in held_out:
+        assert read_abc(text + "\n\n").tunes[0].fingerprint() not in copies
+        assert ("T:" in text) == keep_titles
+    assert {bool(tune.title) for tune in heard} == {keep_titles}
+
+
+def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
+    other = tmp_path / "other.abc"
+    other.write_text("X:1\nM:6/8\nK:D\nDED FED|D6|]\n\n", "utf-8")
+    reading = TuneReading("all")
+    trainer = Trainer(read(tunes, tunes=reading), CONFIG, TRAIN, valid=read(other, tunes=reading))
+    assert len(texts_of(trainer.valid, trainer.tokenizer)) == 1
+
+
+def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
+    corpus = read(tunes, tunes=TuneReading("all"))
+    with pytest.raises(CorpusError, match="only whole tunes can be put in all keys"):
+        Trainer(corpus, CONFIG, TrainConfig(documents="lines"))
+    with pytest.raises(CorpusError, match="leave --documents or --transpose out"):
+        list(in_all_keys(["prose"]))
+
+
+def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
+    corpus, out = (
+        read(tunes, tunes=TuneReading("all", keep_titles=True)),
+        tmp_path / "m.safetensors",
+    )
+    whole = trained(corpus)
+    trainer = Trainer(corpus, CONFIG, TRAIN, Limits(max_steps=30), out)
+    for report in trainer.run():
+        if report.step == 11:
+            trainer.stop()
+    resumed = Trainer.resume(read(tunes, tunes=reading_of(out)), out)
+    for _ in resumed.run():
+        pass
+    assert resumed.parameters.flat.tobytes() == whole.parameters.flat.tobytes()
+    assert load(out).tunes == TuneReading("all", keep_titles=True)
+
+
+# ---- a model's reading goes with it --------------------------------------------------------------
+
+
+def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
+    options = ("--transpose", "none", "--keep-titles", "--keep-irregular")
+    result = cli("train", tunes, *TINY, *options, "-o", "m.safetensors")
+    assert result.code == 0, result.err
+    assert "26 tunes, in their own keys" in result.err
+    assert "1 tunes whose bars don't add up kept" in result.err
+    shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
+    for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
+        assert line in shown
+    training = json.loads(cli("info", "m.safetensors", "--json").out)["training"]
+    assert TuneReading.recorded(training) == TuneReading("none", True, True)
+
+    held_out = cli("evaluate", "m.safetensors", tunes, "--split", "valid")
+    assert held_out.code == 0, held_out.err
+    assert "26 tunes, in their own keys" in held_out.err
+    assert "not the text that the model was trained on" not in held_out.err
+
+    on = cli("train", tunes, *TINY, "--init-from", "m.safetensors", "-o", "on.safetensors")
+    assert on.code == 0, on.err
+    other = cli(
+        *("train", tunes, *TINY, "--init-from", "m.safetensors", "-o", "other.safetensors"),
+        *("--transpose", "tonic"),
+    )
+    assert other.code == 0, other.err
+    folder = tunes.parent
+    assert load(folder / "on.safetensors").tunes == TuneReading("none", True, True)
+    assert load(folder / "other.safetensors").tunes == TuneReading("tonic", True, True)
+
+
+def test_a_run_is_resumed_without_being_told_and_not_against_its_reading(cli, tunes):
+    run = ("train", tunes, "--workers", 1, "-o", "m.safetensors")
+    assert cli(*run, *TINY[:-2], "--transpose", "all").code == 0
+    on = cli(*run, "--resume", "--max-steps", 40)
+    assert on.code == 0, on.err
+    assert "going on from step 30" in on.err
+    for option, value in (("--transpose", "none"), ("--transpose", "tonic")):
+        refused = cli(*run, "--resume", "--max-steps", 50, option, value)
+        assert refused.code == 2
+        (line,) = [line for line in refused.err.splitlines() if "cannot become" in line]
+        assert f"has transpose all, and that cannot become {value}: leave --transpose out" in line
+    titles = cli(*run, "--resume", "--max-steps", 50, "--keep-titles")
+    assert titles.code == 2
+    assert "has keep_titles False, and that cannot become True" in titles.err
+
+
+def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_file):
+    assert cli("train", tunes, *TINY, "-o", "m.safetensors").code == 0
+    other = cli("train", corpus_file, "--resume", "-o", "m.safetensors")
+    assert "is not the one that the run of m.safetensors began with" in other.err
+    nothing = cli("train", tunes, "--resume", "-o", "none.safetensors")
+    assert "there is no run of none.safetensors" in nothing.err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--transpose", "all"), "transpose is all"),
+        (("--keep-titles",), "keep_titles is True"),
+        (("--keep-irregular",), "keep_irregular is True"),
+    ],
+)
+def test_options_for_tunes_with_prose_are_refused(cli, corpus_file, tmp_path, option, told):
+    result = cli("train", corpus_file, *TINY, *option, "-o", "prose.safetensors")
+    assert result.code == 2
+    assert f"{told}, and {corpus_file} is no file of tunes: leave {option[0]} out" in result.err
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_model_of_prose_has_nothing_to_tell_of_tunes(cli, model_file):
+    assert "transpose" not in cli("info", model_file).out
+
+
+def test_a_reading_that_there_is_not_is_refused():
+    with pytest.raises(ConfigError, match="transpose is 'some': choose one of tonic, all, none"):
+        TuneReading("some")
+
+
+# ---- composing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transpose", ["all", "none"])
+@pytest.mark.parametrize("key", [Key("D"), Key("E", "min"), Key("F#")], ids=str)
+def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, transpose, key):
+    model = trained(read(tunes, tunes=TuneReading(transpose))).checkpoint()
+    asked = TuneReading(transpose).placed(read_abc(f"K:{key}\nC").tunes[0]).key
+    for tune in compose(model, 3, (6, 8), key, 4, seed=1):
+        assert (tune.meter, tune.key, tune.irregular_bars()) == ((6, 8), key, [])
+    assert asked.pitch_class == key.pitch_class
+
+
+def test_on_one_tonic_any_key_is_to_be_had_and_else_one_that_can_be_written(tunes):
+    on_c = trained(read(tunes)).checkpoint()
+    assert compose(on_c, key=Key("Bb"), seed=1)[0].key == Key("Bb")
+    own = trained(read(tunes, tunes=TuneReading("none"))).checkpoint()
+    with pytest.raises(ConfigError, match="the key K:Ephr cannot be written"):
+        compose(own, key=Key("E", "phr"), seed=1)
+
+
+@pytest.mark.parametrize("transpose", ["all", "none"])
+def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose):
+    model = trained(read(tunes, tunes=TuneReading(transpose, keep_titles=True))).checkpoint()
+    text = "X:1\nT:Ω\nM:6/8\nL:1/8\nK:G\nG2B GBG|d3 G3|GBG d2G|G3 z3|]\n"
+    (version,) = rewrite(model, text, 2, 3, seed=1)
+    (tune,) = read_abc(version).tunes
+    assert (tune.key, tune.irregular_bars()) == (Key("G"), [])
+    assert version.startswith(text[: text.index("|") + 1])
+    assert version.endswith("G3 z3|]\n")
+
+
+@pytest.mark.parametrize("form", ["", "AABA"])
+def test_tunes_have_titles_if_the_model_learnt_them(tunes, form):
+    model = trained(read(tunes, tunes=TuneReading("none", keep_titles=True)), steps=60).checkpoint()
+    composed = compose(model, 8, form=form, temperature=1.2, seed=1)
+    assert len(composed) == 8
+    assert any(tune.title for tune in composed)
+    for tune in composed:
+        assert not tune.irregular_bars()
+        assert read_abc(write_abc([tune])).tunes[0] == tune
+
+
+def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
+    assert cli("train", tunes, *TINY, "--keep-titles", "-o", "m.safetensors").code == 0
+    begun = "T:The new Jig\nM:6/8\nK:D\nD2B DBD|"
+    result = cli("compose", "m.safetensors", "--prompt", begun, "-o", "out")
+    assert result.code == 0, result.err
+    assert "T:The new Jig\n" in (tmp_path / "out" / "01.abc").read_text("utf-8")
+    assert "The new Jig" in (tmp_path / "out" / "index.html").read_text("utf-8")
+
+
+# ---- the tunes of people -------------------------------------------------------------------------
+
+
+@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+def test_tunes_of_people_are_read_in_every_way(tmp_path):
+    source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"
+    file = tmp_path / "jigs.abc"
+    file.write_text(source.read_text("utf-8")[:20_000], "utf-8")
+    tonic, own, every = (read(file, tunes=TuneReading(way)) for way in ("tonic", "none", "all"))
+    counts = {corpus.texts[0].count("\n\n") for corpus in (tonic, own, every)}
+    assert len(counts) == 1  # duplicates are out in all ways
+    assert {key[0] for key in keys_of(tonic.texts[0])} == {"C"}
+    assert len(keys_of(own.texts[0])) > 3
+    learnt = list(in_all_keys(text + "\n\n" for text in own.texts[0].split("\n\n")[:-1]))
+    assert len(learnt) == 12 * counts.pop()
+    for text in learnt[::7]:
+        assert canonical(read_abc(text).tunes[0]) == text
+
+
+def test_documentation_examples_hold():
+    results = doctest.testmod(charrnn.music.collection)
+    assert results.attempted > 0
+    assert results.failed == 0
