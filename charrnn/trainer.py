@@ -7,7 +7,6 @@ found by counting, so there is no state besides the arrays and counters that a r
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -16,36 +15,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from charrnn import checkpoint
-from charrnn.checkpoint import (
-    Checkpoint,
-    Reader,
-    check_free,
-    check_writable,
-    is_history,
-    resume_path,
-)
+from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
 from charrnn.choices import is_getting_worse
 from charrnn.corpus import Corpus, split
-from charrnn.errors import CheckpointError, ConfigError, DivergedError, require
+from charrnn.errors import CheckpointError, DivergedError
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
 from charrnn.lock import locked
 from charrnn.model import DROPOUTS, ModelConfig
-from charrnn.music.collection import TuneReading
 from charrnn.optim import scheduled_rate
 from charrnn.parameters import Array, Parameters
 from charrnn.reading import augmented
+from charrnn.resumption import (
+    StoredRun,
+    description,
+    digests,
+    fingerprint,
+    read_moments,
+    reading_of,
+    require_run_of,
+    require_same,
+    require_same_run,
+    require_same_texts,
+    write_moments,
+)
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.settings import from_dict, require_range
 from charrnn.streams import Encoded, Streams, fit
 from charrnn.tokenizer import Tokenizer
-
-GOOD = "good."  # names, in a resume file, the tensors to go back to in a divergence
 
 
 class Trainer:
@@ -86,7 +87,7 @@ class Trainer:
         if self.out is not None:
             check_writable(self.out)
             check_free(self.out, overwrite)
-        self._on_disk = _describe(self.out).get("digest")
+        self._on_disk = description(self.out).get("digest")
         train = train or TrainConfig()
         if train.documents == "whole" and corpus.tunes is not None:
             train = replace(train, documents="tunes")
@@ -200,75 +201,43 @@ class Trainer:
         Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
         that is not the run's.
         """
-        if not os.path.exists(resume_path(out)):  # noqa: PTH110 (Path's raises for some names)
-            if not os.path.exists(out):  # noqa: PTH110 (likewise)
-                raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
-            raise CheckpointError(
-                f"{resume_path(out)} is missing, without which the run of {out} cannot go on: "
-                "start another from its weights with --init-from and a new --out"
-            )
+        require_run_of(out)
         check_writable(out)
         if corpus.tunes is not None:
             require_same(asdict(corpus.tunes), asdict(reading_of(out)), "the run to resume")
-        model = _describe(out)
         with Reader(resume_path(out), "resume") as reader:
-            for what, digest in digests(corpus, valid).items():
-                if reader.document.get(what) != digest:
-                    named = "corpus" if what == "corpus" else "text for --valid (or none)"
-                    raise ConfigError(
-                        f"this {named} is not the one that the run of {out} began with: give the "
-                        "same, or start another run from its model with --init-from"
-                    )
-            config, tokenizer = reader.config_and_tokenizer()
-            origin = reader.document.get("origin")
-            train, run_limits = _parse(reader)
-            counters, history = _moment(reader, reader.document)
-            identity = asdict(config) | asdict(train)
+            require_same_texts(reader, digests(corpus, valid), out)
+            stored = StoredRun.of(reader)
+            identity = asdict(stored.config) | asdict(stored.train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
-            new_limits = run_limits.updated(limits or Limits())
             trainer = cls(
                 corpus,
-                config,
-                train,
-                new_limits,
+                stored.config,
+                stored.train,
+                stored.limits.updated(limits or Limits()),
                 None,
                 valid,
                 unknown,
-                tokenizer=tokenizer,
+                tokenizer=stored.tokenizer,
                 workers=workers,
-                origin=origin if isinstance(origin, dict) else None,
+                origin=stored.origin,
             )
             trainer.out = Path(out)
-            trainer._on_disk = model.get("digest")
+            trainer._on_disk = description(out).get("digest")
             trainer._check_space()
-            shapes = {name: values.shape for name, values in trainer._good.tensors.items()}
-            good = reader.document.get("good")
-            if good is not None:
-                shapes |= {GOOD + name: shape for name, shape in shapes.items()}
-                good = _moment(reader, good)
-            reader.expect(shapes, np.float32)
-            tensors = {name: reader.tensor(name) for name in shapes}
-            reader.verify(tensors)
-        trainer._restore(Snapshot(tensors, counters, history))
-        if new_limits != run_limits:
+            last, good = read_moments(reader, trainer._tensors())
+        trainer._restore(last)
+        if trainer.limits != stored.limits:
             over = not trainer._evaluation_due(ended=True)
             trainer.counters.ended_by = trainer._ended_by() if over else ""
-        trainer._good = trainer._snapshot()
-        if good is not None:
-            kept = {name: tensors[GOOD + name] for name in trainer._good.tensors}
-            trainer._good = Snapshot(kept, *good)
+        trainer._good = good or trainer._snapshot()
         if reader.document.get("fingerprint") != fingerprint(trainer.task.train.shards):
             trainer.notices.append(
                 "this processor, NumPy, BLAS or its number of threads is not that of the run "
                 "before: it goes on, but not bit for bit as it would have there"
             )
-        if counters.model_digest != trainer._on_disk:
-            if model and _run_of(model) != _run_of(trainer.checkpoint().describe()):
-                raise CheckpointError(
-                    f"{out} and {resume_path(out)} are of two runs, as when one with --overwrite "
-                    "could save no more than its model: start from that with --init-from and a "
-                    "new --out, or move it away to go on with the older run"
-                )
+        if last.counters.model_digest != trainer._on_disk:
+            require_same_run(out, trainer.checkpoint().describe())
             trainer.notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
@@ -287,7 +256,7 @@ class Trainer:
         if self.finished():
             return
         with locked(self.out) if self.out is not None else nullcontext():
-            if _describe(self.out).get("digest") not in (self._on_disk, None):
+            if description(self.out).get("digest") not in (self._on_disk, None):
                 raise CheckpointError(
                     f"another run has written {self.out} since this one was made: go on with that "
                     "by --resume, or give another place with --out"
@@ -509,28 +478,21 @@ class Trainer:
             try:
                 self.counters.model_digest = self.checkpoint().save(self.out)
             finally:  # it may have failed after the new file was in its place
-                self._on_disk = _describe(self.out).get("digest")
+                self._on_disk = description(self.out).get("digest")
         if due or self.finished():
             self._good = self._snapshot()
         if self.out is not None:
-            tensors = self._tensors()
-            document = {
+            run = {
                 "config": asdict(self.config),
                 "vocabulary": self.tokenizer.alphabet,
                 "training": asdict(replace(self.train_config, shards=self.task.train.shards)),
                 "limits": asdict(self.limits),
                 "origin": self.origin,
-                "counters": asdict(self.counters),
-                "history": self.history,
                 **self.digests,
                 "tunes": self.tunes,
-                "fingerprint": fingerprint(self.task.train.shards),
             }
-            if self._good.counters != self.counters:  # where a divergence would go back to
-                good = self._good
-                tensors |= {GOOD + name: values for name, values in good.tensors.items()}
-                document["good"] = {"counters": asdict(good.counters), "history": good.history}
-            checkpoint.write(resume_path(self.out), "resume", tensors, document)
+            last = Snapshot(self._tensors(), self.counters, self.history)
+            write_moments(self.out, run, last, self._good, self.task.train.shards)
 
     def _check_space(self) -> None:
         """Raise CheckpointError if the disk has no room for what `save` writes at most."""
@@ -566,81 +528,3 @@ class Trainer:
             values[...] = snapshot.tensors[name]
         self.counters = replace(snapshot.counters)
         self.history = list(snapshot.history)
-
-
-def require_same(given: dict[str, Any], current: dict[str, Any], what: str) -> None:
-    """Raise ConfigError, naming the setting, unless all that is `given` is as it is in `what`."""
-    for name, value in given.items():
-        require(
-            value == current[name],
-            f"{what} has {name} {current[name]}, and that cannot become {value}: leave "
-            f"--{name.replace('_', '-')} out, or start afresh",
-        )
-
-
-def reading_of(out: str | Path) -> TuneReading:
-    """Return how the run that writes `out` reads files of tunes."""
-    recorded = _describe(resume_path(out), "resume").get("tunes")
-    return TuneReading.recorded(recorded if isinstance(recorded, dict) else {})
-
-
-def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
-    """Return what tells a run's texts from others."""
-    return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}
-
-
-def fingerprint(shards: int) -> dict[str, Any]:
-    """Return what the last bits of a result depend on besides the run's settings."""
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return {
-        "numpy": np.__version__,
-        "blas": [
-            {key: pool.get(key) for key in ("internal_api", "version", "architecture")}
-            for pool in pools
-        ],
-        "threads": [1 if shards > 1 else pool["num_threads"] for pool in pools],
-    }
-
-
-def _parse(reader: Reader) -> tuple[TrainConfig, Limits]:
-    document = reader.document
-    try:
-        return (
-            from_dict(TrainConfig, document.get("training")),
-            from_dict(Limits, document.get("limits")),
-        )
-    except ConfigError as error:
-        raise reader.damaged(str(error)) from None
-
-
-def _moment(reader: Reader, document: Any) -> tuple[Counters, list[dict[str, Any]]]:
-    """Return the counters and the history of a moment of the run."""
-    try:
-        require(isinstance(document, dict), "the moment to go back to is none")
-        counters = from_dict(Counters, document.get("counters"))
-        for name, value in asdict(counters).items():
-            if not isinstance(value, str):
-                require_range(counters, name, 0, 10**15)
-        history = document.get("history")
-        require(is_history(history), "the record of its training is none")
-        return counters, list(history)
-    except ConfigError as error:
-        raise reader.damaged(str(error)) from None
-
-
-def _describe(path: str | Path | None, kind: str = "model") -> dict[str, Any]:
-    """Return what the file at `path` says of itself; nothing if there is none of this kind."""
-    if path is None:
-        return {}
-    try:
-        with Reader(path, kind) as reader:
-            return dict(reader.document)
-    except CheckpointError:
-        return {}
-
-
-def _run_of(model: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what all models of one run have in common."""
-    training = model.get("training")
-    training = {**training, "steps": 0} if isinstance(training, dict) else training
-    return model.get("config"), model.get("vocabulary"), training

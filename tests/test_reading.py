@@ -16,8 +16,8 @@ from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
 from charrnn.music.tune import Key
+from charrnn.resumption import reading_of
 from charrnn.rewriter import rewrite
-from charrnn.trainer import reading_of
 
 
 def jig(n, low, high):

@@ -160,8 +160,9 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     from charrnn.model import ModelConfig
     from charrnn.music.collection import TuneReading
     from charrnn.reading import read
+    from charrnn.resumption import reading_of
     from charrnn.run import Limits, TrainConfig
-    from charrnn.trainer import Trainer, reading_of
+    from charrnn.trainer import Trainer
 
     options = ctx.params
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
