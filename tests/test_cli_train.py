@@ -5,7 +5,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.checkpoint import load
+from charrnn.cli.terminal import printable, quoted
 
 TINY = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]
 TINY += ["--weight-dropout=0.1", "--learning-rate=0.003"]  # else chosen, by the limits too
@@ -119,6 +122,18 @@ def test_the_next_command_is_told_and_works(cli, novel, tmp_path, name):
     word, *arguments = shlex.split(command)
     assert word == "charrnn"
     assert cli(*arguments, "--length", "5").code == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    "name", ["a  b", "it's", "\x1b[2J'\\", "tab\tline\n", "é", "\udc80", "\u202e"]
+)
+def test_a_told_command_names_any_file_and_moves_no_cursor(name):
+    word = quoted(name)
+    assert printable(word) == word
+    assert "\n" not in word
+    command = ["bash", "-c", f"printf %s {word}"]
+    assert subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout == os.fsencode(name)
 
 
 # ---- an existing model -----------------------------------------------------------------------

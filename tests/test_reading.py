@@ -172,6 +172,7 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     assert result.code == 0, result.err
     assert "26 tunes, in their own keys" in result.err
     assert "1 tunes whose bars don't add up kept" in result.err
+    assert result.err.splitlines()[-2] == "charrnn: now let it compose:"
     shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
     for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
         assert line in shown

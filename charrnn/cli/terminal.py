@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -70,6 +71,22 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` as a single printable line."""
     return " ".join(printable(text).split())
+
+
+def quoted(word: str) -> str:
+    r"""Return `word` as a shell reads it, without a control character in it.
+
+    >>> print(quoted("my novel.txt"), quoted("a\x1b[2J.txt"))
+    'my novel.txt' $'a\x1b[2J.txt'
+    """
+    if printable(word) == word and not {"\n", "\t"} & set(word):
+        return shlex.quote(word)
+    return "$'{}'".format(
+        "".join(
+            chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
+            for byte in os.fsencode(word)
+        )
+    )
 
 
 class Output:

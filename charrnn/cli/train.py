@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shlex
 import signal
 import sys
 import time
@@ -21,7 +20,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
-from charrnn.cli.terminal import one_line, sparkline, tell, write_line
+from charrnn.cli.terminal import one_line, quoted, sparkline, tell, write_line
 from charrnn.errors import CharRNNError, ConfigError
 
 if TYPE_CHECKING:
@@ -436,8 +435,13 @@ def _conclude(
     epochs = counters.step / trainer.streams.chunks_per_epoch
     if trainer.history:
         tell(verdict(trainer.history, epochs))
-    tell("now let it write:")
-    write_line("  " + _command("sample", (str(out),), ["--temperature", "0.8"]))
+    if trainer.tunes:
+        tell("now let it compose:")
+        command = _command("compose", (str(out),), ["--out", "tunes"])
+    else:
+        tell("now let it write:")
+        command = _command("sample", (str(out),), ["--temperature", "0.8"])
+    write_line("  " + command)
     return 0
 
 
@@ -447,4 +451,4 @@ def _command(name: str, arguments: tuple[str, ...], options: list[str]) -> str:
         f"./{argument}" if argument.startswith("-") and argument != "-" else argument
         for argument in arguments
     ]
-    return shlex.join(["charrnn", name, *files, *options])
+    return " ".join(map(quoted, ["charrnn", name, *files, *options]))
