@@ -226,7 +226,8 @@ def _mask(constraint: Constraint, states: list[Any]) -> Mask:
 def _cost(logits: Array, mask: Mask) -> NDArray[np.float64]:
     p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
     share = (p * mask).sum(axis=1) / p.sum(axis=1)
-    return -np.log(np.maximum(share, np.finfo(np.float64).tiny))
+    cost: NDArray[np.float64] = -np.log(np.maximum(share, np.finfo(np.float64).tiny))
+    return cost
 
 
 @QUIET
