@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint
 from charrnn.errors import CharRNNError, ConfigError, require
@@ -16,10 +18,12 @@ from charrnn.music.abc import read_abc
 from charrnn.music.assess import CopyIndex, melody
 from charrnn.music.collection import TuneReading, to_tonic
 from charrnn.music.grammar import Grammar
+from charrnn.music.refrain import Refrain
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.sampler import generate
 
 MAX_CHARACTERS = 4000  # of a tune
+CANDIDATES = 4  # for each tune under the grammar
 TRIES = 20  # batches, before a limit on copies is given up
 
 
@@ -42,9 +46,11 @@ def compose(
 
     `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.Grammar`);
     what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
-    included. With `max_copy`, no tune has more notes in a row that stand so in one `against`,
-    however transposed. Without the grammar (`constrained=False`), what cannot be read as a tune is
-    left out, so that there may be fewer.
+    included. Under the grammar, bars that were there before are liked (`charrnn.music.refrain`),
+    and each tune is the best of CANDIDATES: that in which the model had to forgo least of what it
+    would have written. With `max_copy`, no tune has more notes in a row that stand so in one
+    `against`, however transposed. Without the grammar (`constrained=False`), what cannot be read as
+    a tune is left out, so that there may be fewer.
 
     Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
     prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
@@ -68,27 +74,32 @@ def compose(
     constraint: Constraint | None = None
     if constrained:
         read_in = reading.placed(Tune((), key)).key if key else None
-        constraint = Grammar(
-            checkpoint.tokenizer.alphabet, meter, read_in, bars, form, titles=reading.keep_titles
-        )
+        alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
+        constraint = Refrain(Grammar(alphabet, meter, read_in, bars, form, titles=titles))
     copies = CopyIndex(against) if max_copy is not None else None
     tunes: list[Tune] = []
+    candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
+        forgone = np.zeros(count * candidates)
         texts = generate(
             checkpoint,
             start,
             MAX_CHARACTERS,
-            count,
+            len(forgone),
             temperature=temperature,
             seed=seed + attempt,
             constraint=constraint,
+            forgone=forgone,
             **filters,
         )
-        for text in texts:
-            tune = _tune(start + text, tonic)
-            match = copies.longest(melody(tune)) if copies and tune else None
-            if tune and (match is None or max_copy is None or match.notes <= max_copy):
-                tunes.append(tune)
+        for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
+            own, texts = texts[:candidates], texts[candidates:]
+            for index in best_first.tolist():
+                tune = _tune(start + own[index], tonic)
+                match = copies.longest(melody(tune)) if copies and tune else None
+                if tune and (match is None or max_copy is None or match.notes <= max_copy):
+                    tunes.append(tune)
+                    break
         if len(tunes) >= count or copies is None:
             return tunes[:count]
     raise CharRNNError(

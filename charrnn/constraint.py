@@ -7,7 +7,7 @@ texts, each of which has a state of its own.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,16 @@ class Constraint(Protocol):
 
     def advance(self, state: Any, character: str) -> Any:
         """Return the state after a character that is allowed."""
+
+
+@runtime_checkable
+class Leaning(Constraint, Protocol):
+    """A constraint that likes some of what it allows better."""
+
+    def bias(self, state: Any) -> NDArray[np.float64]:
+        """Return what is added to the logits, once they are divided by the temperature: (V,), as a
+        value that nobody changes.
+        """
 
 
 def read(constraint: Constraint, text: str) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.constraint import Constraint, read
+from charrnn.constraint import Constraint, Leaning, read
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.model import QUIET, Stepper
@@ -99,6 +99,7 @@ def stream(
     stop: str = "",
     unknown: str = "error",
     constraint: Constraint | None = None,
+    forgone: NDArray[np.float64] | None = None,
     **filters: float,
 ) -> Iterator[tuple[int, str]]:
     """Yield (sample, characters) as they come, all samples being one batch.
@@ -106,7 +107,9 @@ def stream(
     A sample ends after `length` characters, before the text `stop`, and where a document does, if
     the model was trained on several. Without a `prompt` it begins as a document does. `temperature`
     divides the logits; 0 takes the likeliest character. `filters` are those of FILTERS. With a
-    `constraint`, only what it allows is drawn, and the filters look at that alone.
+    `constraint`, only what it allows is drawn, and the filters look at that alone; one that is
+    `Leaning` makes some of it likelier. To `forgone`, (num_samples,), is added as they come what it
+    costs each sample: nats, -ln of the share of the model's probability that was allowed.
 
     Raises ConfigError for values out of range and for a prompt that the constraint forbids,
     UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`).
@@ -148,6 +151,7 @@ def stream(
         filters,
         constraint,
         states,
+        forgone,
     )
 
 
@@ -183,14 +187,19 @@ def _continue(
     filters: dict[str, float],
     constraint: Constraint | None,
     states: list[Any],
+    forgone: NDArray[np.float64] | None,
 ) -> Iterator[tuple[int, str]]:
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
+    leaning = constraint if isinstance(constraint, Leaning) else None
     samples = [Tail(stops) for _ in range(logits.shape[1])]
     noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
     for count, noise in zip(range(length), noises, strict=False):
         mask = _mask(constraint, states) if constraint else None
-        ids = choose(logits.T, temperature, noise, filters, mask)
+        bias = np.array([leaning.bias(state) for state in states]) if leaning else None
+        if forgone is not None and mask is not None:
+            forgone += _cost(logits.T, mask) * [not sample.ended for sample in samples]
+        ids = choose(logits.T, temperature, noise, filters, mask, bias)
         for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
             if not sample.ended:
                 text = sample.add(alphabet[id])
@@ -214,15 +223,25 @@ def _mask(constraint: Constraint, states: list[Any]) -> Mask:
 
 
 @QUIET
+def _cost(logits: Array, mask: Mask) -> NDArray[np.float64]:
+    p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
+    share = (p * mask).sum(axis=1) / p.sum(axis=1)
+    cost: NDArray[np.float64] = -np.log(np.maximum(share, np.finfo(np.float64).tiny))
+    return cost
+
+
+@QUIET
 def choose(
     logits: Array,
     temperature: float,
     noise: NDArray[np.float64] | None,
     filters: dict[str, float],
     mask: Mask | None = None,
+    bias: NDArray[np.float64] | None = None,
 ) -> NDArray[np.intp]:
     """Draw an id for each row of `logits` (B, V) from those of `mask`, with Gumbel `noise` (B, V);
-    without it, take the likeliest.
+    without it, take the likeliest. A `bias` (B, V) is added to
+    logits that have been divided by the temperature.
 
     The place of the largest l + g, each g being Gumbel-distributed, is distributed as softmax(l)
     (Maddison et al. 2014): a draw without exponentials, sums or divisions.
@@ -234,6 +253,8 @@ def choose(
         ids = logits.argmax(axis=1)
         return ids
     scores = np.divide(logits, max(temperature, MIN_TEMPERATURE), dtype=np.float64)
+    if bias is not None:
+        scores += bias
     if filters:
         p = np.exp(scores - scores.max(axis=1, keepdims=True))
         for name, filter in FILTERS.items():

@@ -3,7 +3,7 @@
 import pytest
 
 from charrnn.checkpoint import load
-from charrnn.composer import compose
+from charrnn.composer import CANDIDATES, compose
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc, write_abc
@@ -95,6 +95,20 @@ def test_what_is_asked_for_is_honoured(model, seed):
 def test_the_same_seed_gives_the_same_tunes(model):
     one, two, other = (compose(model, 2, seed=seed) for seed in (1, 1, 2))
     assert one == two != other
+
+
+def test_of_several_candidates_the_one_that_the_grammar_forces_least_is_taken(model, monkeypatch):
+    asked = {}
+
+    def generate(_checkpoint, _start, _length, count, forgone, **_options):
+        asked["count"] = count
+        forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
+        return [f"M:2/4\nK:Cmaj\n{note}4|]" for note in "CDEFGABc"]
+
+    monkeypatch.setattr("charrnn.composer.generate", generate)
+    tunes = compose(model, 2)
+    assert asked["count"] == 2 * CANDIDATES == 8
+    assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
 
 
 def test_a_prompt_is_what_the_tunes_begin_with(model):

@@ -379,6 +379,53 @@ def test_texts_that_have_ended_do_not_disturb_the_others():
     assert all(set(text) == {"a"} for text in texts)
 
 
+class Fond(InTurn):
+    """A constraint that makes an "e" nine times as likely."""
+
+    def bias(self, _state):
+        return np.array([math.log(9) * (c == "e") for c in self.alphabet])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_a_bias_is_a_factor_whatever_the_temperature(temperature):
+    constraint = Fond(dict.fromkeys(["", *ALPHABET], "de"))
+    p = np.ones(7) / 7
+    (text,) = generate(
+        constant_checkpoint(p), length=2000, constraint=constraint, temperature=temperature
+    )
+    assert text.count("e") / 2000 == pytest.approx(0.9, abs=0.03)
+
+
+def test_what_a_constraint_costs_is_told():
+    forgone = np.zeros(3)
+    constraint = InTurn({"": "a", "a": "ab", "b": "b"})
+    texts = generate(
+        constant_checkpoint(np.arange(1, 8) / 28),
+        length=30,
+        num_samples=3,
+        constraint=constraint,
+        forgone=forgone,
+    )
+    share = {"": 3 / 28, "a": 7 / 28, "b": 4 / 28}  # "a" is the third character of the alphabet
+    costs = [-sum(math.log(share[c]) for c in ["", *text[:-1]]) for text in texts]
+    assert forgone == pytest.approx(costs, rel=1e-4)
+
+
+def test_a_sample_that_has_ended_costs_no_more():
+    forgone = np.zeros(2)
+    constraint = InTurn({"": "a", "a": "a\n", "\n": "\n"})
+    p = np.ones(7) / 7
+    texts = generate(
+        constant_checkpoint(p, documents="lines"),
+        num_samples=2,
+        seed=1,
+        constraint=constraint,
+        forgone=forgone,
+    )
+    assert len(texts[0]) != len(texts[1])
+    assert forgone == pytest.approx([math.log(7) + len(text) * math.log(3.5) for text in texts])
+
+
 def test_a_constraint_that_allows_nothing_is_at_fault(model):
     with pytest.raises(CharRNNError, match="the constraint allows no character"):
         generate(model, constraint=InTurn({"": "a", "a": ""}))

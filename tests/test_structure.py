@@ -19,7 +19,7 @@ FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "spool", "constraint", "music.tune"},
     {"music.abc", "music.midi", "music.audio", "music.assess", "music.score", "music.grammar"},
-    {"music.page", "music.engraving", "music.collection"},
+    {"music.page", "music.engraving", "music.collection", "music.refrain"},
     {"music.formats"},
     {"tokenizer", "optim", "nn.cells", "exchange", "lock"},
     {"streams", "nn.embedding", "nn.softmax"},

@@ -90,7 +90,17 @@ def sample(
         tell(f"seed {seed}")
     given = {name: value for name, value in filters.items() if value is not None}
     pieces = stream(
-        checkpoint, prompt, length, num_samples, temperature, seed, stop, unknown, None, **given
+        checkpoint,
+        prompt,
+        length,
+        num_samples,
+        temperature,
+        seed,
+        stop,
+        unknown,
+        None,
+        None,
+        **given,
     )
     texts = [""] * num_samples
     if as_json:

@@ -1,0 +1,70 @@
+"""The leaning towards bars that were there before: what gets a bonus, and when."""
+
+import random
+
+import numpy as np
+import pytest
+
+from charrnn.constraint import Leaning, read
+from charrnn.music.abc import read_abc
+from charrnn.music.assess import Sample, repeated_bars
+from charrnn.music.grammar import Grammar
+from charrnn.music.refrain import BONUS, Refrain
+
+ALPHABET = "\n/12345678:ABCDEFGKM|]abcdefgjmz-("
+HEADER = "M:2/4\nK:Cmaj\n"
+
+
+def liked(text):
+    """Return the characters that get a bonus after `text`."""
+    refrain = Refrain(Grammar(ALPHABET))
+    assert isinstance(refrain, Leaning)
+    bias = refrain.bias(read(refrain, HEADER + text))
+    assert set(bias.tolist()) <= {0, BONUS}
+    return {character for character, bonus in zip(ALPHABET, bias, strict=True) if bonus}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("c4|d4|e4|", ""),  # nothing stands a phrase before
+        ("c4|d4|e4|f4|", "c"),
+        ("c4|d4|e4|f4|c", "4"),
+        ("c4|d4|e4|f4|c4", ""),  # what follows is the grammar's
+        ("c4|d4|e4|f4|d", ""),  # it has begun otherwise
+        ("c4|d4|e4|f4|c4|", "d"),
+        ("c4|d4|e4|f4|g4|d4|e4|f4|", "cg"),  # one phrase before, and two
+        ("c2|d4|e4|f4|g4|", "d"),  # a pick-up is no bar
+        ("|:c4|d4|e4|f4::", "c"),  # whatever the bar lines are
+        ("c4|d4||e4|f4||", "c"),
+        ("|:c4|d4|e4|1f4:|2", ""),  # a second ending stands where the first did
+        ("|:c4|d4|e4|1f4:|2g4||", "c"),
+        ("c4|d4|e4|f4|]\n\nM:2/4\nK:Cmaj\n", ""),  # another tune
+    ],
+)
+def test_bars_some_phrases_before_are_liked(text, expected):
+    assert liked(text) == set(expected)
+
+
+def test_what_is_allowed_is_the_grammars_affair():
+    grammar = Grammar(ALPHABET)
+    refrain = Refrain(grammar)
+    text = HEADER + "c4|d4|e4|f4|c"
+    theirs, ours = grammar.allowed(read(grammar, text)), refrain.allowed(read(refrain, text))
+    assert np.array_equal(ours, theirs)
+
+
+def test_tunes_drawn_at_random_repeat_bars():
+    shares = []
+    for bonus in (0.0, 20.0):
+        refrain = Refrain(Grammar(ALPHABET, meter=(2, 4), bars=24), bonus)
+        rng = random.Random(0)
+        state, text = refrain.start, ""
+        while not text.endswith("\n\n"):
+            weights = refrain.allowed(state) * np.exp(refrain.bias(state))
+            text += rng.choices(refrain.alphabet, weights)[0]
+            state = refrain.advance(state, text[-1])
+        (tune,) = read_abc(text).tunes
+        assert not tune.irregular_bars()
+        shares.append(repeated_bars(Sample([tune])))
+    assert shares[0] < 0.1 < 0.3 < shares[1]
