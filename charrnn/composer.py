@@ -6,6 +6,7 @@ key that is wanted. What it writes on C is put into that key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,9 @@ from charrnn.music.tune import Key, Meter, Tune
 from charrnn.sampler import generate
 
 MAX_CHARACTERS = 4000  # of a tune
-CANDIDATES = 4  # for each tune under the grammar
+CANDIDATES = 4  # for each tune under the grammar; of one header, else common metres would win
+HEADER = 120  # characters; no title is longer
+_AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
 TRIES = 20  # batches, before a limit on copies is given up
 
 
@@ -47,10 +50,10 @@ def compose(
     `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.Grammar`);
     what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
     included. Under the grammar, bars that were there before are liked (`charrnn.music.refrain`),
-    and each tune is the best of CANDIDATES: that in which the model had to forgo least of what it
-    would have written. With `max_copy`, no tune has more notes in a row that stand so in one
-    `against`, however transposed. Without the grammar (`constrained=False`), what cannot be read as
-    a tune is left out, so that there may be fewer.
+    and each tune is the best of CANDIDATES with one header: that in which the model had to forgo
+    least of what it would have written. With `max_copy`, no tune has more notes in a row that stand
+    so in one `against`, however transposed. Without the grammar (`constrained=False`), what cannot
+    be read as a tune is left out, so that there may be fewer.
 
     Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
     prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
@@ -80,22 +83,27 @@ def compose(
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
-        forgone = np.zeros(count * candidates)
+        options = filters | {"temperature": temperature, "seed": seed + attempt}
+        starts = [start] * count
+        if constraint and not start:
+            drawn = generate(checkpoint, "", HEADER, count, constraint=constraint, **options)
+            starts = [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in drawn]
+        starts = [start for start in starts for _ in range(candidates)]
+        forgone = np.zeros(len(starts))
         texts = generate(
             checkpoint,
-            start,
+            starts,
             MAX_CHARACTERS,
-            len(forgone),
-            temperature=temperature,
-            seed=seed + attempt,
+            len(starts),
             constraint=constraint,
             forgone=forgone,
-            **filters,
+            **options,
         )
+        texts = [start + text for start, text in zip(starts, texts, strict=True)]
         for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
             own, texts = texts[:candidates], texts[candidates:]
             for index in best_first.tolist():
-                tune = _tune(start + own[index], tonic)
+                tune = _tune(own[index], tonic)
                 match = copies.longest(melody(tune)) if copies and tune else None
                 if tune and (match is None or max_copy is None or match.notes <= max_copy):
                     tunes.append(tune)

@@ -7,7 +7,7 @@ to say (constraint.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -74,12 +74,12 @@ FILTERS: dict[str, Filter] = {
 
 def generate(
     checkpoint: Checkpoint,
-    prompt: str = "",
+    prompt: str | Sequence[str] = "",
     length: int = 500,
     num_samples: int = 1,
     **options: Any,
 ) -> list[str]:
-    """Return `num_samples` texts that go on from `prompt`, which is not repeated in them.
+    """Return `num_samples` texts that go on from `prompt`, not repeated in them.
 
     All arguments are those of `stream`.
     """
@@ -91,7 +91,7 @@ def generate(
 
 def stream(
     checkpoint: Checkpoint,
-    prompt: str = "",
+    prompt: str | Sequence[str] = "",
     length: int = 500,
     num_samples: int = 1,
     temperature: float = 1.0,
@@ -105,11 +105,12 @@ def stream(
     """Yield (sample, characters) as they come, all samples being one batch.
 
     A sample ends after `length` characters, before the text `stop`, and where a document does, if
-    the model was trained on several. Without a `prompt` it begins as a document does. `temperature`
-    divides the logits; 0 takes the likeliest character. `filters` are those of FILTERS. With a
-    `constraint`, only what it allows is drawn, and the filters look at that alone; one that is
-    `Leaning` makes some of it likelier. To `forgone`, (num_samples,), is added as they come what it
-    costs each sample: nats, -ln of the share of the model's probability that was allowed.
+    the model was trained on several. Without a `prompt` it begins as a document does; there may be
+    one for all samples, or one for each. `temperature` divides the logits; 0 takes the likeliest
+    character. `filters` are those of FILTERS. With a `constraint`, only what it allows is drawn,
+    and the filters look at that alone; one that is `Leaning` makes some of it likelier. To
+    `forgone`, (num_samples,), is added as they come what it costs each sample: nats, -ln of the
+    share of the model's probability that was allowed.
 
     Raises ConfigError for values out of range and for a prompt that the constraint forbids,
     UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`).
@@ -130,29 +131,43 @@ def stream(
         constraint is None or constraint.alphabet == alphabet,
         "the constraint was made for another alphabet than the model's",
     )
+    prompts = [prompt] * num_samples if isinstance(prompt, str) else prompt
+    require(
+        len(prompts) == num_samples,
+        f"there are {len(prompts)} prompts for {num_samples} samples: give one, or one for each",
+    )
+    read_once = {
+        prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
+    }
+    logits, states, said = zip(*(read_once[prompt] for prompt in prompts), strict=True)
     end = terminator(checkpoint)
-    if end:  # as in training, the state starts fresh at the last character before the document
-        prompt = end + prompt
-        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
-    ids = checkpoint.tokenizer.encode(prompt, unknown)
-    states = []
-    if constraint:
-        written = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
-        states = [read(constraint, written)] * num_samples
-    logits, state = _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
     return _continue(
         checkpoint,
-        np.repeat(logits, num_samples, axis=1),
-        np.repeat(state, num_samples, axis=3),
+        np.concatenate(logits, axis=1),
+        np.concatenate(states, axis=3),
         length,
         temperature,
         generator(seed, SAMPLE),
         [text for text in (stop, end) if text],
         filters,
         constraint,
-        states,
+        list(said),
         forgone,
     )
+
+
+def _read_prompt(
+    checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
+) -> tuple[Any, Any, Any]:
+    """Return the logits (V, 1) after a prompt, and the network's and the constraint's state."""
+    end = terminator(checkpoint)
+    if end:  # as in training, the state starts fresh at the last character before the document
+        prompt = end + prompt
+        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
+    ids = checkpoint.tokenizer.encode(prompt, unknown)
+    written = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
+    said = read(constraint, written) if constraint else None
+    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), said
 
 
 def terminator(checkpoint: Checkpoint) -> str:
@@ -240,8 +255,8 @@ def choose(
     bias: NDArray[np.float64] | None = None,
 ) -> NDArray[np.intp]:
     """Draw an id for each row of `logits` (B, V) from those of `mask`, with Gumbel `noise` (B, V);
-    without it, take the likeliest. A `bias` (B, V) is added to
-    logits that have been divided by the temperature.
+    without it, take the likeliest. A `bias` (B, V) is added to logits that have been divided by the
+    temperature.
 
     The place of the largest l + g, each g being Gumbel-distributed, is distributed as softmax(l)
     (Maddison et al. 2014): a draw without exponentials, sums or divisions.

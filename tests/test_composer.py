@@ -97,17 +97,21 @@ def test_the_same_seed_gives_the_same_tunes(model):
     assert one == two != other
 
 
-def test_of_several_candidates_the_one_that_the_grammar_forces_least_is_taken(model, monkeypatch):
-    asked = {}
+def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_least(
+    model, monkeypatch
+):
+    headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def generate(_checkpoint, _start, _length, count, forgone, **_options):
-        asked["count"] = count
+    def generate(_checkpoint, prompts, _length, count, forgone=None, **_options):
+        if forgone is None:
+            return [header + "|:CDE" for header in headers[:count]]
+        assert prompts == [header for header in headers for _ in range(CANDIDATES)]
         forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
-        return [f"M:2/4\nK:Cmaj\n{note}4|]" for note in "CDEFGABc"]
+        return [f"{note}4|]" for note in "CDEFGABc"]
 
     monkeypatch.setattr("charrnn.composer.generate", generate)
     tunes = compose(model, 2)
-    assert asked["count"] == 2 * CANDIDATES == 8
+    assert [tune.meter for tune in tunes] == [(2, 4), (4, 4)]
     assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
 
 

@@ -88,6 +88,14 @@ def test_without_a_prompt_a_text_begins_as_after_a_newline(model):
     assert generate(model, seed=1) == generate(model, "\n", seed=1)
 
 
+def test_each_sample_may_have_a_prompt_of_its_own(model):
+    prompts = ["a", "bcd", "a", "ee e"]
+    alone = [generate(model, prompt, 30, temperature=0)[0] for prompt in prompts]
+    assert generate(model, prompts, 30, 4, temperature=0) == alone
+    with pytest.raises(ConfigError, match="4 prompts for 3 samples"):
+        generate(model, prompts, 30, 3)
+
+
 def test_a_long_prompt_is_read_to_its_end_with_the_state_carried(model):
     prompt = model.tokenizer.decode(np.random.default_rng(0).integers(0, len(ALPHABET), 5000))
     stepper = Stepper(model.model(), model.model().zero_state(1))
