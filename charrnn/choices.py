@@ -16,6 +16,7 @@ from typing import Any
 from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.parameters import count
 from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
+from charrnn.streams import fit
 
 # Characters that a network must read in its time: units, learning rate. In few minutes a small
 # network reads more text than a large one, and learns more; in many it would only read the same
@@ -92,7 +93,8 @@ def choose(
 
     Settings that are `stated`, by the names of the fields of ModelConfig and TrainConfig, stay as
     they are, and the rest is chosen to go with them; of a `model` to start from, all but the
-    dropouts stays. Raises ConfigError for settings out of range.
+    dropouts stays. Raises ConfigError for settings out of range, and CorpusError for fewer than 2
+    characters and a limit of steps.
     """
     shape = {name: stated.pop(name) for name in list(stated) if name in _MODEL_FIELDS}
     train = TrainConfig(**stated)
@@ -137,7 +139,8 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
     if limits.epochs is not None:
         ends.append(limits.epochs)
     if limits.max_steps is not None:
-        ends.append(limits.max_steps * train.batch_size * train.seq_len / characters)
+        batch_size, seq_len = fit(characters, train.batch_size, train.seq_len)
+        ends.append(limits.max_steps / (characters // (batch_size * seq_len)))
     if limits.minutes is not None:
         ends.append(limits.minutes * speed / characters)
     return min(ends)
@@ -167,6 +170,15 @@ def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None 
     return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
 
 
+def rounded(epochs: float) -> str:
+    """Return how often a text is read, to two figures or the whole number.
+
+    >>> rounded(0.0297), rounded(4.06), rounded(17.6), rounded(2178.7)
+    ('0.03', '4.1', '18', '2,179')
+    """
+    return f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
+
+
 def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
     """Return in plain words how a run went, and what to try next.
 
@@ -174,9 +186,9 @@ def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
     `epochs` is how often it has read its text.
     """
     if len(history) < 2:
-        return "too short a run to tell how well it went: give it more minutes"
+        return "too short a run to tell how well it went: let it train longer"
     best, last = min(history, key=lambda entry: float(entry["valid"])), history[-1]
-    times = f"it has read its text {epochs:.3g} times"
+    times = f"it has read its text {rounded(epochs)} times"
     if last["valid"] > best["valid"] + OVERFITTED:
         return (
             f"over-fitted: since step {best['step']:,} it has been learning its text by heart; try "

@@ -40,7 +40,7 @@ class TrainConfig:
     seed: int = setting(0, "Seed of all random numbers of the run.")
     documents: str = setting(
         "whole",
-        "What stands alone, the state starting fresh: each file, line, or paragraph.",
+        "What stands alone, the state starting fresh: each file, line, paragraph, or tune.",
         DOCUMENTS,
     )
     valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")

@@ -120,7 +120,8 @@ def stream(
         f"num_samples is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
     )
     require(
-        0 <= temperature < np.inf, f"temperature is {temperature}: it must be 0 (greedy) or more"
+        0 <= temperature < np.inf,
+        f"temperature is {temperature}: it must be 0 (greedy) or a number above",
     )
     require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
     for name, value in filters.items():
