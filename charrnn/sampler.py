@@ -313,5 +313,5 @@ def _check_filter(name: str, value: float) -> None:
     filter = FILTERS[name]
     require(
         filter.low <= value <= filter.high,
-        f"{name} is {value}: it must be {filter.low} to {filter.high}",
+        f"{name} is {value}: it must be {filter.low} to {filter.high:,}",
     )

@@ -472,6 +472,10 @@ def test_impossible_numbers_are_named(cli, novel, files, option):
     assert files() == ["novel.txt"]
 
 
+def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
+    assert_refused(cli("train", novel, *TINY, "--minutes", "-1"), 2, "must be above 0")
+
+
 @pytest.mark.parametrize(
     "option",
     ["--hidden-size many", "--max-steps 1.5", "--cell elman", "--optimizer lion", "--dept 3"],
