@@ -170,13 +170,14 @@ def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None 
     return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
 
 
-def rounded(epochs: float) -> str:
+def times(epochs: float) -> str:
     """Return how often a text is read, to two figures or the whole number.
 
-    >>> rounded(0.0297), rounded(4.06), rounded(17.6), rounded(2178.7)
-    ('0.03', '4.1', '18', '2,179')
+    >>> times(0.0297), times(1.0), times(4.06), times(2178.7)
+    ('0.03 times', '1 time', '4.1 times', '2,179 times')
     """
-    return f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
+    number = f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
+    return f"{number} time{'' if number == '1' else 's'}"
 
 
 def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
@@ -188,12 +189,12 @@ def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
     if len(history) < 2:
         return "too short a run to tell how well it went: let it train longer"
     best, last = min(history, key=lambda entry: float(entry["valid"])), history[-1]
-    times = f"it has read its text {rounded(epochs)} times"
+    read = f"it has read its text {times(epochs)}"
     if last["valid"] > best["valid"] + OVERFITTED:
         return (
             f"over-fitted: since step {best['step']:,} it has been learning its text by heart; try "
             "more text, a higher --dropout and --weight-dropout, or fewer minutes"
         )
     if epochs < MOST_EPOCHS / 2:
-        return f"under-trained: {times}; with more minutes it would get better"
-    return f"right: {times}; now more text would help more than more minutes"
+        return f"under-trained: {read}; with more minutes it would get better"
+    return f"right: {read}; now more text would help more than more minutes"

@@ -224,10 +224,10 @@ def _tell_choice(choice: Choice) -> None:
 def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
     """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing
     and has the time to learn."""
-    from charrnn.choices import AFTER, BEFORE, expected, rounded
+    from charrnn.choices import AFTER, BEFORE, expected, times
 
     plan = (
-        f"plan: to read the text some {rounded(choice.epochs)} times, in about "
+        f"plan: to read the text some {times(choice.epochs)}, in about "
         f"{max(0.1, choice.minutes):,.1f} minutes"
     )
     guess = guess and choice.epochs * len(trainer.streams.text) >= LEAST_TO_READ
