@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, load
     from charrnn.corpus import Corpus
+    from charrnn.dynamic import adapt
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.model import CharRNN, ModelConfig
@@ -72,3 +73,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
     return getattr(import_module(f"charrnn.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

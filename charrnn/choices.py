@@ -16,6 +16,7 @@ from typing import Any
 from charrnn.model import DROPOUTS, ModelConfig
 from charrnn.parameters import count
 from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
+from charrnn.streams import fit
 
 # Characters that a network must read in its time: units, learning rate. In few minutes a small
 # network reads more text than a large one, and learns more; in many it would only read the same
@@ -92,7 +93,8 @@ def choose(
 
     Settings that are `stated`, by the names of the fields of ModelConfig and TrainConfig, stay as
     they are, and the rest is chosen to go with them; of a `model` to start from, all but the
-    dropouts stays. Raises ConfigError for settings out of range.
+    dropouts stays. Raises ConfigError for settings out of range, and CorpusError for fewer than 2
+    characters and a limit of steps.
     """
     shape = {name: stated.pop(name) for name in list(stated) if name in _MODEL_FIELDS}
     train = TrainConfig(**stated)
@@ -137,7 +139,8 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
     if limits.epochs is not None:
         ends.append(limits.epochs)
     if limits.max_steps is not None:
-        ends.append(limits.max_steps * train.batch_size * train.seq_len / characters)
+        batch_size, seq_len = fit(characters, train.batch_size, train.seq_len)
+        ends.append(limits.max_steps / (characters // (batch_size * seq_len)))
     if limits.minutes is not None:
         ends.append(limits.minutes * speed / characters)
     return min(ends)
@@ -167,6 +170,16 @@ def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None 
     return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
 
 
+def times(epochs: float) -> str:
+    """Return how often a text is read, to two figures or the whole number.
+
+    >>> times(0.0297), times(1.0), times(4.06), times(2178.7)
+    ('0.03 times', '1 time', '4.1 times', '2,179 times')
+    """
+    number = f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
+    return f"{number} time{'' if number == '1' else 's'}"
+
+
 def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
     """Return in plain words how a run went, and what to try next.
 
@@ -174,14 +187,14 @@ def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
     `epochs` is how often it has read its text.
     """
     if len(history) < 2:
-        return "too short a run to tell how well it went: give it more minutes"
+        return "too short a run to tell how well it went: let it train longer"
     best, last = min(history, key=lambda entry: float(entry["valid"])), history[-1]
-    times = f"it has read its text {epochs:.3g} times"
+    read = f"it has read its text {times(epochs)}"
     if last["valid"] > best["valid"] + OVERFITTED:
         return (
             f"over-fitted: since step {best['step']:,} it has been learning its text by heart; try "
             "more text, a higher --dropout and --weight-dropout, or fewer minutes"
         )
     if epochs < MOST_EPOCHS / 2:
-        return f"under-trained: {times}; with more minutes it would get better"
-    return f"right: {times}; now more text would help more than more minutes"
+        return f"under-trained: {read}; with more minutes it would get better"
+    return f"right: {read}; now more text would help more than more minutes"

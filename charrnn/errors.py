@@ -29,6 +29,15 @@ class DivergedError(CharRNNError):
     """Training left all bounds twice; exit code 3."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of a thing, in words for a person.
+
+    >>> counted(1, "tune"), counted(1034, "tune")
+    ('1 tune', '1,034 tunes')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ConfigError with `message` unless `condition` holds."""
     if not condition:

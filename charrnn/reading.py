@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from charrnn.corpus import Builder, Corpus
-from charrnn.errors import CharRNNError, ConfigError, CorpusError, require
+from charrnn.errors import CharRNNError, ConfigError, CorpusError, counted, require
 from charrnn.spool import BLOCK
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _read_tunes(files: Sequence[tuple[str | Path, bool]], reading: TuneReading |
         raise CorpusError(
             "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
         )
-    notices.append(f"{len(collection.tunes):,} tunes, {KEYS_READ[reading.transpose]}")
+    notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[reading.transpose]}")
     builder = Builder()
     builder.add(map(reading.text, collection.tunes))
     corpus = builder.corpus(names, [*notices, *collection.notices])

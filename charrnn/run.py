@@ -40,7 +40,7 @@ class TrainConfig:
     seed: int = setting(0, "Seed of all random numbers of the run.")
     documents: str = setting(
         "whole",
-        "What stands alone, the state starting fresh: each file, line, or paragraph.",
+        "What stands alone, the state starting fresh: each file, line, paragraph, or tune.",
         DOCUMENTS,
     )
     valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
@@ -81,8 +81,9 @@ class Limits:
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("epochs", "minutes"):
+            value = getattr(self, name)
+            require(value is None or not value <= 0, f"{name} is {value}: it must be above 0")
             require_range(self, name, 0)
-            require(getattr(self, name) != 0, f"{name} is 0: it must be above 0")
         for name in ("max_steps", "eval_every", "save_every", "patience"):
             require_range(self, name, 1)
 

@@ -121,7 +121,8 @@ def stream(
         f"num_samples is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
     )
     require(
-        0 <= temperature < np.inf, f"temperature is {temperature}: it must be 0 (greedy) or more"
+        0 <= temperature < np.inf,
+        f"temperature is {temperature}: it must be 0 (greedy) or a number above",
     )
     require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
     for name, value in filters.items():
@@ -327,5 +328,5 @@ def _check_filter(name: str, value: float) -> None:
     filter = FILTERS[name]
     require(
         filter.low <= value <= filter.high,
-        f"{name} is {value}: it must be {filter.low} to {filter.high}",
+        f"{name} is {value}: it must be {filter.low} to {filter.high:,}",
     )

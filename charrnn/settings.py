@@ -30,7 +30,7 @@ def require_range(
     if value is None:
         return
     inside = low <= value <= high and not (open_end and value == high)
-    limits = f"at least {low} and below {high}" if open_end else f"{low} to {high}"
+    limits = f"at least {low} and below {high}" if open_end else f"{low} to {high:,}"
     require(inside, f"{name} is {str(value)[:20]}: it must be {limits}")
 
 

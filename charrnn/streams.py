@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CorpusError
+from charrnn.errors import CorpusError, counted
 from charrnn.randomness import OFFSET, generator
 from charrnn.tokenizer import Ids
 
@@ -57,9 +57,8 @@ class Encoded:
 def require_two(text: Encoded, purpose: str) -> None:
     """Raise CorpusError unless there is a character to read and one to predict."""
     if len(text) < 2:
-        raise CorpusError(
-            f"there are {len(text)} characters to {purpose}; the least is 2: give a longer text"
-        )
+        found = counted(len(text), "character")
+        raise CorpusError(f"{found} to {purpose}, and the least is 2: give a longer text")
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,9 @@ def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
     (25, 25)
     """
     if characters < 2:
-        plural = "" if characters == 1 else "s"
         raise CorpusError(
-            f"there is {characters} character{plural} to train on, and the least is 2, one to read "
-            "and one to predict: give a longer text, or hold out less"
+            f"{counted(characters, 'character')} to train on, and the least is 2, one to read and "
+            "one to predict: give a longer text, or hold out less"
         )
     while batch_size * seq_len > characters:
         if batch_size >= seq_len:

@@ -21,7 +21,7 @@ from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
 from charrnn.choices import is_getting_worse
 from charrnn.corpus import Corpus, split
-from charrnn.errors import CheckpointError, DivergedError
+from charrnn.errors import CheckpointError, DivergedError, counted
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.initial import initialise
@@ -173,7 +173,7 @@ class Trainer:
             self.notices.append("there is nothing to validate on, so patience never ends the run")
         if tokenizer is not None and len(self.tokenizer) > len(tokenizer):
             new = len(self.tokenizer) - len(tokenizer)
-            self.notices.append(f"{new} characters were added to the model's alphabet")
+            self.notices.append(f"added to the model's alphabet: {counted(new, 'character')}")
         sizes = fit(len(text), config.batch_size, config.seq_len)
         if sizes != (config.batch_size, config.seq_len):
             self.notices.append(

@@ -59,7 +59,11 @@ def test_without_limits_it_is_ten_minutes():
 def test_limits_that_are_given_stay(limits):
     choice = choose(**NOVEL, limits=limits)
     assert choice.limits == limits
-    assert choice.epochs == pytest.approx(limits.epochs or 1500 * 32 * 64 / 1_000_000)
+    assert choice.epochs == pytest.approx(limits.epochs or 1500 / 488)  # chunks of 32 x 64
+
+
+def test_steps_through_a_text_of_one_small_chunk_are_its_epochs():
+    assert choose(48, 23, 2, Limits(max_steps=50)).epochs == 50
 
 
 def test_what_is_stated_stays_and_the_rest_goes_with_it():

@@ -66,6 +66,7 @@ def test_help_names_every_command(cli):
         ("train", "--cell", "gru"),
         ("train", "--hidden-size", "(chosen)"),
         ("train", "--valid-fraction", "0.1"),
+        ("train", "--seed", "0"),
         ("sample", "--length", "500"),
         ("sample", "--temperature", "1.0"),
         ("evaluate", "--split", "all"),

@@ -381,7 +381,7 @@ def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
     (line,) = (line for line in shown.splitlines() if line.startswith("chosen"))
     assert "hidden_size 128" in line
     assert "828 characters, an alphabet of 11" in line
-    assert re.search(r"\d+ cores, [\d.]+ minutes", line)
+    assert re.search(r"\d+ cores?, [\d.]+ minutes", line)
     assert "stated    dropout 0.125, batch_size 8\n" in shown
 
 
@@ -397,9 +397,18 @@ def test_a_resumed_run_remembers_what_was_chosen(cli, novel):
 
 def test_the_plan_has_a_loss_to_expect_of_a_network_that_knows_nothing(cli, tmp_path):
     (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
-    assert re.search(r"plan: .* about \d\.\d nats/char", cli("train", "novel.txt", *SHORT).err)
+    long = ["--epochs", 15, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
+    told = cli("train", "novel.txt", "--hidden-size", 8, *long).err
+    assert re.search(r"plan: to read .* 15 times.* about \d\.\d nats/char", told)
     start = ["--init-from", "novel.safetensors", "-o", "other.safetensors"]
-    told = cli("train", "novel.txt", *SHORT[-4:], *start).err
+    told = cli("train", "novel.txt", *long, *start).err
+    assert "plan: " in told
+    assert "nats/char (a guess" not in told
+
+
+def test_a_run_of_some_steps_is_not_told_a_loss_to_expect(cli, tmp_path):
+    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
+    told = cli("train", "novel.txt", *SHORT).err
     assert "plan: " in told
     assert "nats/char (a guess" not in told
 
@@ -461,6 +470,10 @@ def test_impossible_numbers_are_named(cli, novel, files, option):
     result = cli("train", novel, *TINY, *option.split())
     assert_refused(result, 2, name[2:].replace("-", "_"), "must be" if value != "0" else "0")
     assert files() == ["novel.txt"]
+
+
+def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
+    assert_refused(cli("train", novel, *TINY, "--minutes", "-1"), 2, "must be above 0")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_tune_comes_once_in_whichever_key(tmp_path):
     (tmp_path / "read.me").write_text("no tune", "utf-8")
     corpus = read(tmp_path)
     assert corpus.texts[0].count("M:") == 1
-    assert any("1 tunes that were there already" in notice for notice in corpus.notices)
+    assert any("1 tune left out: there already" in notice for notice in corpus.notices)
 
 
 def test_tunes_and_prose_are_not_mixed(tunes_file, tmp_path):

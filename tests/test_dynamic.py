@@ -112,7 +112,7 @@ def test_it_is_one_pass(options):
 
 def test_a_text_too_short_is_refused():
     model = make_model("gru")
-    with pytest.raises(CorpusError, match="1 characters to adapt to"):
+    with pytest.raises(CorpusError, match="1 character to adapt to"):
         adapt(model, Corpus.from_texts("a"))
-    with pytest.raises(CorpusError, match="1 characters to evaluate on"):
+    with pytest.raises(CorpusError, match="1 character to evaluate on"):
         evaluate(model, Corpus.from_texts("a"), dynamic=True)

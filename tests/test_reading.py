@@ -87,8 +87,8 @@ def test_titles_are_kept_where_they_are_wanted(tunes):
 def test_irregular_tunes_are_kept_where_they_are_wanted_and_counted(tunes):
     kept, without = read(tunes, tunes=TuneReading(keep_irregular=True)), read(tunes)
     assert kept.texts[0].count("K:") == without.texts[0].count("K:") + 1
-    assert "1 tunes whose bars don't add up kept" in kept.notices
-    assert "1 tunes whose bars don't add up left out" in without.notices
+    assert "1 tune kept: bars that don't add up" in kept.notices
+    assert "1 tune left out: bars that don't add up" in without.notices
 
 
 @pytest.mark.parametrize("transpose", ["tonic", "all", "none"])
@@ -171,7 +171,7 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     result = cli("train", tunes, *TINY, *options, "-o", "m.safetensors")
     assert result.code == 0, result.err
     assert "26 tunes, in their own keys" in result.err
-    assert "1 tunes whose bars don't add up kept" in result.err
+    assert "1 tune kept: bars that don't add up" in result.err
     assert result.err.splitlines()[-2] == "charrnn: now let it compose:"
     shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
     for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):

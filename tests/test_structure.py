@@ -119,6 +119,7 @@ def test_the_lazy_face_of_the_package_gives_all_that_it_lists():
     import charrnn
 
     assert sorted(charrnn._HOMES) == sorted(charrnn.__all__)
+    assert set(charrnn.__all__) <= set(dir(charrnn))
     for name in charrnn.__all__:
         assert getattr(charrnn, name).__module__ == f"charrnn.{charrnn._HOMES[name]}"
     with pytest.raises(AttributeError, match="nonsense"):

@@ -12,6 +12,8 @@ import click
 from charrnn.cli.options import EXISTING_MODEL, JSON
 from charrnn.cli.terminal import show
 
+TOLD = {"chosen", "stated", "cores", "minutes"}  # in lines of their own
+
 
 @click.command()
 @EXISTING_MODEL
@@ -49,7 +51,7 @@ def info(model: str, as_json: bool) -> None:
     lines += [
         f"  {name:16} {value}"
         for name, value in sorted(checkpoint.training.items())
-        if name not in ("chosen", "stated")
+        if name not in TOLD and value != ""
     ]
     if checkpoint.history:
         lines.append("history   step, loss while training, loss in validation (nats/char)")
@@ -71,8 +73,9 @@ def _choice(record: dict[str, Any], alphabet: int) -> list[str]:
     stated = [f"stated    {settings('stated')}"] if settings("stated") else []
     if not settings("chosen"):
         return stated
+    cores = record.get("cores")
     return [
         f"chosen    {settings('chosen')}; for {record.get('characters')} characters, an alphabet "
-        f"of {alphabet}, {record.get('cores')} cores, {record.get('minutes')} minutes",
+        f"of {alphabet}, {cores} core{'' if cores == 1 else 's'}, {record.get('minutes')} minutes",
         *stated,
     ]

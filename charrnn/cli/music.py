@@ -13,7 +13,7 @@ import click
 
 from charrnn.cli.options import EXISTING_MODEL, JSON
 from charrnn.cli.terminal import show, tell
-from charrnn.errors import CharRNNError, ConfigError
+from charrnn.errors import CharRNNError, ConfigError, counted
 
 if TYPE_CHECKING:
     from charrnn.music.tune import Key, Meter, Tune
@@ -212,7 +212,7 @@ def compose(
         )
         shown.append(replace(on, abc=text))
     _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
-    show(f"{folder / 'index.html'}: open it to see and hear {len(tunes)} tunes")
+    show(f"{folder / 'index.html'}: open it to see and hear {counted(len(tunes), 'tune')}")
 
 
 @click.command()

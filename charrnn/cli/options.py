@@ -50,7 +50,7 @@ def options_of(settings: type, chosen: Collection[str] = ()) -> list[click.Param
                 help=field.metadata["help"],
                 show_default="chosen"
                 if field.name in chosen
-                else field.default not in (None, False),
+                else field.default is not None and field.default is not False,
             )
         )
     return options

@@ -21,7 +21,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
 from charrnn.cli.terminal import one_line, quoted, sparkline, tell, write_line
-from charrnn.errors import CharRNNError, ConfigError
+from charrnn.errors import CharRNNError, ConfigError, counted
 
 if TYPE_CHECKING:
     from charrnn.choices import Choice
@@ -38,6 +38,7 @@ SECONDS_BETWEEN_LINES = 10
 PREVIEW = 100  # characters
 WIDTH = 30  # evaluations drawn
 LEAST_FOR_GUESS = 1000  # characters to validate on
+LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's, for a guess
 
 
 def _settings() -> list[click.Parameter]:
@@ -221,13 +222,15 @@ def _tell_choice(choice: Choice) -> None:
 
 
 def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
-    """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing."""
-    from charrnn.choices import AFTER, BEFORE, expected
+    """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing
+    and has the time to learn."""
+    from charrnn.choices import AFTER, BEFORE, expected, times
 
     plan = (
-        f"plan: to read the text some {choice.epochs:,.1f} times, in about "
+        f"plan: to read the text some {times(choice.epochs)}, in about "
         f"{max(0.1, choice.minutes):,.1f} minutes"
     )
+    guess = guess and choice.epochs * len(trainer.streams.text) >= LEAST_TO_READ
     if guess and trainer.valid and len(trainer.valid) >= LEAST_FOR_GUESS:
         decode = trainer.tokenizer.decode
         before, after = trainer.streams.text.ids[-BEFORE:], trainer.valid.ids[:AFTER]
@@ -251,7 +254,7 @@ def _describe(trainer: Trainer, resume: bool) -> None:
         f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
         f"{trainer.parameters.flat.size:,} parameters; chunks of {streams.batch_size} x "
         f"{streams.seq_len}, {streams.chunks_per_epoch:,} an epoch; "
-        f"{trainer.workers} worker{'' if trainer.workers == 1 else 's'}, "
+        f"{counted(trainer.workers, 'worker')}, "
         f"about {memory / 1e6:,.0f} MB of memory"
     )
     if resume:

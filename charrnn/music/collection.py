@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from charrnn.errors import CorpusError
+from charrnn.errors import CorpusError, counted
 from charrnn.music.abc import canonical, read_abc
 from charrnn.music.tune import Tune
 from charrnn.randomness import TUNES, generator
@@ -98,10 +98,10 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
         kept.setdefault(tune.fingerprint(), tune)
     notices = []
     if twice := len(wanted) - len(kept):
-        notices.append(f"{twice:,} tunes that were there already, in this key or another, left out")
+        notices.append(f"{counted(twice, 'tune')} left out: there already, in this key or another")
     if irregular := len(tunes) - len(regular):
         fate = "kept" if keep_irregular else "left out"
-        notices.append(f"{irregular:,} tunes whose bars don't add up {fate}")
+        notices.append(f"{counted(irregular, 'tune')} {fate}: bars that don't add up")
     some = list(kept.values())
     order = generator(0, TUNES).permutation(len(some))
     return Collection(tuple(some[index] for index in order), tuple(notices))
