@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint, part_of
 from charrnn.corpus import Corpus
-from charrnn.model import CharRNN
+from charrnn.model import CharRNN, threads_for
 from charrnn.parameters import Array, Parameters
 from charrnn.streams import Encoded, require_two
 
@@ -39,22 +39,23 @@ def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDA
     w, g = network.parameters.flat, network.gradients.flat
     v, step = np.zeros_like(w), np.empty_like(w)
     state = network.zero_state(1)
-    for k, start in enumerate(range(0, len(text) - 1, SEGMENT), 1):
-        window = text.ids[start : start + SEGMENT + 1, None]
-        inputs, targets = window[:-1], window[1:]
-        resets = text.resets(np.array([start]), len(inputs))
-        losses, correct, _ = network.losses(inputs, targets, state, resets)
-        yield losses[:, 0], correct[:, 0]
-        _, state, _ = network.train(inputs, targets, state, resets)
-        np.multiply(g, g, out=step)
-        np.subtract(step, v, out=step)
-        np.multiply(step, 1 / k, out=step)
-        np.add(v, step, out=v)
-        np.sqrt(v, out=step)
-        np.add(step, EPSILON, out=step)
-        np.divide(g, step, out=step)
-        np.multiply(step, RATE, out=step)
-        np.subtract(w, step, out=w)
+    with threads_for(1):
+        for k, start in enumerate(range(0, len(text) - 1, SEGMENT), 1):
+            window = text.ids[start : start + SEGMENT + 1, None]
+            inputs, targets = window[:-1], window[1:]
+            resets = text.resets(np.array([start]), len(inputs))
+            losses, correct, _ = network.losses(inputs, targets, state, resets)
+            yield losses[:, 0], correct[:, 0]
+            _, state, _ = network.train(inputs, targets, state, resets)
+            np.multiply(g, g, out=step)
+            np.subtract(step, v, out=step)
+            np.multiply(step, 1 / k, out=step)
+            np.add(v, step, out=v)
+            np.sqrt(v, out=step)
+            np.add(step, EPSILON, out=step)
+            np.divide(g, step, out=step)
+            np.multiply(step, RATE, out=step)
+            np.subtract(w, step, out=w)
 
 
 def trainable_copy(checkpoint: Checkpoint) -> CharRNN:

@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint, part_of
 from charrnn.corpus import Corpus
 from charrnn.dynamic import read_and_learn, trainable_copy
 from charrnn.errors import require
-from charrnn.model import CharRNN
+from charrnn.model import CharRNN, threads_for
 from charrnn.streams import Encoded, require_two
 
 WARM_UP = 256  # characters read unscored by each of several streams
@@ -134,23 +134,24 @@ def score(
     """
     nats, correct, count = 0.0, 0, 0
     last = len(text) - 1
-    for group in range(0, len(starts), MAX_STREAMS):
-        begin = starts[group : group + MAX_STREAMS]
-        state = model.zero_state(len(begin))
-        chunk = max(1, CHUNK // len(begin))
-        for t in range(-warm_up, length, chunk):
-            if stopped():
-                break
-            steps = min(chunk, length - t)
-            at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
-            resets = text.resets(begin + t, steps)
-            if warm_up and (at == 0).any():  # the first stream has nothing before it
-                resets = np.zeros(at.shape, np.bool_) if resets is None else resets
-                resets |= at == 0
-            window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
-            losses, right, state = model.losses(*window, state, resets)
-            scored = (at >= begin) & (at < last) & (at < begin + length)
-            nats += float(losses[scored].sum(dtype=np.float64))
-            correct += int(right[scored].sum())
-            count += int(scored.sum())
+    with threads_for(len(starts)):
+        for group in range(0, len(starts), MAX_STREAMS):
+            begin = starts[group : group + MAX_STREAMS]
+            state = model.zero_state(len(begin))
+            chunk = max(1, CHUNK // len(begin))
+            for t in range(-warm_up, length, chunk):
+                if stopped():
+                    break
+                steps = min(chunk, length - t)
+                at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
+                resets = text.resets(begin + t, steps)
+                if warm_up and (at == 0).any():  # the first stream has nothing before it
+                    resets = np.zeros(at.shape, np.bool_) if resets is None else resets
+                    resets |= at == 0
+                window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
+                losses, right, state = model.losses(*window, state, resets)
+                scored = (at >= begin) & (at < last) & (at < begin + length)
+                nats += float(losses[scored].sum(dtype=np.float64))
+                correct += int(right[scored].sum())
+                count += int(scored.sum())
     return Evaluation(nats / max(count, 1), correct / max(count, 1), count)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from charrnn.nn.cells import CELLS
 from charrnn.nn.embedding import sum_by_id
@@ -64,6 +66,16 @@ class ModelConfig:
             "head.weight": (V, H),
             "head.bias": (V,),
         }
+
+
+def threads_for(columns: int) -> AbstractContextManager[object]:
+    """Return a context with one BLAS thread, if there is one column only.
+
+    A product of a matrix and a vector is hardly faster with more, and 10 times slower as soon as
+    the machine has other work: the threads wait for one another in each of them.
+    """
+    threads: AbstractContextManager[object] = threadpool_limits(1 if columns == 1 else None, "blas")
+    return threads
 
 
 class CharRNN:

@@ -19,7 +19,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint, Leaning, read
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, ConfigError, require
-from charrnn.model import QUIET, Stepper
+from charrnn.model import QUIET, Stepper, threads_for
 from charrnn.parameters import Array
 from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
 
@@ -210,24 +210,25 @@ def _continue(
     leaning = constraint if isinstance(constraint, Leaning) else None
     samples = [Tail(stops) for _ in range(logits.shape[1])]
     noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
-    for count, noise in zip(range(length), noises, strict=False):
-        mask = _mask(constraint, states) if constraint else None
-        bias = np.array([leaning.bias(state) for state in states]) if leaning else None
-        if forgone is not None and mask is not None:
-            forgone += _cost(logits.T, mask) * [not sample.ended for sample in samples]
-        ids = choose(logits.T, temperature, noise, filters, mask, bias)
-        for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
-            if not sample.ended:
-                text = sample.add(alphabet[id])
-                if constraint and not sample.ended:
-                    states[index] = constraint.advance(states[index], alphabet[id])
-                if count == length - 1:
-                    text += sample.held
-                if text:
-                    yield index, text
-        if count == length - 1 or all(sample.ended for sample in samples):
-            return
-        logits = stepper.step(ids)
+    with threads_for(len(samples)):
+        for count, noise in zip(range(length), noises, strict=False):
+            mask = _mask(constraint, states) if constraint else None
+            bias = np.array([leaning.bias(state) for state in states]) if leaning else None
+            if forgone is not None and mask is not None:
+                forgone += _cost(logits.T, mask) * [not sample.ended for sample in samples]
+            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
+                if not sample.ended:
+                    text = sample.add(alphabet[id])
+                    if constraint and not sample.ended:
+                        states[index] = constraint.advance(states[index], alphabet[id])
+                    if count == length - 1:
+                        text += sample.held
+                    if text:
+                        yield index, text
+            if count == length - 1 or all(sample.ended for sample in samples):
+                return
+            logits = stepper.step(ids)
 
 
 def _mask(constraint: Constraint, states: list[Any]) -> Mask:

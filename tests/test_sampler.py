@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn.sampler
 from charrnn.checkpoint import Checkpoint
@@ -86,6 +87,17 @@ def test_the_draws_are_those_of_the_seed(model):
 
 def test_without_a_prompt_a_text_begins_as_after_a_newline(model):
     assert generate(model, seed=1) == generate(model, "\n", seed=1)
+
+
+def test_one_stream_has_one_thread_and_leaves_others_theirs(model):
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(3, "blas"):
+        texts = stream(model, "a", 5)
+        assert [threads() for _ in texts] == [{1}] * 5
+        assert [threads() for _ in stream(model, "a", 2, num_samples=2)] == [{3}] * 4
+        assert threads() == {3}
 
 
 def test_each_sample_may_have_a_prompt_of_its_own(model):

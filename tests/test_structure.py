@@ -107,7 +107,7 @@ def test_the_core_can_be_read_in_an_hour():
     beside |= {"memory", "composer", "rewriter", "resumption"}
     others = ("cli", "music")
     core = [p for n, p in MODULES.items() if not n.startswith(others) and n not in beside]
-    assert sum(map(lines_of_code, core)) <= 2450
+    assert sum(map(lines_of_code, core)) <= 2500
 
 
 def test_at_most_six_dependencies():
