@@ -435,8 +435,9 @@ def test_evaluate_reads_standard_input(process, model_file, corpus_file):
 def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
     (tmp_path / "text.txt").write_text("The cåt sat\n", encoding="utf-8")
     assert_refused(cli("evaluate", model_file, "text.txt"), 1, "U+00E5", "--unknown skip")
-    figures = evaluated(cli, model_file, "text.txt", "--unknown", "skip")
-    assert figures["characters"] == len("The ct sat\n") - 1
+    result = cli("evaluate", model_file, "text.txt", "--unknown", "skip", "--json")
+    assert json.loads(result.out)["characters"] == len("The ct sat\n") - 1
+    assert result.err == "charrnn: what the model lacks is left out: 1 distinct character\n"
 
 
 @pytest.mark.parametrize(

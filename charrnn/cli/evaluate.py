@@ -9,6 +9,7 @@ import click
 
 from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN
 from charrnn.cli.terminal import tell
+from charrnn.errors import counted
 
 
 @click.command()
@@ -75,6 +76,9 @@ def evaluate(
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.get("corpus"):
         tell("this is not the text that the model was trained on: it may have seen some of it")
+    lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
+    if lacking and unknown == "skip":
+        tell(f"what the model lacks is left out: {counted(len(lacking), 'distinct character')}")
     result = measure(checkpoint, texts, part, streams, block_size, unknown, dynamic)
     figures = {
         "nats_per_char": result.nats_per_char,

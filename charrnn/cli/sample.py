@@ -79,6 +79,7 @@ def sample(
     if adapt:
         from charrnn.dynamic import adapt as adapted
 
+        tell(f"learning from {adapt} first")
         checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.tunes), unknown)
     if prompt_file:
         corpus = read(prompt_file, encoding, checkpoint.tunes)

@@ -123,7 +123,8 @@ def train(
     for notice in trainer.notices:
         tell(notice)
     if resume and trainer.finished():
-        option = "--" + trainer.counters.ended_by.replace("_", "-")
+        name = trainer.counters.ended_by
+        option = f"--{name.replace('_', '-')} {getattr(trainer.limits, name) or ''}".rstrip()
         tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
     if choice is not None:
