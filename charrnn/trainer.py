@@ -375,10 +375,11 @@ class Trainer:
         if self.counters.learning_rate_scale < 1:
             saved = self.out is not None and self._good.counters.step > 0
             where = f"; {self.out} is the last good model" if saved else ""
+            clip = "a smaller" if self.train_config.clip_norm else "with a"
             raise DivergedError(
                 f"training diverged again at step {step}, with a tenth of the learning rate: start "
-                f"with a --learning-rate below {self.train_config.learning_rate / 10:g}, or a "
-                f"smaller --clip-norm{where}"
+                f"with a --learning-rate below {self.train_config.learning_rate / 10:g}, or {clip} "
+                f"--clip-norm{where}"
             )
         self._restore(self._good)
         self.counters.learning_rate_scale = 0.1
