@@ -75,19 +75,19 @@ def read_moments(reader: Reader, like: Mapping[str, Array]) -> tuple[Snapshot, S
     """Return where the run stands, and where a divergence would go back to if not there, with
     tensors of the names and shapes of those in `like`. Raises CheckpointError for a damaged file.
     """
-    document, prefixes = reader.document, ["", GOOD] if "good" in reader.document else [""]
-    numbers = [_parse(reader, document)]
-    if "good" in document:
-        numbers.append(_parse(reader, document["good"]))
-    shapes = {prefix + name: values.shape for prefix in prefixes for name, values in like.items()}
+    documents = {"": reader.document}
+    if "good" in reader.document:
+        documents[GOOD] = reader.document["good"]
+    numbers = {prefix: _parse(reader, document) for prefix, document in documents.items()}
+    shapes = {prefix + name: values.shape for prefix in numbers for name, values in like.items()}
     reader.expect(shapes, np.float32)
     tensors = {name: reader.tensor(name) for name in shapes}
     reader.verify(tensors)
-    moments = [
-        Snapshot({name: tensors[prefix + name] for name in like}, *each)
-        for prefix, each in zip(prefixes, numbers, strict=True)
-    ]
-    return moments[0], moments[1] if "good" in document else None
+    moments = {
+        prefix: Snapshot({name: tensors[prefix + name] for name in like}, *its_numbers)
+        for prefix, its_numbers in numbers.items()
+    }
+    return moments[""], moments.get(GOOD)
 
 
 def _parse(reader: Reader, document: Any) -> tuple[Counters, list[dict[str, Any]]]:
