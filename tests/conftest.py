@@ -35,20 +35,36 @@ def corpus_file(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory, corpus_file):
-    """A model trained on `corpus_file` for an eye-blink; no test may change it."""
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits):
+    """Train a model on a file for an eye-blink; return where it was written."""
     trainer = Trainer(
-        read([corpus_file]),
-        ModelConfig("gru", hidden_size=32, embedding_size=8, dropout=0.0),
-        TrainConfig(seq_len=16, batch_size=8, learning_rate=0.02),
-        Limits(max_steps=120, eval_every=40),
-        path,
+        read(corpus_file),
+        ModelConfig("gru", hidden_size, embedding_size=8, dropout=0.0),
+        TrainConfig(seq_len=seq_len, batch_size=batch_size, learning_rate=0.02),
+        Limits(**limits),
+        out,
     )
     for _ in trainer.run():
         pass
-    return path
+    return out
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory, corpus_file):
+    """A model trained on `corpus_file` for an eye-blink; no test may change it."""
+    out = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    return trained_briefly(corpus_file, out, 32, 16, 8, max_steps=120, eval_every=40)
+
+
+@pytest.fixture(scope="session")
+def model_of_tunes():
+    """A function from a file of tunes, a size and steps to a model that has hardly seen them."""
+
+    def train(path, hidden_size, max_steps):
+        out = path.with_suffix(".safetensors")
+        return trained_briefly(path, out, hidden_size, 32, 4, max_steps=max_steps)
+
+    return train
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ import pytest
 from charrnn.checkpoint import load
 from charrnn.composer import CANDIDATES, compose
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import CopyIndex, melody
 from charrnn.music.collection import TuneReading
 from charrnn.music.tune import Key
 from charrnn.reading import read
-from charrnn.run import Limits, TrainConfig
-from charrnn.trainer import Trainer
 
 TUNES = "".join(
     f"X:{n}\nT:Tune {n}\nM:6/8\nL:1/8\nK:{key}\n"
@@ -33,18 +30,9 @@ def tunes_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model_file(tunes_file):
+def model_file(tunes_file, model_of_tunes):
     """A model that has seen tunes for an eye-blink: the grammar has to do the rest."""
-    trainer = Trainer(
-        read(tunes_file),
-        ModelConfig("gru", hidden_size=24, embedding_size=8, dropout=0.0),
-        TrainConfig(seq_len=32, batch_size=4, learning_rate=0.02),
-        Limits(max_steps=60),
-        tunes_file.with_suffix(".safetensors"),
-    )
-    for _ in trainer.run():
-        pass
-    return trainer.out
+    return model_of_tunes(tunes_file, hidden_size=24, max_steps=60)
 
 
 @pytest.fixture

@@ -10,13 +10,9 @@ import pytest
 
 from charrnn.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError, CorpusError
-from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc
 from charrnn.music.collection import to_tonic
-from charrnn.reading import read
 from charrnn.rewriter import log_likelihoods, rewrite
-from charrnn.run import Limits, TrainConfig
-from charrnn.trainer import Trainer
 
 LEARNT = "".join(
     f"X:{n}\nM:4/4\nL:1/8\nK:{key}\n"
@@ -46,20 +42,11 @@ w: and words
 
 
 @pytest.fixture(scope="module")
-def model_file(tmp_path_factory):
+def model_file(tmp_path_factory, model_of_tunes):
     """A model that has seen tunes for an eye-blink, and neither tuplets nor changes of key."""
     path = tmp_path_factory.mktemp("model") / "tunes.abc"
     path.write_text(LEARNT, "utf-8")
-    trainer = Trainer(
-        read(path),
-        ModelConfig("gru", hidden_size=16, embedding_size=8, dropout=0.0),
-        TrainConfig(seq_len=32, batch_size=4, learning_rate=0.02),
-        Limits(max_steps=40),
-        path.with_suffix(".safetensors"),
-    )
-    for _ in trainer.run():
-        pass
-    return trainer.out
+    return model_of_tunes(path, hidden_size=16, max_steps=40)
 
 
 @pytest.fixture
