@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,17 +200,13 @@ def compose(
             data = text.encode(encoding) if name == "abc" else written([tune], name)
             _write(folder / f"{number:02}.{name}", data)
         figures = assess([tune], others or None).figures
-        on = on_page(
-            tune,
-            tune.title or f"Tune {number}",
-            {
-                figure.label: format(value, figure.format)
-                for name, figure in FIGURES.items()
-                if name != "tunes" and (value := figures[name]) is not None
-            },
-            f"{Path(model).name}, {what}seed {seed}, temperature {temperature:g}",
-        )
-        shown.append(replace(on, abc=text))
+        rows = {
+            figure.label: format(value, figure.format)
+            for name, figure in FIGURES.items()
+            if name != "tunes" and (value := figures[name]) is not None
+        }
+        settings = f"{Path(model).name}, {what}seed {seed}, temperature {temperature:g}"
+        shown.append(on_page(tune, tune.title or f"Tune {number}", text, rows, settings))
     _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
     show(f"{folder / 'index.html'}: open it to see and hear {counted(len(tunes), 'tune')}")
 

@@ -738,7 +738,7 @@ def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start
             parts.append("(3" if short else f"({p}:{q}:{len(group)}")
         for note in group:
             parts.append(_pitch_text(note.pitch, key, signature, heard, spaced))
-            parts.append(_length_text(note.duration / unit * p / q))
+            parts.append(length_text(note.duration / unit * p / q))
             parts.append("-" if note.tied else "")
             now += note.duration
     return "".join(parts)
@@ -780,7 +780,12 @@ def _pitch_text(
     return accidental + letter + "," * -height
 
 
-def _length_text(length: Fraction) -> str:
+def length_text(length: Fraction) -> str:
+    """Return how a length in units is written after a note.
+
+    >>> [length_text(Fraction(ticks, 4)) for ticks in (4, 8, 2, 6, 1, 3)]
+    ['', '2', '/', '3/2', '/4', '3/4']
+    """
     over, under = length.numerator, length.denominator
     if under == 1:
         return "" if over == 1 else str(over)

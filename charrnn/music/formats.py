@@ -97,23 +97,17 @@ def drawing(tune: Tune) -> str:
 
 
 def on_page(
-    tune: Tune, title: str, figures: Mapping[str, str] | None = None, settings: str = ""
+    tune: Tune, title: str, abc: str, figures: Mapping[str, str] | None = None, settings: str = ""
 ) -> PageTune:
-    """Return the tune as a page shows it, with its drawing, its ABC and its tempo."""
-    return PageTune(
-        title,
-        tune,
-        write_abc([tune]),
-        figures or {},
-        settings,
-        drawing(tune),
-        tempo_of(tune.meter),
-    )
+    """Return the tune as a page shows it, with its drawing and its tempo."""
+    return PageTune(title, tune, abc, figures or {}, settings, drawing(tune), tempo_of(tune.meter))
 
 
 def plain_page(tunes: Sequence[Tune]) -> str:
     """Return an HTML page of tunes, without figures."""
-    return page([on_page(tune, tune.title or f"Tune {n}") for n, tune in enumerate(tunes, 1)])
+    titles = [tune.title or f"Tune {number}" for number, tune in enumerate(tunes, 1)]
+    abc = [write_abc([tune]) for tune in tunes]
+    return page([on_page(*shown) for shown in zip(tunes, titles, abc, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, reduce
 from itertools import groupby
-from math import gcd
 from operator import or_
 from typing import NamedTuple, TypeVar
 
@@ -36,6 +35,7 @@ from numpy.typing import NDArray
 
 from charrnn.constraint import read
 from charrnn.errors import ConfigError, require
+from charrnn.music.abc import length_text
 from charrnn.music.tune import MODES, Key, Meter
 
 WHOLE = 32  # ticks
@@ -231,16 +231,6 @@ def signature(key: Key) -> dict[str, int]:
     return key.signature()
 
 
-def length_word(ticks: int) -> str:
-    """Return how a length is written.
-
-    >>> [length_word(ticks) for ticks in (4, 8, 2, 6, 1, 3)]
-    ['', '2', '/', '3/2', '/4', '3/4']
-    """
-    n, d = ticks // gcd(ticks, UNIT), UNIT // gcd(ticks, UNIT)
-    return ("" if n == 1 else str(n)) + ("" if d == 1 else "/" if (n, d) == (1, 2) else f"/{d}")
-
-
 class Section(NamedTuple):
     """A section that is written in a tune of some form."""
 
@@ -309,10 +299,9 @@ class Grammar:
         self._form = sections(form)
         self._size = section_size(bars, self._form)
         self._most = self._size or MAX_BARS // max(1, len(self._form))
+        words = {length_text(Fraction(ticks, UNIT)): ticks for ticks in range(1, 2 * MAX_TICKS)}
         self._values = {  # the lengths that can be written
-            length_word(ticks): ticks
-            for ticks in range(1, 2 * MAX_TICKS)
-            if self._bits.keys() >= set(length_word(ticks))
+            word: ticks for word, ticks in words.items() if self._bits.keys() >= set(word)
         }
         self._fills = 1  # and the times that they can fill
         for time in range(1, MAX_TICKS + 1):
