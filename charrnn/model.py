@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -243,3 +243,8 @@ class Stepper:
         """
         np.matmul(self._head, self._recurrent.advance(self._table, ids), out=self._logits)
         return self._logits
+
+    def keep(self, columns: Sequence[bool]) -> None:
+        """Go on with these columns (B,) of the batch alone."""
+        self._recurrent.keep(columns)
+        self._logits = np.ascontiguousarray(self._logits[:, columns])

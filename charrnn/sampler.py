@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -209,25 +209,34 @@ def _continue(
     stepper = Stepper(checkpoint.model(), state)
     leaning = constraint if isinstance(constraint, Leaning) else None
     samples = [Tail(stops) for _ in range(logits.shape[1])]
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else repeat(None)
+    batch = list(range(len(samples)))  # those that go on
+    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
     with threads_for(len(samples)):
-        for count, noise in zip(range(length), noises, strict=False):
-            mask = _mask(constraint, states) if constraint else None
-            bias = np.array([leaning.bias(state) for state in states]) if leaning else None
+        for count in range(length):
+            now = [states[index] for index in batch] if constraint else []
+            mask = _mask(constraint, now) if constraint else None
+            bias = np.array([leaning.bias(state) for state in now]) if leaning else None
             if forgone is not None and mask is not None:
-                forgone += _cost(logits.T, mask) * [not sample.ended for sample in samples]
+                forgone[batch] += _cost(logits.T, mask)
+            noise = next(noises) if noises else None
+            if noise is not None and len(batch) < len(samples):
+                noise = noise[batch]
             ids = choose(logits.T, temperature, noise, filters, mask, bias)
-            for index, (sample, id) in enumerate(zip(samples, ids.tolist(), strict=True)):
-                if not sample.ended:
-                    text = sample.add(alphabet[id])
-                    if constraint and not sample.ended:
-                        states[index] = constraint.advance(states[index], alphabet[id])
-                    if count == length - 1:
-                        text += sample.held
-                    if text:
-                        yield index, text
-            if count == length - 1 or all(sample.ended for sample in samples):
+            for index, id in zip(batch, ids.tolist(), strict=True):
+                sample = samples[index]
+                text = sample.add(alphabet[id])
+                if constraint:
+                    states[index] = constraint.advance(states[index], alphabet[id])
+                if count == length - 1:
+                    text += sample.held
+                if text:
+                    yield index, text
+            going = [not samples[index].ended for index in batch]
+            if count == length - 1 or not any(going):
                 return
+            if not all(going):
+                batch, ids = list(compress(batch, going)), ids[going]
+                stepper.keep(going)
             logits = stepper.step(ids)
 
 

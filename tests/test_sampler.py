@@ -61,6 +61,13 @@ def test_stepping_is_the_same_as_reading_at_once(cell, num_layers, embedding_siz
     stepped = [stepper.step(row).copy() for row in ids]
     np.testing.assert_allclose(stepped, expected, rtol=0, atol=1e-12)
 
+    stepper, going = Stepper(network, state), [True, False, True, False]
+    for row in ids[:5]:
+        stepper.step(row)
+    stepper.keep(going)
+    stepped = [stepper.step(row[going]).copy() for row in ids[5:]]
+    np.testing.assert_allclose(stepped, expected[5:][:, :, going], rtol=0, atol=1e-12)
+
 
 def by_hand(checkpoint, prompt, length, pick):
     """Go on from `prompt`, reading all of it anew for each character."""

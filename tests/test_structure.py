@@ -18,9 +18,9 @@ PACKAGE = ROOT / "charrnn"
 FLOORS = [
     {"errors"},
     {"settings", "randomness", "parameters", "spool", "constraint", "music.tune"},
-    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score", "music.grammar"},
-    {"music.page", "music.engraving", "music.collection", "music.refrain"},
-    {"music.formats"},
+    {"music.abc", "music.midi", "music.audio", "music.assess", "music.score"},
+    {"music.page", "music.engraving", "music.collection", "music.grammar"},
+    {"music.formats", "music.refrain"},
     {"tokenizer", "optim", "nn.cells", "exchange", "lock"},
     {"streams", "nn.embedding", "nn.softmax"},
     {"corpus", "nn.recurrent"},

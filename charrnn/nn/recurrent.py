@@ -13,7 +13,7 @@ and in its gradient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,13 @@ class Recurrent:
         assert output is not None
         return output
 
+    def keep(self, columns: Sequence[bool]) -> None:
+        """Let `advance` go on with these columns (B,) of the batch alone."""
+        for layer in self.layers:
+            state = layer.state()[..., columns]
+            layer.resize(1, state.shape[-1])
+            layer.set_state(state)
+
     def run_backward(self, d_output: Array) -> Array:
         """Compute all gradients but those of the first layer's input and input weights; return
         dL/dstate. `d_output` is overwritten.
@@ -188,10 +195,11 @@ class Layer:
         self._W_in = join_bias(self.b_ih, self.W_ih, B)  # [b | W]
         self._W = join_bias(self.b_hh, self.W_hh, B)
         if self.shape != (T, B):
-            self.shape = (T, B)
-            self._allocate(T, B)
+            self.resize(T, B)
 
-    def _allocate(self, T: int, B: int) -> None:
+    def resize(self, T: int, B: int) -> None:
+        """Allocate buffers for chunks of (T, B)."""
+        self.shape = (T, B)
         H, S, G = self.hidden_size, self.cell.states, self.cell.gates
         training = self.gradients is not None
         splits = len(range(G)[self.cell.split])
