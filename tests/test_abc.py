@@ -81,6 +81,7 @@ OURS = {
     "voices": ("V:1\nC D\nV:2\nE F\nV:1\nG", "60 62 67"),
     "overlays": ("C2 & E2|F2", "60:2 65:2"),
     "dirt": ("C @ D ] E } #", "60 62 64"),
+    "no bar line at the end of a line": ("^C8\nC8|^D4\nD4|F8\n|]", "61:8 60:8 63:4 63:4 65:8"),
     "a chord that isn't closed": ("C [EG D", "60 64 67 62"),
 }  # fmt: skip
 ALL = MUSIC | OURS

@@ -277,6 +277,10 @@ class _Draft:
     repeats: bool = False
     closes: bool = False
 
+    def is_full(self) -> bool:
+        duration = sum((note.duration for note in self.notes), Fraction(0))
+        return self.meter is not None and duration == Fraction(*self.meter)
+
 
 class _Reader:
     """What holds at a place in the music; `bars` has what was read."""
@@ -345,6 +349,8 @@ class _Reader:
             return
         for token in _TOKEN.finditer(_COMMENT.sub("", line)):
             self.token(token, offset)
+        if self.bar and self.bar.is_full():  # old collections leave out bar lines at line ends
+            self.bar_line("|", None)
 
     def token(self, token: re.Match[str], offset: int) -> None:
         if token["field"]:
