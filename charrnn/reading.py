@@ -20,7 +20,6 @@ from charrnn.spool import BLOCK
 
 if TYPE_CHECKING:
     from charrnn.music.collection import TuneReading
-    from charrnn.music.tune import Tune
 
 STDIN = "-"
 ZEROS = 1 << 12  # NUL characters, and nothing else, that no text has
@@ -115,25 +114,21 @@ def _is_of_tunes(file: str | Path) -> bool:
 def _read_tunes(files: Sequence[tuple[str | Path, bool]], reading: TuneReading | None) -> Corpus:
     """Read files of tunes as one text in canonical ABC, in a drawn order."""
     from charrnn.music.collection import TuneReading, collect
-    from charrnn.music.formats import read_tunes
+    from charrnn.music.formats import Found, read_tunes, together
 
     reading = reading or TuneReading()
-    tunes: list[Tune] = []
-    names, notices = [], []
+    parts = []
     for file, in_folder in files:
         if not _is_of_tunes(file):
             if in_folder:
                 continue
             raise CorpusError(f"{file} is no file of tunes, and others are: learn them separately")
         try:
-            found, told = read_tunes(file)
+            parts.append(read_tunes(file))
         except CorpusError as error:
-            notices.append(str(error))
-            continue
-        tunes += found
-        names.append(str(file))
-        notices += told
-    collection = collect(tunes, reading.keep_irregular)
+            parts.append(Found(unread=(str(error),)))
+    found = together(parts)
+    collection, notices = collect(found.tunes, reading.keep_irregular), found.notices()
     if not collection.tunes:
         raise CorpusError(
             "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
@@ -141,7 +136,7 @@ def _read_tunes(files: Sequence[tuple[str | Path, bool]], reading: TuneReading |
     notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[reading.transpose]}")
     builder = Builder()
     builder.add(map(reading.text, collection.tunes))
-    corpus = builder.corpus(names, [*notices, *collection.notices])
+    corpus = builder.corpus(found.names, [*notices, *collection.notices])
     return replace(corpus, tunes=reading)
 
 

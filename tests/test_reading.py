@@ -15,6 +15,7 @@ from charrnn.composer import compose
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
+from charrnn.music.midi import write_midi
 from charrnn.music.tune import Key
 from charrnn.resumption import reading_of
 from charrnn.rewriter import rewrite
@@ -50,6 +51,14 @@ def trained(corpus, out=None, steps=30):
     for _ in trainer.run():
         pass
     return trainer
+
+
+def without_metre(data):
+    """The MIDI file without its time signature, an event of six bytes after its delta time."""
+    at = data.index(b"\xff\x58")
+    length = data.rindex(b"MTrk", 0, at) + 4
+    size = int.from_bytes(data[length : length + 4], "big") - 8
+    return data[:length] + size.to_bytes(4, "big") + data[length + 4 : at - 1] + data[at + 7 :]
 
 
 def keys_of(text):
@@ -89,6 +98,33 @@ def test_irregular_tunes_are_kept_where_they_are_wanted_and_counted(tunes):
     assert kept.texts[0].count("K:") == without.texts[0].count("K:") + 1
     assert "1 tune kept: bars that don't add up" in kept.notices
     assert "1 tune left out: bars that don't add up" in without.notices
+
+
+def test_what_is_left_aside_is_told_in_few_lines_for_any_number_of_files(tmp_path):
+    for number, (low, high) in enumerate(product("DEF", "Bcde"), 1):
+        tune = jig(number, low, high).replace("|]", '"A" !trill!|]').replace(":|", "~(:|")
+        (tmp_path / f"{number:02}.abc").write_text(f"{tune}X:2\nM:odd\nK:C\nC|]\n", "utf-8")
+        data = write_midi(read_abc(jig(number, high, low)).tunes[0])
+        (tmp_path / f"{number:02}.mid").write_bytes(data)
+    (tmp_path / "bad.mid").write_bytes(b"no music")
+
+    *unread, more, aside, kept = read(tmp_path).notices
+    assert [Path(line.split(":")[0]).name for line in unread] == [
+        f"{number:02}.abc" for number in range(1, 6)
+    ]
+    assert more == "8 more cannot be read"
+    assert aside == (
+        "24 files: left aside, being no melody: 12 decorations, 8 slurs, 4 chord symbols"
+    )
+    assert kept.startswith("24 tunes, ")
+
+    (tmp_path / "01.mid").write_bytes(without_metre(data))
+    (tmp_path / "02.mid").write_bytes(without_metre(data))
+    notices = read([tmp_path / "01.mid"]).notices, read(sorted(tmp_path.glob("0?.mid"))).notices
+    assert [found[0] for found in notices] == [
+        f"{tmp_path / '01.mid'}: no metre in the file: taken as 4/4",
+        "2 of 9 files: no metre in the file: taken as 4/4",
+    ]
 
 
 @pytest.mark.parametrize("transpose", ["tonic", "all", "none"])

@@ -49,15 +49,12 @@ def _bars(text: str) -> tuple[int, int]:
 
 
 def _tunes(paths: tuple[str, ...]) -> list[Tune]:
-    from charrnn.music.formats import read_tunes
+    from charrnn.music.formats import read_tunes, together
 
-    tunes: list[Tune] = []
-    for path in paths:
-        found, notices = read_tunes(path)
-        tunes += found
-        for notice in notices:
-            tell(notice)
-    return tunes
+    found = together([read_tunes(path) for path in paths])
+    for notice in found.notices():
+        tell(notice)
+    return list(found.tunes)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -6,12 +6,14 @@ To add one, write a function from bytes to tunes, or from tunes to bytes, and li
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
-from charrnn.errors import ConfigError, CorpusError, require
+from charrnn.errors import ConfigError, CorpusError, counted, require
 from charrnn.music.abc import read_abc, write_abc
 from charrnn.music.audio import wav_bytes
 from charrnn.music.engraving import engraved
@@ -21,7 +23,43 @@ from charrnn.music.score import piano_roll
 from charrnn.music.tune import Tune, tempo_of
 
 LARGEST = 64 << 20  # bytes of a file, which is held as a whole
-Read = tuple[tuple[Tune, ...], tuple[str, ...]]  # tunes, and what a person should be told
+UNREAD = 5  # tunes or files that are named, of those that cannot be read
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a file of tunes, or in several."""
+
+    names: tuple[str, ...] = ()  # of the files that were read
+    tunes: tuple[Tune, ...] = ()
+    unread: tuple[str, ...] = ()  # a line for each tune or file that cannot be read
+    beside: Counter[str] = field(default_factory=Counter)  # what is there and is no melody
+    remarks: Counter[str] = field(default_factory=Counter)  # of how many files each is true
+
+    def notices(self) -> list[str]:
+        """Return what a person should be told, a few lines for any number of files."""
+        lines = list(self.unread[:UNREAD])
+        if len(self.unread) > UNREAD:
+            lines.append(f"{len(self.unread) - UNREAD:,} more cannot be read")
+        files = self.names[0] if len(self.names) == 1 else counted(len(self.names), "file")
+        if self.beside:
+            kinds = ", ".join(f"{count:,} {what}" for what, count in self.beside.most_common())
+            lines.append(f"{files}: left aside, being no melody: {kinds}")
+        for remark, count in self.remarks.items():
+            some = files if count == len(self.names) else f"{count:,} of {files}"
+            lines.append(f"{some}: {remark}")
+        return lines
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """Return what was found in several files as one."""
+    return Found(
+        tuple(chain.from_iterable(part.names for part in parts)),
+        tuple(chain.from_iterable(part.tunes for part in parts)),
+        tuple(chain.from_iterable(part.unread for part in parts)),
+        sum((part.beside for part in parts), Counter()),
+        sum((part.remarks for part in parts), Counter()),
+    )
 
 
 def _encoding_of(data: bytes) -> str:
@@ -32,27 +70,25 @@ def _encoding_of(data: bytes) -> str:
     return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _read_abc(data: bytes, name: str) -> Read:
+def _read_abc(data: bytes, name: str) -> Found:
     text = data.decode(_encoding_of(data))
     parsed = read_abc(text.replace("\r\n", "\n"), name)
-    left = ", ".join(f"{count:,} {what}" for what, count in parsed.dropped.most_common())
-    notices = (*parsed.skipped, *([f"{name}: left aside, being no melody: {left}"] if left else []))
-    return parsed.tunes, notices
+    return Found((name,), parsed.tunes, parsed.skipped, parsed.dropped)
 
 
-def _read_midi(data: bytes, name: str) -> Read:
-    tune, notices = read_midi(data, name)
-    return (tune,), tuple(f"{name}: {notice}" for notice in notices)
+def _read_midi(data: bytes, name: str) -> Found:
+    tune, remarks = read_midi(data, name)
+    return Found((name,), (tune,), remarks=Counter(remarks))
 
 
-READERS: dict[str, Callable[[bytes, str], Read]] = {
+READERS: dict[str, Callable[[bytes, str], Found]] = {
     ".abc": _read_abc,
     ".mid": _read_midi,
     ".midi": _read_midi,
 }
 
 
-def read_tunes(path: str | Path) -> Read:
+def read_tunes(path: str | Path) -> Found:
     """Read the tunes of a file; raises CorpusError if there are none, or no such format is known,
     or the file cannot be read.
     """
@@ -67,7 +103,7 @@ def abc_of(path: str | Path) -> tuple[str, str]:
     same bytes again, or what a file in another format is converted to.
     """
     if Path(path).suffix.lower() != ".abc":
-        return write_abc(read_tunes(path)[0]), "utf-8"
+        return write_abc(read_tunes(path).tunes), "utf-8"
     data = _bytes_of(path)
     encoding = _encoding_of(data)
     return data.decode(encoding), encoding
