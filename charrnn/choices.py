@@ -37,7 +37,8 @@ SHARES_DROPPED = (
     (2.0, 0.05, 0.05),
     (8.0, 0.15, 0.2),
     (40.0, 0.3, 0.3),
-    (150.0, 0.5, 0.5),
+    (150.0, 0.4, 0.4),
+    (350.0, 0.5, 0.5),
 )
 
 MOST_EPOCHS = 60.0  # from there on more minutes do not help
