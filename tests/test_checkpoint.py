@@ -35,8 +35,8 @@ from charrnn.nn.cells import CELLS
 from charrnn.parameters import Parameters
 from charrnn.sampler import generate
 from charrnn.tokenizer import Tokenizer
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 CONFIG = ModelConfig("gru", 5, 2, 3, 0.25)
 TRAINING = {"seed": 7, "learning_rate": 0.004, "documents": "whole"}
 HISTORY = [{"step": 10, "train": 2.5, "valid": 2.75}]
@@ -142,8 +142,8 @@ def test_the_same_model_is_the_same_bytes(tmp_path, path):
 def test_the_same_model_is_the_same_bytes_in_another_process(tmp_path, path, hash_seed):
     program = f"""
 import sys
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-from test_checkpoint import make_checkpoint
+sys.path.insert(0, {str(ROOT)!r})
+from tests.test_checkpoint import make_checkpoint
 make_checkpoint().save({str(tmp_path / "other")!r})
 """
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}

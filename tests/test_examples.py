@@ -3,13 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from charrnn.nn.cells import CELLS
-
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT
 
 
 def run(name, *options):

@@ -1,14 +1,15 @@
 """The baseline of the melody benchmark, by hand."""
 
 import math
-from pathlib import Path
 
 import pytest
+
+from tests.conftest import ROOT
 
 
 @pytest.fixture
 def ngram(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "benchmarks")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     return pytest.importorskip("ngram", reason="the benchmarks are not in a source archive")
 
 

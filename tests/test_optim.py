@@ -1,7 +1,5 @@
 """The update rules are torch's, in however many pieces; schedules and clipping are as defined."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -15,8 +13,9 @@ from charrnn.optim import (
     scheduled_rate,
     squares,
 )
+from tests.conftest import ROOT
 
-ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
+ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 RULES = {  # the oracle's name: optimizer, learning rate, momentum, weight decay
     "sgd": ("sgd", 0.1, 0.9, 0.0),
     "sgd_decay": ("sgd", 0.1, 0.9, 0.1),

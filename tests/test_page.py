@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from chromium import COMMAND, Browser, Tab
 
 from charrnn.music.page import PageTune, page
 from charrnn.music.tune import Bar, Key, Note, Tune
+from tests.chromium import COMMAND, Browser, Tab
 
 HOSTILE = "</script></pre><img src=x onerror=alert(1)>\"'&{title}\\1"
 EIGHTH = Fraction(1, 8)

@@ -4,11 +4,11 @@ import ast
 import json
 
 import pytest
-from conftest import ROOT
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from charrnn.checkpoint import load, resume_path, write
+from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
 

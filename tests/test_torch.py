@@ -1,15 +1,14 @@
 """The networks and optimizers agree with torch: the figures come from fixtures/torch.safetensors,
 which fixtures/make_torch_fixture.py computed."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from charrnn.model import CharRNN, ModelConfig
+from tests.conftest import ROOT
 
-ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
+ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 MODELS = {
     "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
     "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),

@@ -1,15 +1,14 @@
 """Ten training steps of the whole model agree with torch's, weight by weight."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from charrnn.model import CharRNN, ModelConfig
 from charrnn.optim import Adam
+from tests.conftest import ROOT
 
-ORACLE = load_file(Path(__file__).parent / "fixtures" / "torch.safetensors")
+ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 MODELS = {
     "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
     "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),

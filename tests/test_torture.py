@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from torture.row import SEED
-from torture.rows import ROWS
-from torture.runner import do, quick_place
+
+from tests.torture.row import SEED
+from tests.torture.rows import ROWS
+from tests.torture.runner import do, quick_place
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 

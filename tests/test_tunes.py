@@ -7,9 +7,9 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from conftest import ROOT
 
 from charrnn.music.abc import canonical, read_abc
+from tests.conftest import ROOT
 
 FILE = ROOT / "corpora" / "tunes.abc"
 PARSED = read_abc(FILE.read_text("utf-8"), FILE.name)
