@@ -41,12 +41,12 @@ from charrnn.checkpoint import load
 from charrnn.composer import compose
 from charrnn.corpus import Corpus, split
 from charrnn.evaluator import evaluate
-from charrnn.model import ModelConfig
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import FIGURES, assess, melody
 from charrnn.music.grammar import Grammar, sections
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
+from charrnn.nn.model import ModelConfig
 from charrnn.reading import read
 from charrnn.sampler import generate
 

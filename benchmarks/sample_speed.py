@@ -35,9 +35,9 @@ from turns import (
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.exchange import usable_cores
-from charrnn.initial import initialise
-from charrnn.model import ModelConfig
-from charrnn.parameters import Parameters
+from charrnn.nn.init import initialise
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Parameters
 from charrnn.sampler import stream
 from charrnn.tokenizer import Tokenizer
 

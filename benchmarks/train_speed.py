@@ -39,8 +39,8 @@ from turns import (
 
 from charrnn.corpus import Corpus
 from charrnn.exchange import usable_cores
-from charrnn.initial import initialise
-from charrnn.model import CharRNN, ModelConfig
+from charrnn.nn.init import initialise
+from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.run import Limits, TrainConfig
 from charrnn.streams import Encoded, Streams
 from charrnn.tokenizer import Tokenizer

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from charrnn.dynamic import adapt
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
-    from charrnn.model import CharRNN, ModelConfig
     from charrnn.music.collection import TuneReading
+    from charrnn.nn.model import CharRNN, ModelConfig
     from charrnn.reading import read
     from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
@@ -37,8 +37,8 @@ _HOMES = {
     "CharRNNError": "errors",
     "Evaluation": "evaluator",
     "evaluate": "evaluator",
-    "CharRNN": "model",
-    "ModelConfig": "model",
+    "CharRNN": "nn.model",
+    "ModelConfig": "nn.model",
     "generate": "sampler",
     "stream": "sampler",
     "Tokenizer": "tokenizer",

@@ -24,9 +24,9 @@ from safetensors.numpy import save
 from charrnn.corpus import DOCUMENTS, Corpus, split
 from charrnn.errors import CharRNNError, CheckpointError, ConfigError, CorpusError
 from charrnn.lock import SUFFIX, locked
-from charrnn.model import CharRNN, ModelConfig
 from charrnn.music.collection import TuneReading
-from charrnn.parameters import Array, Parameters
+from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.settings import from_dict
 from charrnn.streams import Encoded
 from charrnn.tokenizer import Tokenizer

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from charrnn.model import DROPOUTS, ModelConfig
-from charrnn.parameters import count
+from charrnn.nn.model import DROPOUTS, ModelConfig
+from charrnn.nn.parameters import count
 from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
 from charrnn.streams import fit
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint, part_of
 from charrnn.corpus import Corpus
-from charrnn.model import CharRNN, threads_for
-from charrnn.parameters import Array, Parameters
+from charrnn.nn.model import CharRNN, threads_for
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.streams import Encoded, require_two
 
 SEGMENT = 32  # characters

@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint, part_of
 from charrnn.corpus import Corpus
 from charrnn.dynamic import read_and_learn, trainable_copy
 from charrnn.errors import require
-from charrnn.model import CharRNN, threads_for
+from charrnn.nn.model import CharRNN, threads_for
 from charrnn.streams import Encoded, require_two
 
 WARM_UP = 256  # characters read unscored by each of several streams

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
-from charrnn.parameters import Array
+from charrnn.nn.parameters import Array
 from charrnn.spool import mapping_of, shared
 
 MAX_WORKERS = 256

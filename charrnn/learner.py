@@ -14,11 +14,11 @@ import numpy as np
 
 from charrnn.evaluator import Evaluation, validate
 from charrnn.exchange import Exchange, Layout, share_of
-from charrnn.model import CharRNN, ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squares
-from charrnn.parameters import Array, Parameters, count
-from charrnn.randomness import DROPOUT, generator
+from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squares
+from charrnn.nn.parameters import Array, Parameters, count
+from charrnn.rng import DROPOUT, generator
 from charrnn.run import TrainConfig
 from charrnn.streams import Encoded, Streams
 

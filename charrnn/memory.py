@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from charrnn.evaluator import CHUNK
 from charrnn.learner import Task
-from charrnn.model import HEAD_BLOCK
 from charrnn.nn.cells import CELLS
-from charrnn.optim import OPTIMIZERS
-from charrnn.parameters import count
+from charrnn.nn.model import HEAD_BLOCK
+from charrnn.nn.optim import OPTIMIZERS
+from charrnn.nn.parameters import count
 
 PROCESS = 45_000_000  # bytes of Python, NumPy and the package
 WORKER = 20_000_000  # those that each further process does not share

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_info
 from charrnn.checkpoint import Reader, is_history, resume_path, write
 from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError, ConfigError, require
-from charrnn.model import ModelConfig
 from charrnn.music.collection import TuneReading
-from charrnn.parameters import Array
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Array
 from charrnn.run import Counters, Limits, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
 from charrnn.tokenizer import Tokenizer

@@ -9,10 +9,10 @@ from charrnn.corpus import DOCUMENTS
 from charrnn.errors import require
 from charrnn.evaluator import Evaluation
 from charrnn.exchange import MAX_WORKERS
-from charrnn.initial import INITS
-from charrnn.optim import OPTIMIZERS, SCHEDULES
-from charrnn.parameters import Array
-from charrnn.randomness import MAX_SEED
+from charrnn.nn.init import INITS
+from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
+from charrnn.nn.parameters import Array
+from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, require_range, setting
 
 DEFAULT_MINUTES = 10.0

@@ -19,9 +19,9 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint, Leaning, read
 from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, ConfigError, require
-from charrnn.model import QUIET, Stepper, threads_for
-from charrnn.parameters import Array
-from charrnn.randomness import MAX_SEED, SAMPLE, Rng, generator
+from charrnn.nn.model import QUIET, Stepper, threads_for
+from charrnn.nn.parameters import Array
+from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 Mask = NDArray[np.bool_]  # (B, V), the characters that may be drawn

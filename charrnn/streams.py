@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, counted
-from charrnn.randomness import OFFSET, generator
+from charrnn.rng import OFFSET, generator
 from charrnn.tokenizer import Ids
 
 

@@ -24,12 +24,12 @@ from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, DivergedError, counted
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
-from charrnn.initial import initialise
 from charrnn.learner import Learner, Task, serve
 from charrnn.lock import locked
-from charrnn.model import DROPOUTS, ModelConfig
-from charrnn.optim import scheduled_rate
-from charrnn.parameters import Array, Parameters
+from charrnn.nn.init import initialise
+from charrnn.nn.model import DROPOUTS, ModelConfig
+from charrnn.nn.optim import scheduled_rate
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.reading import augmented
 from charrnn.resumption import (
     StoredRun,

@@ -17,9 +17,9 @@ import argparse
 import numpy as np
 
 from charrnn.nn.cells import CELLS
+from charrnn.nn.optim import OPTIMIZERS
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.recurrent import Recurrent, recurrent_shapes
-from charrnn.optim import OPTIMIZERS
-from charrnn.parameters import Array, Parameters
 
 T, CHUNKS, B, H = 25, 20, 32, 32
 NOISE, LEARNING_RATE = 0.1, 0.01

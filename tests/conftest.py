@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.cli import main
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.reading import read
 from charrnn.trainer import Limits, TrainConfig, Trainer
 

@@ -30,9 +30,9 @@ from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
 from charrnn.evaluator import evaluate
 from charrnn.lock import lock_path
-from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.parameters import Parameters
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Parameters
 from charrnn.sampler import generate
 from charrnn.tokenizer import Tokenizer
 from tests.conftest import ROOT

@@ -14,7 +14,7 @@ from charrnn.choices import (
     verdict,
 )
 from charrnn.errors import ConfigError
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits, TrainConfig
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}

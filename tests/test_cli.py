@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 
 from charrnn import __version__
 from charrnn.checkpoint import Checkpoint, load, write
-from charrnn.model import ModelConfig
-from charrnn.parameters import Parameters
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Parameters
 from charrnn.sampler import generate
 from charrnn.tokenizer import Tokenizer
 
@@ -626,7 +626,7 @@ import numpy as np
 from charrnn.cli import main
 from charrnn.reading import READERS
 from charrnn.nn.cells import CELLS, RNN
-from charrnn.optim import OPTIMIZERS, SCHEDULES, Optimizer
+from charrnn.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer
 from charrnn.sampler import FILTERS, Filter
 
 

@@ -8,9 +8,9 @@ from charrnn.corpus import Corpus
 from charrnn.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluator import evaluate
-from charrnn.model import CharRNN, ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.parameters import Parameters
+from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.parameters import Parameters
 from charrnn.tokenizer import Tokenizer
 
 every_cell = pytest.mark.parametrize("cell", CELLS)

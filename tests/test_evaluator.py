@@ -14,7 +14,7 @@ from charrnn.evaluator import (
     validate,
     validated_characters,
 )
-from charrnn.model import CharRNN, ModelConfig
+from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.streams import Encoded
 from charrnn.tokenizer import Tokenizer
 from charrnn.trainer import TrainConfig, Trainer

@@ -9,7 +9,7 @@ import pytest
 from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
 from charrnn.lock import lock_path, locked
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits
 from charrnn.trainer import Trainer
 

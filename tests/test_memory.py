@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from charrnn.corpus import Corpus
 from charrnn.memory import estimate
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.run import TrainConfig
 from charrnn.trainer import Trainer
 

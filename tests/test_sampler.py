@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import charrnn.sampler
 from charrnn.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
-from charrnn.model import CharRNN, ModelConfig, Stepper
 from charrnn.music.grammar import Grammar
 from charrnn.music.tune import Key
 from charrnn.nn.cells import CELLS
-from charrnn.parameters import Parameters
-from charrnn.randomness import SAMPLE, generator
+from charrnn.nn.model import CharRNN, ModelConfig, Stepper
+from charrnn.nn.parameters import Parameters
+from charrnn.rng import SAMPLE, generator
 from charrnn.sampler import FILTERS, Filter, choose, generate, gumbel, min_p, stream, top_k, top_p
 from charrnn.tokenizer import Tokenizer
 

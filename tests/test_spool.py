@@ -16,7 +16,7 @@ import charrnn.spool
 from charrnn.corpus import DOCUMENTS, Builder, Corpus, split
 from charrnn.errors import CharRNNError, UnknownCharacterError
 from charrnn.evaluator import evaluate
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.reading import read
 from charrnn.spool import Spool, joined, mapping_of
 from charrnn.trainer import Limits, TrainConfig, Trainer

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from charrnn.model import CharRNN, ModelConfig
-from charrnn.optim import Adam
+from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.optim import Adam
 from tests.conftest import ROOT
 
 ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")

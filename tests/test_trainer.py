@@ -23,9 +23,9 @@ from charrnn.errors import (
     DivergedError,
     UnknownCharacterError,
 )
-from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.optim import OPTIMIZERS, SCHEDULES
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.sampler import generate
 from charrnn.streams import Streams
 from charrnn.tokenizer import Tokenizer

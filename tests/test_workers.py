@@ -15,7 +15,7 @@ from charrnn.checkpoint import load
 from charrnn.corpus import Corpus
 from charrnn.errors import ConfigError, WorkerError
 from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable_cores
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)

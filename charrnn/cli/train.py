@@ -43,8 +43,8 @@ LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's, for 
 
 def _settings() -> list[click.Parameter]:
     from charrnn.choices import CHOSEN
-    from charrnn.model import ModelConfig
     from charrnn.music.collection import TuneReading
+    from charrnn.nn.model import ModelConfig
     from charrnn.run import Limits, TrainConfig
 
     return [
@@ -158,8 +158,8 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     from charrnn.checkpoint import load
     from charrnn.choices import choose
     from charrnn.exchange import usable_cores
-    from charrnn.model import ModelConfig
     from charrnn.music.collection import TuneReading
+    from charrnn.nn.model import ModelConfig
     from charrnn.reading import read
     from charrnn.resumption import reading_of
     from charrnn.run import Limits, TrainConfig

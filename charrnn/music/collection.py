@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from charrnn.errors import CorpusError, counted
 from charrnn.music.abc import canonical, read_abc
 from charrnn.music.tune import Tune
-from charrnn.randomness import TUNES, generator
+from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
 
 SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys

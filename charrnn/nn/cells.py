@@ -25,7 +25,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from charrnn.parameters import Array
+from charrnn.nn.parameters import Array
 
 
 class Cell(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from charrnn.parameters import Array
+from charrnn.nn.parameters import Array
 
 SMALL = 256  # columns; up to here a product with one-hot columns beats gathering them
 

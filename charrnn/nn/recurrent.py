@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from charrnn.errors import require
 from charrnn.nn.cells import CELLS, Cell
 from charrnn.nn.embedding import look_up
-from charrnn.parameters import Array
-from charrnn.randomness import Rng
+from charrnn.nn.parameters import Array
+from charrnn.rng import Rng
 
 Resets = NDArray[np.bool_]  # (T, B): the state is zero before this step
 MAX_LAYERS = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charrnn.checkpoint import load
 from charrnn.nn.cells import CELLS
-from charrnn.optim import OPTIMIZERS
+from charrnn.nn.optim import OPTIMIZERS
 
 from .command import OUT, SIZES, left_over, train
 from .row import Outcome

@@ -29,7 +29,7 @@ from charrnn import checkpoint
 from charrnn.checkpoint import load, resume_path
 from charrnn.corpus import Corpus
 from charrnn.errors import CharRNNError
-from charrnn.model import ModelConfig
+from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits, TrainConfig
 from charrnn.trainer import Trainer
 

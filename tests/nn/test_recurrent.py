@@ -5,8 +5,8 @@ import pytest
 
 from charrnn.errors import ConfigError
 from charrnn.nn.cells import CELLS
+from charrnn.nn.parameters import Parameters
 from charrnn.nn.recurrent import MAX_LAYERS, Recurrent, dropout_mask, recurrent_shapes
-from charrnn.parameters import Parameters
 
 T, B, E, H = 12, 3, 4, 5
 

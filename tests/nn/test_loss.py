@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
+from charrnn.nn.loss import cross_entropy, cross_entropy_backward
 
 T, V, B = 4, 6, 3
 

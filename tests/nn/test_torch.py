@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from charrnn.model import CharRNN, ModelConfig
+from charrnn.nn.model import CharRNN, ModelConfig
 from tests.conftest import ROOT
 
 ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.parameters import Array
+from charrnn.nn.parameters import Array
 
 
 def cross_entropy(

@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.nn.cells import CELLS
 from charrnn.nn.embedding import sum_by_id
+from charrnn.nn.loss import cross_entropy, cross_entropy_backward
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.recurrent import (
     MAX_LAYERS,
     Recurrent,
@@ -23,9 +25,7 @@ from charrnn.nn.recurrent import (
     split_bias,
     with_ones,
 )
-from charrnn.nn.softmax import cross_entropy, cross_entropy_backward
-from charrnn.parameters import Array, Parameters
-from charrnn.randomness import Rng
+from charrnn.rng import Rng
 from charrnn.settings import check_fields, require_range, setting
 
 Ids = NDArray[np.integer[Any]]

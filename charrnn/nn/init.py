@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from charrnn.model import ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.parameters import Array, Parameters
-from charrnn.randomness import INITIAL, Rng, generator
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.rng import INITIAL, Rng, generator
 
 Initialiser = Callable[[str, tuple[int, ...], ModelConfig, Rng], Array]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.parameters import Parameters, count
+from charrnn.nn.parameters import Parameters, count
 
 SHAPES = {"W": (2, 3), "b": (2,), "scale": (), "A": (1, 2, 2)}
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-import charrnn.model
-from charrnn.model import CharRNN, ModelConfig
+import charrnn.nn.model
 from charrnn.nn.cells import CELLS
+from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.parameters import Parameters
 from charrnn.nn.recurrent import Recurrent, recurrent_shapes
-from charrnn.parameters import Parameters
 
 T, B, V, E, H = 5, 2, 7, 3, 4
 STEP = 1e-5
@@ -151,7 +151,7 @@ def test_the_head_in_blocks_equals_one_block(monkeypatch, head_block):
         return [loss, final, d_state, gradients, *model.losses(inputs, targets, state, RESETS)]
 
     whole = results()
-    monkeypatch.setattr(charrnn.model, "HEAD_BLOCK", head_block)
+    monkeypatch.setattr(charrnn.nn.model, "HEAD_BLOCK", head_block)
     for in_blocks, in_one in zip(results(), whole, strict=True):
         np.testing.assert_allclose(in_blocks, in_one, rtol=0, atol=1e-12)
 

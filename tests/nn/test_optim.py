@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from charrnn import optim
-from charrnn.optim import (
+from charrnn.nn import optim
+from charrnn.nn.optim import (
     OPTIMIZERS,
     SCHEDULES,
     clip_by_norm,

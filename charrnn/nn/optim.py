@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from charrnn.parameters import Array
+from charrnn.nn.parameters import Array
 
 PIECE = 1 << 14  # numbers; with their moments and scratch space a few hundred kilobytes
 
