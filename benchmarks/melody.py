@@ -39,7 +39,6 @@ from turns import table_head, table_row
 
 from charrnn.checkpoint import load
 from charrnn.composer import compose
-from charrnn.corpus import Corpus, split
 from charrnn.evaluator import evaluate
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import FIGURES, assess, melody
@@ -47,8 +46,9 @@ from charrnn.music.grammar import Grammar, sections
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
-from charrnn.reading import read
 from charrnn.sampler import generate
+from charrnn.text.corpus import Corpus, split
+from charrnn.text.loading import read
 
 CHOSEN = "chosen"  # the model of `charrnn train FILE` without an option of the network
 ORDERS = range(1, 7)  # of n-grams

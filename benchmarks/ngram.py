@@ -32,10 +32,11 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.corpus import DOCUMENTS, split
-from charrnn.reading import read
+from charrnn.text.documents import DOCUMENTS
+from charrnn.text.loading import read
+from charrnn.text.split import split
 
-TERMINATOR = DOCUMENTS["paragraphs"]
+TERMINATOR = DOCUMENTS["paragraphs"].terminator
 
 
 class NGrams:

@@ -39,7 +39,7 @@ def measure(path: Path) -> tuple[float, float]:
     """Read a file in a process of its own: seconds, and the peak of its anonymous memory
     in MiB (Linux), looked at a hundred times a second.
     """
-    code = "import sys, charrnn.reading as r; r.read(sys.argv[1])"
+    code = "import sys, charrnn.text.loading as r; r.read(sys.argv[1])"
     began, peak = time.perf_counter(), 0
     with subprocess.Popen([sys.executable, "-c", code, str(path)]) as process:
         status = Path(f"/proc/{process.pid}/status")

@@ -39,7 +39,7 @@ from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.sampler import stream
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.tokenizer import Tokenizer
 
 # Streams at once; the ratio that is asked for, and the one aimed at.
 SIZES = {"2x128": (1, (10.0, 15.0)), "2x512": (1, (5.0, 10.0)), "2x256": (64, (2.0, 4.0))}

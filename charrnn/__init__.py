@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, load
-    from charrnn.corpus import Corpus
     from charrnn.dynamic import adapt
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
     from charrnn.music.collection import TuneReading
     from charrnn.nn.model import CharRNN, ModelConfig
-    from charrnn.reading import read
     from charrnn.run import Limits, Report, TrainConfig
     from charrnn.sampler import generate, stream
-    from charrnn.tokenizer import Tokenizer
+    from charrnn.text.corpus import Corpus
+    from charrnn.text.loading import read
+    from charrnn.text.tokenizer import Tokenizer
     from charrnn.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -30,10 +30,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "Checkpoint": "checkpoint",
     "load": "checkpoint",
-    "Corpus": "corpus",
+    "Corpus": "text.corpus",
     "adapt": "dynamic",
     "TuneReading": "music.collection",
-    "read": "reading",
+    "read": "text.loading",
     "CharRNNError": "errors",
     "Evaluation": "evaluator",
     "evaluate": "evaluator",
@@ -41,7 +41,7 @@ _HOMES = {
     "ModelConfig": "nn.model",
     "generate": "sampler",
     "stream": "sampler",
-    "Tokenizer": "tokenizer",
+    "Tokenizer": "text.tokenizer",
     "Limits": "run",
     "Report": "run",
     "TrainConfig": "run",

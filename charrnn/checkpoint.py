@@ -21,15 +21,16 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from charrnn.corpus import DOCUMENTS, Corpus, split
 from charrnn.errors import CharRNNError, CheckpointError, ConfigError, CorpusError
 from charrnn.lock import SUFFIX, locked
-from charrnn.music.collection import TuneReading
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.settings import from_dict
-from charrnn.streams import Encoded
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.batches import Encoded
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents import DOCUMENTS, Reading, recorded_reading
+from charrnn.text.split import split
+from charrnn.text.tokenizer import Tokenizer
 
 FORMAT = 1
 
@@ -45,9 +46,9 @@ class Checkpoint:
     history: list[dict[str, Any]] = field(default_factory=list)  # its evaluations while training
 
     @property
-    def tunes(self) -> TuneReading:
-        """How it reads files of tunes: as it did in training."""
-        return TuneReading.recorded(self.training)
+    def reading(self) -> Reading:
+        """How it reads files: as it did in training."""
+        return recorded_reading(self.training)
 
     def model(self) -> CharRNN:
         """Return the network, for use without training; it shares the parameters."""
@@ -82,7 +83,7 @@ def load(path: str | Path) -> Checkpoint:
         if not (_is_record(training) and is_history(history)):
             raise reader.damaged("the record of its training is none")
         try:
-            TuneReading.recorded(training)
+            recorded_reading(training)
         except ConfigError as error:
             raise reader.damaged(str(error)) from None
         reader.verify(parameters)

@@ -1,7 +1,7 @@
 """Tunes from a model of tunes: sampled under the grammar, so that each parses and its bars add up.
 
-It is asked for tunes as it has read them (`checkpoint.tunes`): on the tonic C, as a rule, or in the
-key that is wanted. What it writes on C is put into that key.
+It is asked for tunes as it has read them (`checkpoint.reading`): on the tonic C, as a rule, or in
+the key that is wanted. What it writes on C is put into that key.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compose(
     Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
     prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
     """
-    require_tunes(checkpoint)
+    reading = reading_of_tunes(checkpoint)
     require(count >= 1, f"the number of tunes is {count}: it must be at least 1")
     require(
         constrained or not (meter or key or bars or form),
@@ -68,7 +68,6 @@ def compose(
         max_copy is None or (max_copy >= 2 and len(against) > 0),
         f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
     )
-    reading = checkpoint.tunes
     start, tonic = "", key
     if prompt:
         begun = _begun(prompt)
@@ -116,10 +115,12 @@ def compose(
     )
 
 
-def require_tunes(checkpoint: Checkpoint) -> None:
-    """Raise ConfigError for a model of something else than tunes."""
+def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
+    """Return how the model reads tunes; raises ConfigError for a model of something else."""
     if checkpoint.training.get("documents") != "tunes":
         raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
+    reading = checkpoint.reading
+    return reading if isinstance(reading, TuneReading) else TuneReading()
 
 
 def _tune(text: str, tonic: Key | None) -> Tune | None:

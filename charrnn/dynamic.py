@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint, part_of
-from charrnn.corpus import Corpus
 from charrnn.nn.model import CharRNN, threads_for
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.streams import Encoded, require_two
+from charrnn.text.batches import Encoded, require_two
+from charrnn.text.corpus import Corpus
 
 SEGMENT = 32  # characters
 # Of 1e-4 to 1e-3, and segments of 16 to 64, measured on a split of tinyshakespeare's training part.

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint, part_of
-from charrnn.corpus import Corpus
 from charrnn.dynamic import read_and_learn, trainable_copy
 from charrnn.errors import require
 from charrnn.nn.model import CharRNN, threads_for
-from charrnn.streams import Encoded, require_two
+from charrnn.text.batches import Encoded, require_two
+from charrnn.text.corpus import Corpus
 
 WARM_UP = 256  # characters read unscored by each of several streams
 CHUNK = 2048  # characters in one pass of the network, over all streams

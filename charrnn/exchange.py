@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.errors import WorkerError, require
 from charrnn.nn.parameters import Array
-from charrnn.spool import mapping_of, shared
+from charrnn.text.spool import mapping_of, shared
 
 MAX_WORKERS = 256
 WAKE_AFTER = 1.0  # seconds of waiting for a worker

@@ -20,7 +20,7 @@ from charrnn.nn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squ
 from charrnn.nn.parameters import Array, Parameters, count
 from charrnn.rng import DROPOUT, generator
 from charrnn.run import TrainConfig
-from charrnn.streams import Encoded, Streams
+from charrnn.text.batches import Encoded, Streams
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from charrnn.checkpoint import Reader, is_history, resume_path, write
-from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError, ConfigError, require
-from charrnn.music.collection import TuneReading
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array
 from charrnn.run import Counters, Limits, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents import Reading, recorded_reading
+from charrnn.text.tokenizer import Tokenizer
 
 GOOD = "good."  # before the names of the tensors to go back to in a divergence
 
@@ -146,10 +146,10 @@ def require_same_texts(reader: Reader, texts: Mapping[str, str], out: str | Path
         )
 
 
-def reading_of(out: str | Path) -> TuneReading:
-    """Return how the run that writes `out` reads files of tunes."""
+def reading_of_run(out: str | Path) -> Reading:
+    """Return how the run that writes `out` reads files."""
     recorded = description(resume_path(out), "resume").get("tunes")
-    return TuneReading.recorded(recorded if isinstance(recorded, dict) else {})
+    return recorded_reading(recorded if isinstance(recorded, dict) else {})
 
 
 def require_same_run(out: str | Path, ours: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.composer import MAX_CHARACTERS, require_tunes
+from charrnn.composer import MAX_CHARACTERS, reading_of_tunes
 from charrnn.errors import CharRNNError, require
 from charrnn.music.abc import Span, canonical, read_abc, write_bars
 from charrnn.music.grammar import Filling, Gap
@@ -53,13 +53,13 @@ def rewrite(
     model of something else than tunes; CorpusError for a text that is no tune; CharRNNError if the
     model writes nothing but what is there.
     """
-    require_tunes(checkpoint)
+    reading = reading_of_tunes(checkpoint)
     require(count >= 1, f"the number of versions is {count}: it must be at least 1")
     tune, spans = _only_tune(text)
     bars = _chosen(tune, first, last)
     for index in bars:
         _require_whole(text, spans, index, tune.numbers()[index])
-    home = checkpoint.tunes.placed(tune)
+    home = reading.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
     frame = canonical(home)
     places = read_abc(frame).spans[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from charrnn.corpus import DOCUMENTS
 from charrnn.errors import require
 from charrnn.evaluator import Evaluation
 from charrnn.exchange import MAX_WORKERS
@@ -14,6 +13,7 @@ from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, require_range, setting
+from charrnn.text.documents import DOCUMENTS
 
 DEFAULT_MINUTES = 10.0
 MAX_CHUNK = 2**20

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.constraint import Constraint, Leaning, read
-from charrnn.corpus import DOCUMENTS
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.nn.model import QUIET, Stepper, threads_for
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
+from charrnn.text.documents import DOCUMENTS
 
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 Mask = NDArray[np.bool_]  # (B, V), the characters that may be drawn
@@ -173,7 +173,7 @@ def _read_prompt(
 
 def terminator(checkpoint: Checkpoint) -> str:
     """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
-    return DOCUMENTS.get(str(checkpoint.training.get("documents")), "")
+    return DOCUMENTS[str(checkpoint.training.get("documents", "whole"))].terminator
 
 
 def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:

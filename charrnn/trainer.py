@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
 from charrnn.choices import is_getting_worse
-from charrnn.corpus import Corpus, split
 from charrnn.errors import CheckpointError, DivergedError, counted
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
@@ -30,14 +29,13 @@ from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.reading import augmented
 from charrnn.resumption import (
     StoredRun,
     description,
     digests,
     fingerprint,
     read_moments,
-    reading_of,
+    reading_of_run,
     require_run_of,
     require_same,
     require_same_run,
@@ -45,8 +43,10 @@ from charrnn.resumption import (
     write_moments,
 )
 from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.streams import Encoded, Streams, fit
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.batches import Encoded, Streams, fit
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import augmented, split
+from charrnn.text.tokenizer import Tokenizer
 
 
 class Trainer:
@@ -89,10 +89,10 @@ class Trainer:
             check_free(self.out, overwrite)
         self._on_disk = description(self.out).get("digest")
         train = train or TrainConfig()
-        if train.documents == "whole" and corpus.tunes is not None:
-            train = replace(train, documents="tunes")
+        if train.documents == "whole":
+            train = replace(train, documents=corpus.reading.documents)
         self.train_config = train
-        self.tunes = asdict(corpus.tunes) if corpus.tunes is not None else {}
+        self.reading = asdict(corpus.reading)
         self.config = model or (init_from.config if init_from else ModelConfig())
         self.limits = limits or Limits()
         self.origin = dict(origin or {})
@@ -154,7 +154,7 @@ class Trainer:
         config = self.train_config
         self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
         training, held_out = split(corpus, config.documents, fraction)
-        training = augmented(training, corpus.tunes)
+        training = augmented(training, corpus.reading)
         characters = training.characters() | held_out.characters()
         if tokenizer is None:
             self.tokenizer = Tokenizer("".join(sorted(characters)))
@@ -203,8 +203,7 @@ class Trainer:
         """
         require_run_of(out)
         check_writable(out)
-        if corpus.tunes is not None:
-            require_same(asdict(corpus.tunes), asdict(reading_of(out)), "the run to resume")
+        require_same(asdict(corpus.reading), asdict(reading_of_run(out)), "the run to resume")
         with Reader(resume_path(out), "resume") as reader:
             require_same_texts(reader, digests(corpus, valid), out)
             stored = StoredRun.of(reader)
@@ -464,7 +463,7 @@ class Trainer:
             "steps": self.counters.step,
             "characters": len(self.streams.text),
             **self.digests,
-            **self.tunes,
+            **self.reading,
         }
         return Checkpoint(self.config, self.tokenizer, parameters, training, list(self.history))
 
@@ -490,7 +489,7 @@ class Trainer:
                 "limits": asdict(self.limits),
                 "origin": self.origin,
                 **self.digests,
-                "tunes": self.tunes,
+                "tunes": self.reading,
             }
             last = Snapshot(self._tensors(), self.counters, self.history)
             write_moments(self.out, run, last, self._good, self.task.train.shards)

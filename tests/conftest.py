@@ -12,7 +12,7 @@ import pytest
 
 from charrnn.cli import main
 from charrnn.nn.model import ModelConfig
-from charrnn.reading import read
+from charrnn.text.loading import read
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 ROOT = Path(__file__).parent.parent

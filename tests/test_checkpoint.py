@@ -26,7 +26,6 @@ from charrnn.checkpoint import (
     write,
     write_atomically,
 )
-from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
 from charrnn.evaluator import evaluate
 from charrnn.lock import lock_path
@@ -34,7 +33,8 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.sampler import generate
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.corpus import Corpus
+from charrnn.text.tokenizer import Tokenizer
 from tests.conftest import ROOT
 
 CONFIG = ModelConfig("gru", 5, 2, 3, 0.25)

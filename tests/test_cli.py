@@ -17,7 +17,7 @@ from charrnn.checkpoint import Checkpoint, load, write
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.sampler import generate
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.tokenizer import Tokenizer
 
 COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
@@ -624,7 +624,7 @@ TOYS = '''
 import numpy as np
 
 from charrnn.cli import main
-from charrnn.reading import READERS
+from charrnn.text.formats import FORMATS, Format
 from charrnn.nn.cells import CELLS, RNN
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer
 from charrnn.sampler import FILTERS, Filter
@@ -658,7 +658,7 @@ CELLS["toy"] = Leaky
 OPTIMIZERS["toy"] = SignSGD
 SCHEDULES["toy"] = lambda p: 1 - p / 2
 FILTERS["toy_filter"] = Filter(only_the_first, int, 1, 100, "Keep the first of the alphabet.")
-READERS[".toy"] = lambda file, name, encoding: [file.read().decode(encoding)[::-1]]
+FORMATS[".toy"] = Format(lambda file, name, encoding: [file.read().decode(encoding)[::-1]])
 main()
 '''
 

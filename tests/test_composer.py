@@ -9,7 +9,7 @@ from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import CopyIndex, melody
 from charrnn.music.collection import TuneReading
 from charrnn.music.tune import Key
-from charrnn.reading import read
+from charrnn.text.loading import read
 
 TUNES = "".join(
     f"X:{n}\nT:Tune {n}\nM:6/8\nL:1/8\nK:{key}\n"
@@ -42,7 +42,7 @@ def model(model_file):
 
 def test_a_corpus_of_tunes_is_one_of_documents_on_one_tonic(tunes_file):
     corpus = read(tunes_file)
-    assert corpus.tunes == TuneReading()
+    assert corpus.reading == TuneReading()
     (text,) = corpus.texts
     assert {line for line in text.splitlines() if line[:2] == "K:"} <= {"K:Cmaj", "K:Cmin"}
     assert "T:" not in text

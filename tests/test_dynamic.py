@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.corpus import Corpus
 from charrnn.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluator import evaluate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.corpus import Corpus
+from charrnn.text.tokenizer import Tokenizer
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
 

@@ -5,7 +5,6 @@ import pytest
 
 from charrnn import evaluator
 from charrnn.checkpoint import Checkpoint, part_of
-from charrnn.corpus import Corpus, split
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
 from charrnn.evaluator import (
     Evaluation,
@@ -15,8 +14,9 @@ from charrnn.evaluator import (
     validated_characters,
 )
 from charrnn.nn.model import CharRNN, ModelConfig
-from charrnn.streams import Encoded
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.batches import Encoded
+from charrnn.text.corpus import Corpus, split
+from charrnn.text.tokenizer import Tokenizer
 from charrnn.trainer import TrainConfig, Trainer
 
 V = 9

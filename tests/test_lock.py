@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError
 from charrnn.lock import lock_path, locked
 from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits
+from charrnn.text.corpus import Corpus
 from charrnn.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)

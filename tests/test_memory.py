@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from charrnn.corpus import Corpus
 from charrnn.memory import estimate
 from charrnn.nn.model import ModelConfig
 from charrnn.run import TrainConfig
+from charrnn.text.corpus import Corpus
 from charrnn.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 600)

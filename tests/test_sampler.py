@@ -18,7 +18,7 @@ from charrnn.nn.model import CharRNN, ModelConfig, Stepper
 from charrnn.nn.parameters import Parameters
 from charrnn.rng import SAMPLE, generator
 from charrnn.sampler import FILTERS, Filter, choose, generate, gumbel, min_p, stream, top_k, top_p
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.tokenizer import Tokenizer
 
 ALPHABET = "\n abcde"
 

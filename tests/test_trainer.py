@@ -14,7 +14,6 @@ from safetensors.numpy import load_file
 
 from charrnn import checkpoint as checkpoint_module
 from charrnn.checkpoint import Checkpoint, load, resume_path, write
-from charrnn.corpus import Corpus
 from charrnn.errors import (
     CharRNNError,
     CheckpointError,
@@ -27,8 +26,9 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.sampler import generate
-from charrnn.streams import Streams
-from charrnn.tokenizer import Tokenizer
+from charrnn.text.batches import Streams
+from charrnn.text.corpus import Corpus
+from charrnn.text.tokenizer import Tokenizer
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 MODEL = ModelConfig("gru", 8, 1, 4, 0.2)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoint import load
-from charrnn.corpus import Corpus
 from charrnn.errors import ConfigError, WorkerError
 from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable_cores
 from charrnn.nn.model import ModelConfig
+from charrnn.text.corpus import Corpus
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
@@ -211,7 +211,7 @@ def test_what_processes_share_has_no_name_anywhere(start, tmp_path):
 
 @linux
 def test_a_system_without_files_in_memory_shares_through_a_temporary_one(monkeypatch, tmp_path):
-    monkeypatch.setattr("charrnn.spool.sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr("charrnn.text.spool.sys", SimpleNamespace(platform="darwin"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
     finish(trainer)

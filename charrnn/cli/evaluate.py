@@ -68,10 +68,10 @@ def evaluate(
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoint import load
     from charrnn.evaluator import evaluate as measure
-    from charrnn.reading import read
+    from charrnn.text.loading import read
 
     checkpoint = load(model)
-    texts = read(corpus, encoding, checkpoint.tunes)
+    texts = read(corpus, encoding, checkpoint.reading)
     for notice in texts.notices:
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.get("corpus"):

@@ -133,8 +133,9 @@ def compose(
     from charrnn.composer import compose as composed
     from charrnn.music.abc import read_abc, write_abc
     from charrnn.music.assess import FIGURES, assess
-    from charrnn.music.formats import abc_of, on_page, written
+    from charrnn.music.formats import abc_of
     from charrnn.music.page import page
+    from charrnn.music.writers import on_page, written
     from charrnn.rewriter import rewrite as rewritten
 
     if prompt and prompt_file:
@@ -252,7 +253,7 @@ def convert(source: str, target: str, number: int | None) -> None:
       charrnn convert session.abc session.html
       charrnn convert session.abc third.wav --tune 3
     """
-    from charrnn.music.formats import written
+    from charrnn.music.writers import written
 
     tunes: Any = _tunes((source,))
     if number is not None:

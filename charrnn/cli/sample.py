@@ -70,8 +70,8 @@ def sample(
     documents (--documents) ends where a document does. Filters are off unless given.
     """
     from charrnn.checkpoint import load
-    from charrnn.reading import read
     from charrnn.sampler import stream, terminator
+    from charrnn.text.loading import read
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -80,9 +80,9 @@ def sample(
         from charrnn.dynamic import adapt as adapted
 
         tell(f"learning from {adapt} first")
-        checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.tunes), unknown)
+        checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.reading), unknown)
     if prompt_file:
-        corpus = read(prompt_file, encoding, checkpoint.tunes)
+        corpus = read(prompt_file, encoding, checkpoint.reading)
         prompt = "".join(corpus.texts)
         for notice in corpus.notices:
             tell(notice)

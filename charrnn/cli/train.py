@@ -43,12 +43,12 @@ LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's, for 
 
 def _settings() -> list[click.Parameter]:
     from charrnn.choices import CHOSEN
-    from charrnn.music.collection import TuneReading
     from charrnn.nn.model import ModelConfig
     from charrnn.run import Limits, TrainConfig
+    from charrnn.text.documents import readings
 
     return [
-        *options_of(TuneReading),
+        *(option for reading in readings() for option in options_of(reading)),
         *options_of(ModelConfig, CHOSEN),
         *options_of(TrainConfig, CHOSEN),
         *options_of(Limits),
@@ -158,11 +158,13 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     from charrnn.checkpoint import load
     from charrnn.choices import choose
     from charrnn.exchange import usable_cores
-    from charrnn.music.collection import TuneReading
     from charrnn.nn.model import ModelConfig
-    from charrnn.reading import read
-    from charrnn.resumption import reading_of
+    from charrnn.resumption import reading_of_run
     from charrnn.run import Limits, TrainConfig
+    from charrnn.text.documents import readings
+    from charrnn.text.formats import suffixes_of
+    from charrnn.text.loading import read
+    from charrnn.text.plain import PLAIN_TEXT
     from charrnn.trainer import Trainer
 
     options = ctx.params
@@ -171,19 +173,23 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
     base = load(options["init_from"]) if options["init_from"] else None
     ModelConfig(**model_settings)  # wrong settings are told before a long text is read
     train_config = TrainConfig(**train_settings)
-    given = stated(ctx, TuneReading)
-    tunes = base.tunes if base else reading_of(out) if options["resume"] else TuneReading()
-    tunes = replace(tunes, **given)
-    corpus = read(options["corpus"], options["encoding"], tunes)
-    if given and corpus.tunes is None:
-        name, value = next(iter(given.items()))
-        raise ConfigError(
-            f"{name} is {value}, and {options['corpus'][0]} is no file of tunes: leave "
-            f"--{name.replace('_', '-')} out, or give .abc or .mid files"
-        )
+    reading = base.reading if base else reading_of_run(out) if options["resume"] else PLAIN_TEXT
+    for kind in readings():
+        if given := stated(ctx, kind):
+            reading = replace(reading if isinstance(reading, kind) else kind(), **given)
+    corpus = read(options["corpus"], options["encoding"], reading)
+    for kind in readings():
+        for name, value in stated(ctx, kind).items():
+            if not isinstance(corpus.reading, kind):
+                suffixes = " or ".join(suffixes_of(kind.documents))
+                raise ConfigError(
+                    f"{name} is {value}, and {options['corpus'][0]} is no file of "
+                    f"{kind.documents}: leave --{name.replace('_', '-')} out, or give {suffixes} "
+                    "files"
+                )
     common: dict[str, Any] = {
         "corpus": corpus,
-        "valid": read(options["valid"], options["encoding"], tunes) if options["valid"] else None,
+        "valid": read(options["valid"], options["encoding"], reading) if options["valid"] else None,
         "unknown": options["unknown"],
     }
     workers: str = options["workers"]
@@ -193,8 +199,7 @@ def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None
         return Trainer.resume(out=out, limits=limits, **common, **given), None
     held_out = 0.0 if options["valid"] else train_config.valid_fraction
     choice = choose(
-        max(1, round(len(corpus.ids) * (1 - held_out)))
-        * (corpus.tunes.copies if corpus.tunes else 1),
+        max(1, round(len(corpus.ids) * (1 - held_out))) * corpus.reading.copies,
         len(corpus.characters()),
         int(workers) if workers.isdecimal() and int(workers) else usable_cores(),
         limits,
@@ -439,7 +444,7 @@ def _conclude(
     epochs = counters.step / trainer.streams.chunks_per_epoch
     if trainer.history:
         tell(verdict(trainer.history, epochs))
-    if trainer.tunes:
+    if trainer.reading:
         tell("now let it compose:")
         command = _command("compose", (str(out),), ["--out", "tunes"])
     else:

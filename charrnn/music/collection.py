@@ -7,14 +7,16 @@ more often than not, and the end of the text is held out. What a person may choo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from charrnn.errors import CorpusError, counted
 from charrnn.music.abc import canonical, read_abc
+from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.tune import Tune
 from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
+from charrnn.text.documents import File, Reading
 
 SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
 
@@ -36,16 +38,23 @@ TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
     "all": lambda tune: tune.transposed(0),
     "none": lambda tune: tune,
 }
+KEYS_READ = {  # for the notice that counts them
+    "tonic": "all of them put on the tonic C",
+    "all": "those to train on in all twelve keys",
+    "none": "in their own keys",
+}
 
 
 @dataclass(frozen=True)
-class TuneReading:
+class TuneReading(Reading):
     """How tunes become a text. A model's is stored with it, since whatever the model is to read, or
     has written, is of that kind. Raises ConfigError for values that there are not.
 
     >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
     Key(tonic='D', mode='maj')
     """
+
+    documents = "tunes"
 
     transpose: str = setting(
         "tonic",
@@ -59,12 +68,6 @@ class TuneReading:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @classmethod
-    def recorded(cls, training: Mapping[str, object]) -> TuneReading:
-        """Return the reading that is in the record of a training, among other things."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in training.items() if name in names})  # type: ignore[arg-type]
-
     @property
     def copies(self) -> int:
         """How many keys a tune has in training."""
@@ -77,6 +80,35 @@ class TuneReading:
     def text(self, tune: Tune) -> str:
         """Return the tune as canonical text."""
         return canonical(self.placed(tune), self.keep_titles)
+
+    def read(
+        self,
+        files: Sequence[File],
+        encoding: str,  # noqa: ARG002 (that of each file shows in its bytes)
+        add: Callable[[Iterable[str]], int],
+    ) -> tuple[list[str], list[str]]:
+        """Add the tunes of all files as one text."""
+        parts = []
+        for path, _ in files:
+            try:
+                parts.append(read_tunes(path))
+            except CorpusError as error:
+                parts.append(Found(unread=(str(error),)))
+        found = together(parts)
+        collection, notices = collect(found.tunes, self.keep_irregular), found.notices()
+        if not collection.tunes:
+            raise CorpusError(
+                "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
+            )
+        notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[self.transpose]}")
+        add(map(self.text, collection.tunes))
+        return list(found.names), [*notices, *collection.notices]
+
+    def augmented(self, documents: Iterable[str]) -> Iterable[str]:
+        """Return tunes in all twelve keys, if that is how they are read; raises CorpusError for a
+        document that is no tune.
+        """
+        return in_all_keys(documents) if self.transpose == "all" else documents
 
 
 @dataclass(frozen=True)

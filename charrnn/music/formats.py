@@ -1,26 +1,23 @@
-"""Tunes in files: how each format is read and written.
+"""Files of tunes: ABC and MIDI to tunes, and what to tell the user about a file.
 
-To add one, write a function from bytes to tunes, or from tunes to bytes, and list it here.
+The formats are registered by suffix in charrnn/text/formats.py.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
-from charrnn.errors import ConfigError, CorpusError, counted, require
+from charrnn.errors import CorpusError, counted
 from charrnn.music.abc import read_abc, write_abc
-from charrnn.music.audio import wav_bytes
-from charrnn.music.engraving import engraved
-from charrnn.music.midi import read_midi, write_midi
-from charrnn.music.page import PageTune, page
-from charrnn.music.score import piano_roll
-from charrnn.music.tune import Tune, tempo_of
+from charrnn.music.midi import read_midi
+from charrnn.music.tune import Tune
+from charrnn.text.formats import Format, format_of, opened, suffixes_of
 
 LARGEST = 64 << 20  # bytes of a file, which is held as a whole
 UNREAD = 5  # tunes or files that are named, of those that cannot be read
@@ -70,32 +67,33 @@ def _encoding_of(data: bytes) -> str:
     return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _read_abc(data: bytes, name: str) -> Found:
+def _read_abc(file: BinaryIO, name: str, _: str) -> Found:
+    data = _bytes_of(file, name)
     text = data.decode(_encoding_of(data))
     parsed = read_abc(text.replace("\r\n", "\n"), name)
     return Found((name,), parsed.tunes, parsed.skipped, parsed.dropped)
 
 
-def _read_midi(data: bytes, name: str) -> Found:
-    tune, remarks = read_midi(data, name)
+def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
+    tune, remarks = read_midi(_bytes_of(file, name), name)
     return Found((name,), (tune,), remarks=Counter(remarks))
 
 
-READERS: dict[str, Callable[[bytes, str], Found]] = {
-    ".abc": _read_abc,
-    ".mid": _read_midi,
-    ".midi": _read_midi,
-}
+ABC = Format(_read_abc, documents="tunes")
+MIDI = Format(_read_midi, documents="tunes")
 
 
 def read_tunes(path: str | Path) -> Found:
     """Read the tunes of a file; raises CorpusError if there are none, or no such format is known,
     or the file cannot be read.
     """
-    reader = READERS.get(Path(path).suffix.lower())
-    if reader is None:
-        raise CorpusError(f"{path} is no file of tunes: its name must end in {', '.join(READERS)}")
-    return reader(_bytes_of(path), str(path))
+    format = format_of(path)
+    if format.documents != "tunes":
+        suffixes = ", ".join(suffixes_of("tunes"))
+        raise CorpusError(f"{path} is no file of tunes: its name must end in {suffixes}")
+    with opened(path, "a file of tunes") as file:
+        found: Found = format.read(file, str(path), "utf-8")
+    return found
 
 
 def abc_of(path: str | Path) -> tuple[str, str]:
@@ -104,72 +102,16 @@ def abc_of(path: str | Path) -> tuple[str, str]:
     """
     if Path(path).suffix.lower() != ".abc":
         return write_abc(read_tunes(path).tunes), "utf-8"
-    data = _bytes_of(path)
+    with opened(path, "a file of tunes") as file:
+        data = _bytes_of(file, str(path))
     encoding = _encoding_of(data)
     return data.decode(encoding), encoding
 
 
-def _bytes_of(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise CorpusError(f"{path} does not exist: give the path of a file of tunes") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CorpusError(f"{path} cannot be read: {reason}") from None
+def _bytes_of(file: BinaryIO, name: str) -> bytes:
+    data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise CorpusError(
-            f"{path} has more than {LARGEST >> 20} MB, as no file of tunes: divide it"
+            f"{name} has more than {LARGEST >> 20} MB, as no file of tunes: divide it"
         )
     return data
-
-
-def drawing(tune: Tune) -> str:
-    """Return an SVG of the tune: its score where the extra for that is installed, or else a piano
-    roll.
-    """
-    return engraved(tune) if find_spec("verovio") else piano_roll(tune)
-
-
-def on_page(
-    tune: Tune, title: str, abc: str, figures: Mapping[str, str] | None = None, settings: str = ""
-) -> PageTune:
-    """Return the tune as a page shows it, with its drawing and its tempo."""
-    return PageTune(title, tune, abc, figures or {}, settings, drawing(tune), tempo_of(tune.meter))
-
-
-def plain_page(tunes: Sequence[Tune]) -> str:
-    """Return an HTML page of tunes, without figures."""
-    titles = [tune.title or f"Tune {number}" for number, tune in enumerate(tunes, 1)]
-    abc = [write_abc([tune]) for tune in tunes]
-    return page([on_page(*shown) for shown in zip(tunes, titles, abc, strict=True)])
-
-
-@dataclass(frozen=True)
-class Format:
-    """How a format is written, and whether a file of it holds several tunes."""
-
-    write: Callable[[Sequence[Tune]], bytes]
-    several: bool
-
-
-FORMATS = {
-    "abc": Format(lambda tunes: write_abc(tunes).encode(), several=True),
-    "mid": Format(lambda tunes: write_midi(tunes[0]), several=False),
-    "wav": Format(lambda tunes: wav_bytes(tunes[0]), several=False),
-    "svg": Format(lambda tunes: drawing(tunes[0]).encode(), several=False),
-    "html": Format(lambda tunes: plain_page(tunes).encode(), several=True),
-}
-
-
-def written(tunes: Sequence[Tune], format: str) -> bytes:
-    """Return the file of `tunes` in one of FORMATS; raises ConfigError for another one, and for
-    several tunes where a file holds one.
-    """
-    require(format in FORMATS, f"the format is {format!r}: choose one of {', '.join(FORMATS)}")
-    if len(tunes) > 1 and not FORMATS[format].several:
-        raise ConfigError(
-            f"there are {len(tunes)} tunes, and a .{format} file holds one: choose it"
-        )
-    return FORMATS[format].write(tunes)

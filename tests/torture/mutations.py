@@ -27,10 +27,10 @@ import numpy as np
 import charrnn.cli
 from charrnn import checkpoint
 from charrnn.checkpoint import load, resume_path
-from charrnn.corpus import Corpus
 from charrnn.errors import CharRNNError
 from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits, TrainConfig
+from charrnn.text.corpus import Corpus
 from charrnn.trainer import Trainer
 
 from .row import Outcome, randomness

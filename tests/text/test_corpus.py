@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import charrnn.corpus
-from charrnn.corpus import DOCUMENTS, Corpus
+import charrnn.text.corpus
 from charrnn.errors import CharRNNError, ConfigError, CorpusError, UnknownCharacterError
-from charrnn.reading import READERS, read
-from charrnn.tokenizer import Tokenizer
+from charrnn.text import split as splitting
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents import DOCUMENTS
+from charrnn.text.formats import FORMATS, Format
+from charrnn.text.loading import read
+from charrnn.text.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def make_corpus(*texts):
 
 def split(*arguments):
     """Return the documents to train on and those held out, as two lists of texts."""
-    return tuple(list(part.texts) for part in charrnn.corpus.split(*arguments))
+    return tuple(list(part.texts) for part in splitting.split(*arguments))
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -232,7 +235,7 @@ def test_a_byte_order_mark_is_dropped_at_the_beginning_alone(encoding, mark):
 def test_no_character_suffers_from_where_a_block_ends(monkeypatch, encoding, block):
     text = "\r\r\n日本\n\r\r\n\r\n本\r"
     put("a.txt", text.encode(encoding))
-    monkeypatch.setattr("charrnn.reading.BLOCK", block)
+    monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
     assert read("a.txt", encoding).texts == (text.replace("\r\n", "\n"),)
 
 
@@ -247,7 +250,7 @@ def test_no_character_suffers_from_where_a_block_ends(monkeypatch, encoding, blo
     ],
 )
 def test_the_place_of_an_error_is_that_in_the_file(monkeypatch, data, place, block):
-    monkeypatch.setattr("charrnn.reading.BLOCK", block)
+    monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
     with pytest.raises(CorpusError, match=f"is not utf-8: byte {place};"):
         read(put("a.txt", data))
 
@@ -311,7 +314,7 @@ def test_a_new_format_is_one_entry(monkeypatch):
         for line in file:
             yield line.decode(encoding).upper()
 
-    monkeypatch.setitem(READERS, ".shout", read_shouting)
+    monkeypatch.setitem(FORMATS, ".shout", Format(read_shouting))
     put("a.SHOUT", "café\r\n")
     put("b.txt", "quiet")
     assert read(["a.SHOUT", "b.txt"], "utf-8").texts == ("CAFÉ\n", "quiet")
@@ -355,7 +358,7 @@ def test_unknown_characters_are_refused_or_skipped():
 
 
 def test_characters_of_another_part_are_not_missed():
-    train, valid = charrnn.corpus.split(make_corpus("abababab?"))
+    train, valid = splitting.split(make_corpus("abababab?"))
     assert len(train.encode(Tokenizer("ab"))) == 8
     with pytest.raises(UnknownCharacterError):
         valid.encode(Tokenizer("ab"))
@@ -439,7 +442,7 @@ def test_documents(documents, text, expected):
 @pytest.mark.parametrize("documents", ["lines", "paragraphs"])
 @pytest.mark.parametrize("fraction", [0.0, 0.05, 0.1, 0.5])
 def test_whole_documents_are_held_out_in_order(documents, fraction):
-    end = DOCUMENTS[documents]
+    end = DOCUMENTS[documents].terminator
     pieces = [f"document {n} " + "x" * (n % 17) + end for n in range(60)]
     train, valid = split(make_corpus("".join(pieces)), documents, fraction)
     assert train + valid == pieces
@@ -488,7 +491,7 @@ def as_plain_python_splits(text, documents):
 @pytest.mark.parametrize("documents", ["lines", "paragraphs"])
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 100])
 def test_documents_are_found_whatever_the_blocks(monkeypatch, documents, block):
-    monkeypatch.setattr("charrnn.spool.BLOCK", block)
+    monkeypatch.setattr("charrnn.text.spool.BLOCK", block)
     rng = random.Random(block)
     for _ in range(60):
         texts = ["".join(rng.choices("ab \n\n\t", k=rng.randrange(1, 30))) for _ in "123"]
@@ -506,6 +509,6 @@ def test_tiny_shakespeare_is_split_as_everybody_does():
 
 
 def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(charrnn.corpus)
+    results = doctest.testmod(charrnn.text.corpus)
     assert results.attempted > 0
     assert results.failed == 0

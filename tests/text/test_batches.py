@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-import charrnn.streams
+import charrnn.text.batches
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.streams import Encoded, Streams, fit
+from charrnn.text.batches import Encoded, Streams, fit
 
 N, B, T = 103, 3, 5  # 6 chunks an epoch, 13 characters left over
 CHUNKS = 6
@@ -155,6 +155,6 @@ def test_fewer_than_two_characters_are_refused(characters, named):
 
 
 def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(charrnn.streams)
+    results = doctest.testmod(charrnn.text.batches)
     assert results.attempted > 0
     assert results.failed == 0

@@ -5,9 +5,9 @@ import doctest
 import numpy as np
 import pytest
 
-import charrnn.tokenizer
+import charrnn.text.tokenizer
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
-from charrnn.tokenizer import Tokenizer, describe
+from charrnn.text.tokenizer import Tokenizer, describe
 
 
 def distinct_characters(count):
@@ -136,6 +136,6 @@ def test_characters_are_described_so_that_look_alikes_differ():
 
 
 def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(charrnn.tokenizer)
+    results = doctest.testmod(charrnn.text.tokenizer)
     assert results.attempted > 0
     assert results.failed == 0

@@ -17,8 +17,9 @@ from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
 from charrnn.music.midi import write_midi
 from charrnn.music.tune import Key
-from charrnn.resumption import reading_of
+from charrnn.resumption import reading_of_run
 from charrnn.rewriter import rewrite
+from charrnn.text.documents import recorded_reading
 
 
 def jig(n, low, high):
@@ -81,20 +82,20 @@ def texts_of(encoded, tokenizer):
     ],
 )
 def test_tunes_are_put_in_the_keys_that_are_wanted(tunes, transpose, keys):
-    corpus = read(tunes, tunes=TuneReading(transpose))
+    corpus = read(tunes, reading=TuneReading(transpose))
     assert keys_of(corpus.texts[0]) == keys
-    assert corpus.tunes == TuneReading(transpose)
+    assert corpus.reading == TuneReading(transpose)
 
 
 def test_titles_are_kept_where_they_are_wanted(tunes):
     titles = re.findall("^T:(.*)$", MUSIC, re.MULTILINE)
-    text = read(tunes, tunes=TuneReading(keep_titles=True)).texts[0]
+    text = read(tunes, reading=TuneReading(keep_titles=True)).texts[0]
     assert sorted(re.findall("^T:(.*)$", text, re.MULTILINE)) == sorted(titles)
     assert "T:" not in read(tunes).texts[0]
 
 
 def test_irregular_tunes_are_kept_where_they_are_wanted_and_counted(tunes):
-    kept, without = read(tunes, tunes=TuneReading(keep_irregular=True)), read(tunes)
+    kept, without = read(tunes, reading=TuneReading(keep_irregular=True)), read(tunes)
     assert kept.texts[0].count("K:") == without.texts[0].count("K:") + 1
     assert "1 tune kept: bars that don't add up" in kept.notices
     assert "1 tune left out: bars that don't add up" in without.notices
@@ -132,7 +133,7 @@ def test_a_tune_comes_once_in_whichever_key_and_by_whichever_title(tmp_path, tra
     abc = "X:1\nT:{}\nM:2/4\nL:1/8\nK:{}\n{}|]\n\n"
     file = tmp_path / "twice.abc"
     file.write_text(abc.format("One", "C", "CDEF|G4") + abc.format("Two", "D", "DEFG|A4"))
-    text = read(file, tunes=TuneReading(transpose, keep_titles=True)).texts[0]
+    text = read(file, reading=TuneReading(transpose, keep_titles=True)).texts[0]
     assert text.count("T:") == text.count("T:One") == 1
 
 
@@ -149,8 +150,8 @@ def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
 
 @pytest.mark.parametrize("keep_titles", [False, True])
 def test_only_what_is_learnt_from_comes_in_twelve_keys(tunes, keep_titles):
-    own = trained(read(tunes, tunes=TuneReading("none", keep_titles)), steps=1)
-    every = trained(read(tunes, tunes=TuneReading("all", keep_titles)), steps=1)
+    own = trained(read(tunes, reading=TuneReading("none", keep_titles)), steps=1)
+    every = trained(read(tunes, reading=TuneReading("all", keep_titles)), steps=1)
     learnt = texts_of(every.streams.text, every.tokenizer)
     held_out = texts_of(every.valid, every.tokenizer)
     assert len(learnt) == 12 * len(texts_of(own.streams.text, own.tokenizer))
@@ -170,12 +171,14 @@ def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
     other = tmp_path / "other.abc"
     other.write_text("X:1\nM:6/8\nK:D\nDED FED|D6|]\n\n", "utf-8")
     reading = TuneReading("all")
-    trainer = Trainer(read(tunes, tunes=reading), CONFIG, TRAIN, valid=read(other, tunes=reading))
+    trainer = Trainer(
+        read(tunes, reading=reading), CONFIG, TRAIN, valid=read(other, reading=reading)
+    )
     assert len(texts_of(trainer.valid, trainer.tokenizer)) == 1
 
 
 def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
-    corpus = read(tunes, tunes=TuneReading("all"))
+    corpus = read(tunes, reading=TuneReading("all"))
     with pytest.raises(CorpusError, match="only whole tunes can be put in all keys"):
         Trainer(corpus, CONFIG, TrainConfig(documents="lines"))
     with pytest.raises(CorpusError, match="leave --documents or --transpose out"):
@@ -184,7 +187,7 @@ def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
 
 def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
     corpus, out = (
-        read(tunes, tunes=TuneReading("all", keep_titles=True)),
+        read(tunes, reading=TuneReading("all", keep_titles=True)),
         tmp_path / "m.safetensors",
     )
     whole = trained(corpus)
@@ -192,11 +195,11 @@ def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
     for report in trainer.run():
         if report.step == 11:
             trainer.stop()
-    resumed = Trainer.resume(read(tunes, tunes=reading_of(out)), out)
+    resumed = Trainer.resume(read(tunes, reading=reading_of_run(out)), out)
     for _ in resumed.run():
         pass
     assert resumed.parameters.flat.tobytes() == whole.parameters.flat.tobytes()
-    assert load(out).tunes == TuneReading("all", keep_titles=True)
+    assert load(out).reading == TuneReading("all", keep_titles=True)
 
 
 # ---- a model's reading goes with it --------------------------------------------------------------
@@ -213,7 +216,7 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
         assert line in shown
     training = json.loads(cli("info", "m.safetensors", "--json").out)["training"]
-    assert TuneReading.recorded(training) == TuneReading("none", True, True)
+    assert recorded_reading(training) == TuneReading("none", True, True)
 
     held_out = cli("evaluate", "m.safetensors", tunes, "--split", "valid")
     assert held_out.code == 0, held_out.err
@@ -228,8 +231,8 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     )
     assert other.code == 0, other.err
     folder = tunes.parent
-    assert load(folder / "on.safetensors").tunes == TuneReading("none", True, True)
-    assert load(folder / "other.safetensors").tunes == TuneReading("tonic", True, True)
+    assert load(folder / "on.safetensors").reading == TuneReading("none", True, True)
+    assert load(folder / "other.safetensors").reading == TuneReading("tonic", True, True)
 
 
 def test_a_run_is_resumed_without_being_told_and_not_against_its_reading(cli, tunes):
@@ -286,7 +289,7 @@ def test_a_reading_that_there_is_not_is_refused():
 @pytest.mark.parametrize("transpose", ["all", "none"])
 @pytest.mark.parametrize("key", [Key("D"), Key("E", "min"), Key("F#")], ids=str)
 def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, transpose, key):
-    model = trained(read(tunes, tunes=TuneReading(transpose))).checkpoint()
+    model = trained(read(tunes, reading=TuneReading(transpose))).checkpoint()
     asked = TuneReading(transpose).placed(read_abc(f"K:{key}\nC").tunes[0]).key
     for tune in compose(model, 3, (6, 8), key, 4, seed=1):
         assert (tune.meter, tune.key, tune.irregular_bars()) == ((6, 8), key, [])
@@ -296,14 +299,14 @@ def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, 
 def test_on_one_tonic_any_key_is_to_be_had_and_else_one_that_can_be_written(tunes):
     on_c = trained(read(tunes)).checkpoint()
     assert compose(on_c, key=Key("Bb"), seed=1)[0].key == Key("Bb")
-    own = trained(read(tunes, tunes=TuneReading("none"))).checkpoint()
+    own = trained(read(tunes, reading=TuneReading("none"))).checkpoint()
     with pytest.raises(ConfigError, match="the key K:Ephr cannot be written"):
         compose(own, key=Key("E", "phr"), seed=1)
 
 
 @pytest.mark.parametrize("transpose", ["all", "none"])
 def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose):
-    model = trained(read(tunes, tunes=TuneReading(transpose, keep_titles=True))).checkpoint()
+    model = trained(read(tunes, reading=TuneReading(transpose, keep_titles=True))).checkpoint()
     text = "X:1\nT:Ω\nM:6/8\nL:1/8\nK:G\nG2B GBG|d3 G3|GBG d2G|G3 z3|]\n"
     (version,) = rewrite(model, text, 2, 3, seed=1)
     (tune,) = read_abc(version).tunes
@@ -314,7 +317,9 @@ def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose
 
 @pytest.mark.parametrize("form", ["", "AABA"])
 def test_tunes_have_titles_if_the_model_learnt_them(tunes, form):
-    model = trained(read(tunes, tunes=TuneReading("none", keep_titles=True)), steps=60).checkpoint()
+    model = trained(
+        read(tunes, reading=TuneReading("none", keep_titles=True)), steps=60
+    ).checkpoint()
     composed = compose(model, 8, form=form, temperature=1.2, seed=1)
     assert len(composed) == 8
     assert any(tune.title for tune in composed)
@@ -340,7 +345,7 @@ def test_tunes_of_people_are_read_in_every_way(tmp_path):
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"
     file = tmp_path / "jigs.abc"
     file.write_text(source.read_text("utf-8")[:20_000], "utf-8")
-    tonic, own, every = (read(file, tunes=TuneReading(way)) for way in ("tonic", "none", "all"))
+    tonic, own, every = (read(file, reading=TuneReading(way)) for way in ("tonic", "none", "all"))
     counts = {corpus.texts[0].count("\n\n") for corpus in (tonic, own, every)}
     assert len(counts) == 1  # duplicates are out in all ways
     assert {key[0] for key in keys_of(tonic.texts[0])} == {"C"}

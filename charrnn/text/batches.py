@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, counted
 from charrnn.rng import OFFSET, generator
-from charrnn.tokenizer import Ids
+from charrnn.text.tokenizer import Ids
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import charrnn.spool
-from charrnn.corpus import DOCUMENTS, Builder, Corpus, split
+import charrnn.text.spool
 from charrnn.errors import CharRNNError, UnknownCharacterError
 from charrnn.evaluator import evaluate
 from charrnn.nn.model import ModelConfig
-from charrnn.reading import read
-from charrnn.spool import Spool, joined, mapping_of
+from charrnn.text.corpus import Builder, Corpus
+from charrnn.text.documents import DOCUMENTS
+from charrnn.text.loading import read
+from charrnn.text.split import split
+from charrnn.text.spool import Spool, joined, mapping_of
 from charrnn.trainer import Limits, TrainConfig, Trainer
 
 LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
@@ -32,8 +34,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="files are handed on by de
 @pytest.fixture
 def small_memory(monkeypatch):
     """Memory for so few bytes that every text goes to a file."""
-    monkeypatch.setattr(charrnn.spool, "IN_MEMORY", 100)
-    monkeypatch.setattr(charrnn.spool, "BLOCK", 64)
+    monkeypatch.setattr(charrnn.text.spool, "IN_MEMORY", 100)
+    monkeypatch.setattr(charrnn.text.spool, "BLOCK", 64)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_a_spool_becomes_one_of_a_wider_type():
 
 
 def test_only_what_is_long_is_mapped(monkeypatch):
-    monkeypatch.setattr(charrnn.spool, "IN_MEMORY", 100)
+    monkeypatch.setattr(charrnn.text.spool, "IN_MEMORY", 100)
     assert mapping_of(joined(np.uint8, [np.zeros(100)])) is None
     if os.name == "posix":
         array = joined(np.uint16, [np.zeros(51)])
@@ -138,10 +140,10 @@ def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
 
 @pytest.mark.usefixtures("small_memory")
 def test_a_text_without_an_end_ends_before_the_disk_is_full(monkeypatch):
-    monkeypatch.setattr(charrnn.spool, "LOOK_EVERY", 200)
+    monkeypatch.setattr(charrnn.text.spool, "LOOK_EVERY", 200)
     free = iter(range(5000, 0, -200))
     disk = lambda _: SimpleNamespace(total=10_000, free=next(free))  # noqa: E731
-    monkeypatch.setattr("charrnn.spool.shutil.disk_usage", disk)
+    monkeypatch.setattr("charrnn.text.spool.shutil.disk_usage", disk)
     with pytest.raises(CharRNNError, match=r"0 MB free for it: if the text has an end, set TMPDIR"):
         Builder().add(itertools.repeat("the cat sat\n"))
     assert next(free) == 400  # what was left when it ended: 5% are for others
@@ -150,7 +152,7 @@ def test_a_text_without_an_end_ends_before_the_disk_is_full(monkeypatch):
 @pytest.mark.usefixtures("small_memory")
 def test_a_disk_that_does_not_know_its_size_is_written_to(monkeypatch):
     monkeypatch.setattr(
-        "charrnn.spool.shutil.disk_usage", lambda _: SimpleNamespace(total=0, free=0)
+        "charrnn.text.spool.shutil.disk_usage", lambda _: SimpleNamespace(total=0, free=0)
     )
     assert len(joined(np.uint8, [np.zeros(1000)])) == 1000
 

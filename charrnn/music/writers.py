@@ -1,0 +1,66 @@
+"""Tunes as files, by suffix. To add a format, write a function from tunes to bytes and list it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from charrnn.errors import ConfigError, require
+from charrnn.music.abc import write_abc
+from charrnn.music.audio import wav_bytes
+from charrnn.music.engraving import engraved
+from charrnn.music.midi import write_midi
+from charrnn.music.page import PageTune, page
+from charrnn.music.score import piano_roll
+from charrnn.music.tune import Tune, tempo_of
+
+
+def drawing(tune: Tune) -> str:
+    """Return an SVG of the tune: its score where the extra for that is installed, or else a piano
+    roll.
+    """
+    return engraved(tune) if find_spec("verovio") else piano_roll(tune)
+
+
+def on_page(
+    tune: Tune, title: str, abc: str, figures: Mapping[str, str] | None = None, settings: str = ""
+) -> PageTune:
+    """Return the tune as a page shows it, with its drawing and its tempo."""
+    return PageTune(title, tune, abc, figures or {}, settings, drawing(tune), tempo_of(tune.meter))
+
+
+def plain_page(tunes: Sequence[Tune]) -> str:
+    """Return an HTML page of tunes, without figures."""
+    titles = [tune.title or f"Tune {number}" for number, tune in enumerate(tunes, 1)]
+    abc = [write_abc([tune]) for tune in tunes]
+    return page([on_page(*shown) for shown in zip(tunes, titles, abc, strict=True)])
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How a format is written, and whether a file of it holds several tunes."""
+
+    write: Callable[[Sequence[Tune]], bytes]
+    several: bool
+
+
+WRITERS = {
+    "abc": Writer(lambda tunes: write_abc(tunes).encode(), several=True),
+    "mid": Writer(lambda tunes: write_midi(tunes[0]), several=False),
+    "wav": Writer(lambda tunes: wav_bytes(tunes[0]), several=False),
+    "svg": Writer(lambda tunes: drawing(tunes[0]).encode(), several=False),
+    "html": Writer(lambda tunes: plain_page(tunes).encode(), several=True),
+}
+
+
+def written(tunes: Sequence[Tune], format: str) -> bytes:
+    """Return the file of `tunes` in one of WRITERS; raises ConfigError for another one, and for
+    several tunes where a file holds one.
+    """
+    require(format in WRITERS, f"the format is {format!r}: choose one of {', '.join(WRITERS)}")
+    if len(tunes) > 1 and not WRITERS[format].several:
+        raise ConfigError(
+            f"there are {len(tunes)} tunes, and a .{format} file holds one: choose it"
+        )
+    return WRITERS[format].write(tunes)

@@ -1,0 +1,152 @@
+"""A corpus: texts as ids, gathered as they are read.
+
+A text becomes ids as it is read, so that no more than a block of it is ever held as text. The first
+reading does not know the alphabet yet: it gives each character that it comes upon the next id, and
+`Corpus.encode` turns these into the ids of a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+from charrnn.text.batches import Encoded
+from charrnn.text.documents import Reading
+from charrnn.text.plain import PLAIN_TEXT
+from charrnn.text.spool import Spool, blocks, joined
+from charrnn.text.tokenizer import Ids, Tokenizer
+
+NEWLINE = 0  # its id in every corpus
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Texts, none of them empty, as ids one after another: those of files, or, once they are
+    split, documents. A long corpus lies in a temporary file.
+
+    >>> corpus = Corpus.from_texts("bread", "butter")
+    >>> corpus.texts
+    ('bread', 'butter')
+    >>> corpus.encode(Tokenizer("abdertu"))
+    Encoded(ids=array([1, 4, 3, 0, 2, 1, 6, 5, 5, 3, 4], dtype=uint8), ends=array([ 4, 10]))
+    """
+
+    tokenizer: Tokenizer  # what the ids stand for; it may know more than the texts have
+    ids: Ids  # (N,)
+    ends: NDArray[np.int64]  # the positions of each text's last character, ascending
+    names: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()  # what a person should be told
+    reading: Reading = PLAIN_TEXT  # how the files were read
+
+    @classmethod
+    def from_texts(cls, *texts: str) -> Corpus:
+        """Make a corpus of texts at hand; empty ones are left out."""
+        builder = Builder()
+        for text in texts:
+            builder.add(blocks(text))
+        return builder.corpus()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts, decoded."""
+        return tuple(self.tokenizer.decode(ids) for ids in self.each())
+
+    @cached_property
+    def digest(self) -> str:
+        """A SHA-256 over the texts and their borders, names left aside."""
+        digest = hashlib.sha256()
+        widths = np.array([len(character.encode()) for character in self.tokenizer.alphabet])
+        for ids in self.each():
+            length = sum(int(widths.take(block).sum()) for block in blocks(ids))
+            digest.update(length.to_bytes(8, "little"))
+            for block in blocks(ids):
+                digest.update(self.tokenizer.decode(block).encode())
+        return digest.hexdigest()
+
+    def characters(self) -> set[str]:
+        """Return the distinct characters of the texts."""
+        present = np.zeros(len(self.tokenizer), np.bool_)
+        for block in blocks(self.ids):
+            present[block] = True
+            if present.all():
+                break
+        return {self.tokenizer.alphabet[id] for id in np.flatnonzero(present)}
+
+    def encode(self, tokenizer: Tokenizer, unknown: str = "error") -> Encoded:
+        """Return the texts in the ids of `tokenizer`; characters that it lacks are an
+        UnknownCharacterError, or left out with `unknown="skip"`.
+        """
+        table = tokenizer.find(self.tokenizer.alphabet)
+        lacking = table.min() < 0
+        tokenizer.encode("".join(self.characters()) if lacking else "", unknown)  # or its error
+        if lacking:
+            builder = Builder(tokenizer)
+            for text in self.each():
+                for block in blocks(text):
+                    ids = table.take(block)
+                    builder.ids.append(ids[ids >= 0])
+                builder.end()
+            return Encoded(builder.ids.array(), builder.ends.array())
+        if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
+            return Encoded(self.ids, self.ends)
+        recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
+        return Encoded(recoded, self.ends)
+
+    def each(self) -> Iterator[Ids]:
+        """Yield the ids (n,) of each text."""
+        start = 0
+        for block in blocks(self.ends):
+            for end in block.tolist():
+                yield self.ids[start : end + 1]
+                start = end + 1
+
+
+class Builder:
+    """Gathers texts one after another, as pieces of text or as ids."""
+
+    def __init__(self, tokenizer: Tokenizer | None = None) -> None:
+        self.tokenizer = tokenizer or Tokenizer("\n")
+        self.ids, self.ends = Spool(self.tokenizer.dtype), Spool(np.int64)
+        self._begin = 0  # of the text that has not ended yet
+
+    def add(self, pieces: Iterable[str]) -> int:
+        """Add one text and return its length; if its pieces end in a CorpusError, add nothing."""
+        tokenizer, begin = self.tokenizer, self._begin
+        try:
+            for piece in pieces:
+                ids = self.tokenizer.find(piece)
+                if ids.min(initial=0) < 0:
+                    new = {piece[at] for at in np.flatnonzero(ids < 0)}
+                    self.tokenizer = self.tokenizer.extended(new)
+                    ids = self.tokenizer.find(piece)
+                if self.tokenizer.dtype.itemsize > self.ids.dtype.itemsize:
+                    self.ids = self.ids.astype(self.tokenizer.dtype)
+                self.ids.append(ids)
+        except CorpusError:
+            self.tokenizer = tokenizer
+            self.ids.truncate(begin)
+            raise
+        self.end()
+        return self._begin - begin
+
+    def end(self) -> None:
+        """End the text, if there is any."""
+        if len(self.ids) > self._begin:
+            self._begin = len(self.ids)
+            self.ends.append(np.array([self._begin - 1]))
+
+    def corpus(
+        self,
+        names: Sequence[str] = (),
+        notices: Sequence[str] = (),
+        reading: Reading = PLAIN_TEXT,
+    ) -> Corpus:
+        """Return the corpus of all texts, final with it."""
+        arrays = self.ids.array(), self.ends.array()
+        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading)

@@ -1,0 +1,89 @@
+"""Kinds of documents: what ends each of them, and how files of that kind are read.
+
+The recurrent state starts afresh at each document, and a sample ends with one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from charrnn.registry import resolve
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A kind of document: what ends each of them ("" if nothing does), and the address of its
+    `Reading`.
+    """
+
+    terminator: str
+    reading: str = "charrnn.text.plain:PlainText"
+
+
+DOCUMENTS = {
+    "whole": Documents(""),
+    "lines": Documents("\n"),
+    "paragraphs": Documents("\n\n"),
+    "tunes": Documents("\n\n", reading="charrnn.music.collection:TuneReading"),
+}
+
+
+class File(NamedTuple):
+    """A file to read, and whether it was named or found in a folder."""
+
+    path: str | Path
+    in_folder: bool
+
+
+@dataclass(frozen=True)
+class Reading(ABC):
+    """How files become text.
+
+    The fields of a subclass are settings: they become options of `charrnn train` and are stored
+    with the model, so that everything the model reads later is read in the same way.
+    """
+
+    documents: ClassVar[str] = "whole"  # the kind of document that it reads
+
+    @property
+    def copies(self) -> int:
+        """How many variants of each document training uses (data augmentation)."""
+        return 1
+
+    @abstractmethod
+    def read(
+        self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
+    ) -> tuple[list[str], list[str]]:
+        """Call `add` with the pieces of each text, which returns its length; return the names of
+        the files that were read, and notices for the user. Raises CorpusError.
+        """
+
+    def augmented(self, documents: Iterable[str]) -> Iterable[str]:
+        """Return all variants of the training documents, `copies` of each."""
+        return documents
+
+
+def reading_of(documents: str) -> type[Reading]:
+    """Return the Reading for files with this kind of document."""
+    reading: type[Reading] = resolve(DOCUMENTS[documents].reading)
+    return reading
+
+
+def readings() -> list[type[Reading]]:
+    """Return all registered Readings."""
+    return list(dict.fromkeys(map(reading_of, DOCUMENTS)))
+
+
+def recorded_reading(record: Mapping[str, Any]) -> Reading:
+    """Return the Reading whose settings are in a record, among other things; without any, that of
+    plain text. Raises ConfigError for settings out of range.
+    """
+    for reading in readings():
+        names = [field.name for field in fields(reading) if field.name in record]
+        if names:
+            return reading(**{name: record[name] for name in names})
+    return reading_of("whole")()

@@ -1,0 +1,68 @@
+"""Files and folders to a corpus; each file is read once. Formats are registered in formats.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from charrnn.errors import CorpusError, require
+from charrnn.text.corpus import Builder, Corpus
+from charrnn.text.documents import File, Reading, reading_of
+from charrnn.text.formats import format_of
+from charrnn.text.plain import STDIN
+
+
+def read(
+    paths: str | Path | Sequence[str | Path],
+    encoding: str = "utf-8",
+    reading: Reading | None = None,
+) -> Corpus:
+    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
+    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
+    `reading` says how files are read where their format has settings, as tunes have
+    (`charrnn.TuneReading`); a model's own is `checkpoint.reading`.
+
+    Raises CorpusError for what is missing, unreadable, not text, or empty.
+    """
+    if isinstance(paths, (str, Path)):
+        paths = [paths]
+    require(len(paths) > 0, "no corpus was given: name a text file")
+    files = [found for path in paths for found in _files(path)]
+    kinds = (format_of(file.path).documents for file in files)
+    kind = next((kind for kind in kinds if kind != "whole"), "whole")
+    its_reading = reading_of(kind)
+    if not isinstance(reading, its_reading):
+        reading = its_reading()
+    builder = Builder()
+    names, notices = reading.read(_of_kind(kind, files), encoding, builder.add)
+    if not names:
+        what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
+        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
+        raise CorpusError(f"{what} {nothing}: there is nothing to read")
+    return builder.corpus(names, notices, reading)
+
+
+def _files(path: str | Path) -> Iterator[File]:
+    if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
+        yield File(path, in_folder=False)
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            if not name.startswith(".") and file.suffix != ".safetensors" and file.is_file():
+                yield File(file, in_folder=True)
+
+
+def _of_kind(kind: str, files: Sequence[File]) -> list[File]:
+    """Return the files with this kind of document; others are passed over only in folders."""
+    wanted = []
+    for file in files:
+        if format_of(file.path).documents == kind:
+            wanted.append(file)
+        elif not file.in_folder:
+            raise CorpusError(
+                f"{file.path} is no file of {kind}, and others are: learn them separately"
+            )
+    return wanted

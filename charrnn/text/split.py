@@ -1,0 +1,116 @@
+"""A corpus divided into documents, and these into training and validation."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import partial
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import require
+from charrnn.text.corpus import NEWLINE, Builder, Corpus
+from charrnn.text.documents import DOCUMENTS, Reading
+from charrnn.text.spool import Spool, blocks, joined
+
+
+def split(
+    corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
+) -> tuple[Corpus, Corpus]:
+    """Return the documents to train on, and those held out: the last part of every file.
+
+    A file that is one document is cut at the character, others between documents. Lines and
+    paragraphs end with their terminator, be it there or not.
+    """
+    require(
+        documents in DOCUMENTS, f"documents is {documents!r}: choose one of {', '.join(DOCUMENTS)}"
+    )
+    require(
+        0 <= valid_fraction < 1,
+        f"valid_fraction is {valid_fraction}: it must be 0 or more, below 1",
+    )
+    terminator = DOCUMENTS[documents].terminator
+    borders = [0, *(corpus.ends + 1).tolist()]
+    if terminator:
+        corpus, borders = _divided(corpus, terminator)
+    cuts = [start + int((stop - start) * (1 - valid_fraction)) for start, stop in pairwise(borders)]
+    if terminator:
+        cuts = list(map(partial(_between, corpus.ends), borders, cuts, borders[1:]))
+    train, valid = zip(borders, cuts, strict=False), zip(cuts, borders[1:], strict=True)
+    return _parts(corpus, train), _parts(corpus, valid)
+
+
+def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
+    """Return the border between documents from `start` to `stop` that is nearest to `cut`: a
+    document belongs where its middle lies.
+    """
+
+    def begins(index: int) -> int:
+        return int(ends[index - 1]) + 1 if index else 0
+
+    first, last = np.searchsorted(ends, (start, stop)).tolist()
+    index = bisect_right(range(last), 2 * cut, first, key=lambda i: begins(i) + begins(i + 1))
+    return begins(index)
+
+
+def _parts(corpus: Corpus, borders: Iterable[tuple[int, int]]) -> Corpus:
+    """Return the texts of some parts of a corpus, (start, stop), each of which ends one."""
+    parts = [(start, stop) for start, stop in borders if start < stop]
+    ends, done = Spool(np.int64), 0
+    for start, stop in parts:
+        first, last = np.searchsorted(corpus.ends, (start, stop - 1))
+        for block in blocks(corpus.ends[first:last]):
+            ends.append(block + (done - start))
+        done += stop - start
+        ends.append(np.array([done - 1]))
+    arrays = [corpus.ids[start:stop] for start, stop in parts]
+    ids = arrays[0] if len(parts) == 1 else joined(corpus.ids.dtype, arrays)
+    return Corpus(corpus.tokenizer, ids, ends.array())
+
+
+def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
+    """Return the lines or paragraphs of a corpus, blank lines left out, and the borders of files
+    between them.
+    """
+    solid = np.array([not character.isspace() for character in corpus.tokenizer.alphabet])
+    result, borders = Builder(corpus.tokenizer), [0]
+    for text in corpus.each():
+        # What a block ends with is a line's beginning, kept until its end shows it to be blank.
+        begin, filled_so_far, filled_before = len(result.ids), False, False
+        for block in chain(blocks(text), [np.full(2, NEWLINE, text.dtype)]):
+            newlines = np.flatnonzero(block == NEWLINE)
+            ids, rest = np.split(block, newlines[-1:] + 1) if len(newlines) else (block[:0], block)
+            if len(ids):
+                starts = np.append(0, newlines[:-1] + 1)
+                lengths = newlines + 1 - starts
+                filled = np.logical_or.reduceat(solid.take(ids), starts)
+                filled[0] |= filled_so_far
+                if not filled[0]:
+                    result.ids.truncate(begin)
+                kept = np.repeat(filled, lengths)
+                ending = filled
+                if terminator == "\n\n":
+                    # The first blank line after a paragraph ends it with a newline.
+                    ending = ~filled & np.append(filled_before, filled[:-1])
+                    kept[newlines[ending]] = True
+                    filled_before = filled[-1]
+                stops = np.where(filled, lengths, ending).cumsum()[ending]
+                result.ends.append(len(result.ids) + stops - 1)
+                result.ids.append(ids[kept])
+                begin, filled_so_far = len(result.ids), False
+            result.ids.append(rest)
+            filled_so_far |= bool(solid.take(rest).any())
+        borders.append(len(result.ids))
+    return result.corpus(), borders
+
+
+def augmented(training: Corpus, reading: Reading) -> Corpus:
+    """Return the training documents in all variants that the `reading` makes of them."""
+    if reading.copies == 1:
+        return training
+    builder = Builder(training.tokenizer)
+    for text in reading.augmented(training.texts):
+        builder.add([text])
+    return builder.corpus()
