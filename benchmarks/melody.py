@@ -37,7 +37,7 @@ from typing import Any
 from ngram import NGrams
 from turns import table_head, table_row
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.composer import compose
 from charrnn.evaluator import evaluate
 from charrnn.music.abc import canonical, read_abc, write_abc

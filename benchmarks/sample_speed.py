@@ -33,7 +33,7 @@ from turns import (
     verdict,
 )
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.exchange import usable_cores
 from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint, load
+    from charrnn.checkpoints.checkpoint import Checkpoint, load
     from charrnn.dynamic import adapt
     from charrnn.errors import CharRNNError
     from charrnn.evaluator import Evaluation, evaluate
@@ -28,8 +28,8 @@ __version__ = "0.1.0"
 
 # Loaded when first used, so that `charrnn --help` need not wait for NumPy.
 _HOMES = {
-    "Checkpoint": "checkpoint",
-    "load": "checkpoint",
+    "Checkpoint": "checkpoints.checkpoint",
+    "load": "checkpoints.checkpoint",
     "Corpus": "text.corpus",
     "adapt": "dynamic",
     "TuneReading": "music.collection",

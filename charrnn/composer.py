@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.constraint import Constraint
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.music.abc import read_abc

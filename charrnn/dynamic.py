@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.nn.model import CharRNN, threads_for
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.batches import Encoded, require_two

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.dynamic import read_and_learn, trainable_copy
 from charrnn.errors import require
 from charrnn.nn.model import CharRNN, threads_for

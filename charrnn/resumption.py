@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from charrnn.checkpoint import Reader, is_history, resume_path, write
+from charrnn.checkpoints.checkpoint import Reader, is_history, resume_path, write
 from charrnn.errors import CheckpointError, ConfigError, require
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array

@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.composer import MAX_CHARACTERS, reading_of_tunes
 from charrnn.errors import CharRNNError, require
 from charrnn.music.abc import Span, canonical, read_abc, write_bars

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.constraint import Constraint, Leaning, read
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.nn.model import QUIET, Stepper, threads_for

@@ -17,14 +17,20 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charrnn import checkpoint
-from charrnn.checkpoint import Checkpoint, Reader, check_free, check_writable, resume_path
+from charrnn.checkpoints import checkpoint
+from charrnn.checkpoints.checkpoint import (
+    Checkpoint,
+    Reader,
+    check_free,
+    check_writable,
+    resume_path,
+)
+from charrnn.checkpoints.lock import locked
 from charrnn.choices import is_getting_worse
 from charrnn.errors import CheckpointError, DivergedError, counted
 from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.learner import Learner, Task, serve
-from charrnn.lock import locked
 from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from charrnn import __version__
-from charrnn.checkpoint import Checkpoint, load, write
+from charrnn.checkpoints.checkpoint import Checkpoint, load, write
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.sampler import generate
@@ -595,9 +595,9 @@ def test_a_record_that_makes_no_sense_is_told_or_left_aside(
 
 
 def test_a_model_of_a_future_version_asks_for_an_upgrade(cli, model_file, monkeypatch):
-    monkeypatch.setattr("charrnn.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("charrnn.checkpoints.checkpoint.FORMAT", 2)
     load(model_file).save("new.safetensors")
-    monkeypatch.setattr("charrnn.checkpoint.FORMAT", 1)
+    monkeypatch.setattr("charrnn.checkpoints.checkpoint.FORMAT", 1)
     assert_refused(cli("info", "new.safetensors"), 1, "format 2", "upgrade")
 
 

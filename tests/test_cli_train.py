@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.cli.terminal import printable, quoted
 
 TINY = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.composer import CANDIDATES, compose
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.music.abc import canonical, read_abc, write_abc

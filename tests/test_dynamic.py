@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluator import evaluate

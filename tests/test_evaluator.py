@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn import evaluator
-from charrnn.checkpoint import Checkpoint, part_of
+from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
 from charrnn.evaluator import (
     Evaluation,

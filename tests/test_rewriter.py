@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc
 from charrnn.music.collection import to_tonic

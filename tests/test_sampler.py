@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn.sampler
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
 from charrnn.music.grammar import Grammar
 from charrnn.music.tune import Key

@@ -7,7 +7,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from charrnn.checkpoint import load, resume_path, write
+from charrnn.checkpoints.checkpoint import load, resume_path, write
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))

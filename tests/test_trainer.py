@@ -12,8 +12,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from charrnn import checkpoint as checkpoint_module
-from charrnn.checkpoint import Checkpoint, load, resume_path, write
+from charrnn.checkpoints import checkpoint as checkpoint_module
+from charrnn.checkpoints.checkpoint import Checkpoint, load, resume_path, write
 from charrnn.errors import (
     CharRNNError,
     CheckpointError,
@@ -901,7 +901,7 @@ def full_disk(monkeypatch):
 def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     disk = SimpleNamespace(total=10**6, free=50_000)
-    monkeypatch.setattr("charrnn.checkpoint.shutil.disk_usage", lambda _: disk)
+    monkeypatch.setattr("charrnn.checkpoints.checkpoint.shutil.disk_usage", lambda _: disk)
     run_to(make_trainer(out), 2)
     taken = out.stat().st_size + resume_path(out).stat().st_size
     disk.free -= taken

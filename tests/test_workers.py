@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import ConfigError, WorkerError
 from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable_cores
 from charrnn.nn.model import ModelConfig

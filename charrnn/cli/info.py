@@ -26,7 +26,7 @@ def info(model: str, as_json: bool) -> None:
       charrnn info novel.safetensors
       charrnn info novel.safetensors --json
     """
-    from charrnn.checkpoint import load
+    from charrnn.checkpoints.checkpoint import load
 
     checkpoint = load(model)
     content = {

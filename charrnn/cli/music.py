@@ -58,7 +58,7 @@ def _tunes(paths: tuple[str, ...]) -> list[Tune]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    from charrnn.checkpoint import write_atomically
+    from charrnn.checkpoints.checkpoint import write_atomically
 
     write_atomically(path, data)
 
@@ -129,7 +129,7 @@ def compose(
 
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
-    from charrnn.checkpoint import load
+    from charrnn.checkpoints.checkpoint import load
     from charrnn.composer import compose as composed
     from charrnn.music.abc import read_abc, write_abc
     from charrnn.music.assess import FIGURES, assess

@@ -69,7 +69,7 @@ def sample(
     The same model, seed and options give the same text. A model that was trained on several
     documents (--documents) ends where a document does. Filters are off unless given.
     """
-    from charrnn.checkpoint import load
+    from charrnn.checkpoints.checkpoint import load
     from charrnn.sampler import stream, terminator
     from charrnn.text.loading import read
 

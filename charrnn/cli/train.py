@@ -105,7 +105,7 @@ def train(
     if resume and (overwrite or init_from):
         raise click.UsageError("--resume goes on with a run: leave --init-from and --overwrite out")
     tell(_reading(corpus))  # at once: the imports take a moment
-    from charrnn.checkpoint import check_free, check_writable, resume_path
+    from charrnn.checkpoints.checkpoint import check_free, check_writable, resume_path
 
     path = Path(out) if out else _default_out(corpus[0])
     check_writable(path)
@@ -155,7 +155,7 @@ def _default_out(corpus: str) -> Path:
 
 
 def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None]:
-    from charrnn.checkpoint import load
+    from charrnn.checkpoints.checkpoint import load
     from charrnn.choices import choose
     from charrnn.exchange import usable_cores
     from charrnn.nn.model import ModelConfig

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 
 from .command import OUT, SIZES, TEXT, Command, left_over
 from .row import FULL, Outcome

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 
 from .command import OUT, SIZES, TEXT, Command, left_over, train
 from .row import Outcome, Skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 from charrnn.nn.cells import CELLS
 from charrnn.nn.optim import OPTIMIZERS
 

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checkpoint import Reader, load
+from charrnn.checkpoints.checkpoint import Reader, load
 
 from . import hooks
 from .command import OUT, SIZES, Ended, left_over, train

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 
 from .command import OUT, SIZES, in_shared_memory, left_over, train
 from .row import Outcome, randomness

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import charrnn
-from charrnn.checkpoint import load
+from charrnn.checkpoints.checkpoint import load
 
 from .command import OUT, SIZES, TEXT, Command, Ended, left_over, train
 from .row import Outcome, randomness

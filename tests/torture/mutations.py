@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 import charrnn.cli
-from charrnn import checkpoint
-from charrnn.checkpoint import load, resume_path
+from charrnn.checkpoints import checkpoint
+from charrnn.checkpoints.checkpoint import load, resume_path
 from charrnn.errors import CharRNNError
 from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits, TrainConfig

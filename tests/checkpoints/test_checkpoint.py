@@ -15,8 +15,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
-from charrnn import checkpoint
-from charrnn.checkpoint import (
+from charrnn.checkpoints import checkpoint
+from charrnn.checkpoints.checkpoint import (
     Checkpoint,
     Reader,
     check_writable,
@@ -26,9 +26,9 @@ from charrnn.checkpoint import (
     write,
     write_atomically,
 )
+from charrnn.checkpoints.lock import lock_path
 from charrnn.errors import CheckpointError
 from charrnn.evaluator import evaluate
-from charrnn.lock import lock_path
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
@@ -143,7 +143,7 @@ def test_the_same_model_is_the_same_bytes_in_another_process(tmp_path, path, has
     program = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tests.test_checkpoint import make_checkpoint
+from tests.checkpoints.test_checkpoint import make_checkpoint
 make_checkpoint().save({str(tmp_path / "other")!r})
 """
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}

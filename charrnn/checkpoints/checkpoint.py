@@ -21,8 +21,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from charrnn.checkpoints.lock import SUFFIX, locked
 from charrnn.errors import CharRNNError, CheckpointError, ConfigError, CorpusError
-from charrnn.lock import SUFFIX, locked
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.settings import from_dict

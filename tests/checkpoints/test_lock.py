@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
-from charrnn.lock import lock_path, locked
 from charrnn.nn.model import ModelConfig
 from charrnn.run import Limits
 from charrnn.text.corpus import Corpus
