@@ -39,16 +39,17 @@ from turns import table_head, table_row
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.composer import compose
-from charrnn.evaluator import evaluate
+from charrnn.inference.evaluate import evaluate
+from charrnn.inference.sampling import generate
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.assess import FIGURES, assess, melody
 from charrnn.music.grammar import Grammar, sections
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
-from charrnn.sampler import generate
-from charrnn.text.corpus import Corpus, split
+from charrnn.text.corpus import Corpus
 from charrnn.text.loading import read
+from charrnn.text.split import split
 
 CHOSEN = "chosen"  # the model of `charrnn train FILE` without an option of the network
 ORDERS = range(1, 7)  # of n-grams

@@ -35,10 +35,10 @@ from turns import (
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.exchange import usable_cores
+from charrnn.inference.sampling import stream
 from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
-from charrnn.sampler import stream
 from charrnn.text.tokenizer import Tokenizer
 
 # Streams at once; the ratio that is asked for, and the one aimed at.

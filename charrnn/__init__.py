@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.checkpoint import Checkpoint, load
-    from charrnn.dynamic import adapt
     from charrnn.errors import CharRNNError
-    from charrnn.evaluator import Evaluation, evaluate
+    from charrnn.inference.dynamic import adapt
+    from charrnn.inference.evaluate import Evaluation, evaluate
+    from charrnn.inference.sampling import generate, stream
     from charrnn.music.collection import TuneReading
     from charrnn.nn.model import CharRNN, ModelConfig
     from charrnn.run import Limits, Report, TrainConfig
-    from charrnn.sampler import generate, stream
     from charrnn.text.corpus import Corpus
     from charrnn.text.loading import read
     from charrnn.text.tokenizer import Tokenizer
@@ -31,16 +31,16 @@ _HOMES = {
     "Checkpoint": "checkpoints.checkpoint",
     "load": "checkpoints.checkpoint",
     "Corpus": "text.corpus",
-    "adapt": "dynamic",
+    "adapt": "inference.dynamic",
     "TuneReading": "music.collection",
     "read": "text.loading",
     "CharRNNError": "errors",
-    "Evaluation": "evaluator",
-    "evaluate": "evaluator",
+    "Evaluation": "inference.evaluate",
+    "evaluate": "inference.evaluate",
     "CharRNN": "nn.model",
     "ModelConfig": "nn.model",
-    "generate": "sampler",
-    "stream": "sampler",
+    "generate": "inference.sampling",
+    "stream": "inference.sampling",
     "Tokenizer": "text.tokenizer",
     "Limits": "run",
     "Report": "run",

@@ -13,15 +13,15 @@ from dataclasses import replace
 import numpy as np
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.constraint import Constraint
 from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.inference.constraint import Constraint
+from charrnn.inference.sampling import generate
 from charrnn.music.abc import read_abc
 from charrnn.music.assess import CopyIndex, melody
 from charrnn.music.collection import TuneReading, to_tonic
 from charrnn.music.grammar import Grammar
 from charrnn.music.refrain import Refrain
 from charrnn.music.tune import Key, Meter, Tune
-from charrnn.sampler import generate
 
 MAX_CHARACTERS = 4000  # of a tune
 CANDIDATES = 4  # for each tune under the grammar; of one header, else common metres would win

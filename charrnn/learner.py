@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.evaluator import Evaluation, validate
 from charrnn.exchange import Exchange, Layout, share_of
+from charrnn.inference.evaluate import Evaluation, validate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squares

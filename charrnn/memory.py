@@ -6,7 +6,7 @@ all that training keeps. Each number below is a float32, and each line an array 
 
 from __future__ import annotations
 
-from charrnn.evaluator import CHUNK
+from charrnn.inference.evaluate import CHUNK
 from charrnn.learner import Task
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import HEAD_BLOCK

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charrnn.errors import require
-from charrnn.evaluator import Evaluation
 from charrnn.exchange import MAX_WORKERS
+from charrnn.inference.evaluate import Evaluation
 from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.nn.parameters import Array

@@ -28,8 +28,8 @@ from charrnn.checkpoints.checkpoint import (
 from charrnn.checkpoints.lock import locked
 from charrnn.choices import is_getting_worse
 from charrnn.errors import CheckpointError, DivergedError, counted
-from charrnn.evaluator import Evaluation, validated_characters
 from charrnn.exchange import Exchange, SharedMemory, share_out
+from charrnn.inference.evaluate import Evaluation, validated_characters
 from charrnn.learner import Learner, Task, serve
 from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig

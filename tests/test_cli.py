@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 from charrnn import __version__
 from charrnn.checkpoints.checkpoint import Checkpoint, load, write
+from charrnn.inference.sampling import generate
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
-from charrnn.sampler import generate
 from charrnn.text.tokenizer import Tokenizer
 
 COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
@@ -627,7 +627,7 @@ from charrnn.cli import main
 from charrnn.text.formats import FORMATS, Format
 from charrnn.nn.cells import CELLS, RNN
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer
-from charrnn.sampler import FILTERS, Filter
+from charrnn.inference.sampling import FILTERS, Filter
 
 
 class Leaky(RNN):

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from charrnn.constraint import Leaning, read
+from charrnn.inference.constraint import Leaning, read
 from charrnn.music.abc import read_abc
 from charrnn.music.assess import Sample, repeated_bars
 from charrnn.music.grammar import Grammar

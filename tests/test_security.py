@@ -117,7 +117,7 @@ def test_errors_about_forged_files_are_escaped(forged, cli):
 
 AUDITED = """
 import sys
-import charrnn, charrnn.trainer, charrnn.sampler, charrnn.evaluator
+import charrnn, charrnn.trainer, charrnn.inference.sampling, charrnn.inference.evaluate
 from charrnn import Trainer, evaluate, generate, load
 model, corpus = sys.argv[1], charrnn.read(sys.argv[2])
 load(model), Trainer.resume(corpus, model)  # whatever is imported or compiled late, is now

@@ -22,10 +22,10 @@ from charrnn.errors import (
     DivergedError,
     UnknownCharacterError,
 )
+from charrnn.inference.sampling import generate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
-from charrnn.sampler import generate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer

@@ -67,7 +67,7 @@ def evaluate(
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.evaluator import evaluate as measure
+    from charrnn.inference.evaluate import evaluate as measure
     from charrnn.text.loading import read
 
     checkpoint = load(model)

@@ -12,7 +12,7 @@ from charrnn.cli.terminal import Output, tell
 
 
 def _filter_options() -> list[click.Parameter]:
-    from charrnn.sampler import FILTERS
+    from charrnn.inference.sampling import FILTERS
 
     return [
         click.Option(["--" + name.replace("_", "-")], type=filter.kind, help=f"{filter.help}")
@@ -70,14 +70,14 @@ def sample(
     documents (--documents) ends where a document does. Filters are off unless given.
     """
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.sampler import stream, terminator
+    from charrnn.inference.sampling import stream, terminator
     from charrnn.text.loading import read
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
     checkpoint = load(model)
     if adapt:
-        from charrnn.dynamic import adapt as adapted
+        from charrnn.inference.dynamic import adapt as adapted
 
         tell(f"learning from {adapt} first")
         checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.reading), unknown)

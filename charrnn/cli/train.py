@@ -412,7 +412,7 @@ def _curves(trainer: Trainer) -> str:
 
 
 def _preview(trainer: Trainer) -> str:
-    from charrnn.sampler import generate
+    from charrnn.inference.sampling import generate
 
     seed = trainer.counters.step  # another text each time
     text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8, seed=seed)[0]

@@ -33,8 +33,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.constraint import read
 from charrnn.errors import ConfigError, require
+from charrnn.inference.constraint import read
 from charrnn.music.abc import length_text
 from charrnn.music.tune import MODES, Key, Meter
 

@@ -30,7 +30,10 @@ class Heard(NamedTuple):
 
 
 class Refrain:
-    """The constraint of a grammar, leaning towards repeated bars (`charrnn.constraint.Leaning`)."""
+    """The constraint of a grammar, leaning towards repeated bars.
+
+    It is a `charrnn.inference.constraint.Leaning`.
+    """
 
     def __init__(self, grammar: Grammar, bonus: float = BONUS) -> None:
         self.alphabet = grammar.alphabet

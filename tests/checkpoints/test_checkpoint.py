@@ -28,11 +28,11 @@ from charrnn.checkpoints.checkpoint import (
 )
 from charrnn.checkpoints.lock import lock_path
 from charrnn.errors import CheckpointError
-from charrnn.evaluator import evaluate
+from charrnn.inference.evaluate import evaluate
+from charrnn.inference.sampling import generate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
-from charrnn.sampler import generate
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer
 from tests.conftest import ROOT

@@ -14,7 +14,7 @@ import pytest
 
 import charrnn.text.spool
 from charrnn.errors import CharRNNError, UnknownCharacterError
-from charrnn.evaluator import evaluate
+from charrnn.inference.evaluate import evaluate
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Builder, Corpus
 from charrnn.text.documents import DOCUMENTS

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np  # noqa: F401 (imported once, for all that is forked)
 
 import charrnn.cli
-import charrnn.evaluator
-import charrnn.sampler
+import charrnn.inference.evaluate
+import charrnn.inference.sampling
 import charrnn.trainer
 
 TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from charrnn import evaluator
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
-from charrnn.evaluator import (
+from charrnn.inference.evaluate import (
     Evaluation,
     evaluate,
     evaluate_text,
@@ -15,7 +14,8 @@ from charrnn.evaluator import (
 )
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.text.batches import Encoded
-from charrnn.text.corpus import Corpus, split
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import split
 from charrnn.text.tokenizer import Tokenizer
 from charrnn.trainer import TrainConfig, Trainer
 
@@ -77,7 +77,7 @@ def test_every_character_but_the_first_is_scored(length):
 def test_chunks_leave_no_trace(monkeypatch, chunk):
     model, text = make_model(), make_text(300, ends=(0, 6, 100, 101))
     expected = evaluate_text(model, text)
-    monkeypatch.setattr(evaluator, "CHUNK", chunk)
+    monkeypatch.setattr("charrnn.inference.evaluate.CHUNK", chunk)
     assert_equal(evaluate_text(model, text), expected)
 
 
@@ -108,7 +108,7 @@ def test_several_streams_count_the_same_characters_and_come_close(streams):
 
 @pytest.mark.parametrize("streams", [2, 7])
 def test_streams_with_enough_to_read_before_are_exact(monkeypatch, streams):
-    monkeypatch.setattr(evaluator, "WARM_UP", 1000)
+    monkeypatch.setattr("charrnn.inference.evaluate.WARM_UP", 1000)
     model, text = make_model(), make_text(1000)
     assert_equal(evaluate_text(model, text, streams=streams), evaluate_text(model, text), 1e-9)
 
@@ -172,7 +172,7 @@ def test_validating_counts_every_character_and_comes_close(length):
 
 
 def test_of_a_very_long_text_a_part_of_each_stream_is_validated(monkeypatch):
-    monkeypatch.setattr(evaluator, "MAX_LENGTH", 100)
+    monkeypatch.setattr("charrnn.inference.evaluate.MAX_LENGTH", 100)
     model, text = make_model(), make_text(8000)
     result = validate(model, text)
     assert result.characters == 7 * 100
@@ -180,7 +180,7 @@ def test_of_a_very_long_text_a_part_of_each_stream_is_validated(monkeypatch):
 
 
 def test_validating_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(evaluator, "CHUNK", 100)
+    monkeypatch.setattr("charrnn.inference.evaluate.CHUNK", 100)
     answers = iter([False, False, True, True])
     assert validate(make_model(), make_text(1000), lambda: next(answers)).characters == 200
 

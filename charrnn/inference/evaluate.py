@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
-from charrnn.dynamic import read_and_learn, trainable_copy
 from charrnn.errors import require
+from charrnn.inference.dynamic import read_and_learn, trainable_copy
 from charrnn.nn.model import CharRNN, threads_for
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
@@ -57,7 +57,7 @@ def evaluate(
     first start from a state that knows only some characters before. With a `block_size`, blocks of
     that many characters are scored independently, each from a zero state, as nanoGPT does it. If it
     is `dynamic`, a copy of the model learns from the text as it reads, each part of it being scored
-    before it is learnt from (`charrnn.dynamic`).
+    before it is learnt from (`charrnn.inference.dynamic`).
 
     Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters that the
     model lacks (unless `unknown="skip"`), ConfigError for counts below 1.

@@ -8,16 +8,26 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-import charrnn.sampler
+import charrnn.inference.sampling
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
+from charrnn.inference.sampling import (
+    FILTERS,
+    Filter,
+    choose,
+    generate,
+    gumbel,
+    min_p,
+    stream,
+    top_k,
+    top_p,
+)
 from charrnn.music.grammar import Grammar
 from charrnn.music.tune import Key
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig, Stepper
 from charrnn.nn.parameters import Parameters
 from charrnn.rng import SAMPLE, generator
-from charrnn.sampler import FILTERS, Filter, choose, generate, gumbel, min_p, stream, top_k, top_p
 from charrnn.text.tokenizer import Tokenizer
 
 ALPHABET = "\n abcde"
@@ -517,7 +527,7 @@ def test_an_unknown_filter_is_answered_with_those_there_are(model):
 
 
 def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.sampler)
+    results = doctest.testmod(charrnn.inference.sampling)
     assert results.attempted > 0
     assert results.failed == 0
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.constraint import Constraint, Leaning, read
 from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.inference.constraint import Constraint, Leaning, read
 from charrnn.nn.model import QUIET, Stepper, threads_for
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator

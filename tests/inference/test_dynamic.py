@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.evaluator import evaluate
+from charrnn.inference.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
+from charrnn.inference.evaluate import evaluate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
