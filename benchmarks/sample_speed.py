@@ -34,12 +34,12 @@ from turns import (
 )
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.exchange import usable_cores
 from charrnn.inference.sampling import stream
 from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.tokenizer import Tokenizer
+from charrnn.training.comm import usable_cores
 
 # Streams at once; the ratio that is asked for, and the one aimed at.
 SIZES = {"2x128": (1, (10.0, 15.0)), "2x512": (1, (5.0, 10.0)), "2x256": (64, (2.0, 4.0))}

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from charrnn.exchange import usable_cores
+from charrnn.training.comm import usable_cores
 
 V, E = 65, 64  # alphabet and embedding
 ALPHABET = "\n" + "".join(map(chr, range(32, 96)))

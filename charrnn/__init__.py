@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from charrnn.inference.sampling import generate, stream
     from charrnn.music.collection import TuneReading
     from charrnn.nn.model import CharRNN, ModelConfig
-    from charrnn.run import Limits, Report, TrainConfig
     from charrnn.text.corpus import Corpus
     from charrnn.text.loading import read
     from charrnn.text.tokenizer import Tokenizer
-    from charrnn.trainer import Trainer
+    from charrnn.training.run import Limits, Report, TrainConfig
+    from charrnn.training.trainer import Trainer
 
 __version__ = "0.1.0"
 
@@ -42,10 +42,10 @@ _HOMES = {
     "generate": "inference.sampling",
     "stream": "inference.sampling",
     "Tokenizer": "text.tokenizer",
-    "Limits": "run",
-    "Report": "run",
-    "TrainConfig": "run",
-    "Trainer": "trainer",
+    "Limits": "training.run",
+    "Report": "training.run",
+    "TrainConfig": "training.run",
+    "Trainer": "training.trainer",
 }
 __all__ = [
     "CharRNN",

@@ -13,7 +13,7 @@ import pytest
 from charrnn.cli import main
 from charrnn.nn.model import ModelConfig
 from charrnn.text.loading import read
-from charrnn.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.trainer import Limits, TrainConfig, Trainer
 
 ROOT = Path(__file__).parent.parent
 TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))

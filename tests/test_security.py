@@ -58,7 +58,7 @@ def test_processes_are_made_in_one_place():
         and "multiprocessing"
         in (getattr(node, "module", None) or "") + "".join(alias.name for alias in node.names)
     }
-    assert users == {"exchange.py", "spool.py"}  # the latter hands them files
+    assert users == {"comm.py", "spool.py"}  # the latter hands them files
 
 
 NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028../../etc/passwd"
@@ -117,7 +117,7 @@ def test_errors_about_forged_files_are_escaped(forged, cli):
 
 AUDITED = """
 import sys
-import charrnn, charrnn.trainer, charrnn.inference.sampling, charrnn.inference.evaluate
+import charrnn, charrnn.training.trainer, charrnn.inference.sampling, charrnn.inference.evaluate
 from charrnn import Trainer, evaluate, generate, load
 model, corpus = sys.argv[1], charrnn.read(sys.argv[2])
 load(model), Trainer.resume(corpus, model)  # whatever is imported or compiled late, is now

@@ -17,9 +17,9 @@ from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.collection import in_all_keys
 from charrnn.music.midi import write_midi
 from charrnn.music.tune import Key
-from charrnn.resumption import reading_of_run
 from charrnn.rewriter import rewrite
 from charrnn.text.documents import recorded_reading
+from charrnn.training.resume import reading_of_run
 
 
 def jig(n, low, high):

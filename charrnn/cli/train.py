@@ -24,9 +24,9 @@ from charrnn.cli.terminal import one_line, quoted, sparkline, tell, write_line
 from charrnn.errors import CharRNNError, ConfigError, counted
 
 if TYPE_CHECKING:
-    from charrnn.choices import Choice
-    from charrnn.run import Report
-    from charrnn.trainer import Trainer
+    from charrnn.training.autoconfig import Choice
+    from charrnn.training.run import Report
+    from charrnn.training.trainer import Trainer
 
 # Signals that end a run, saved. Windows has no SIGHUP.
 SIGNALS = {
@@ -42,10 +42,10 @@ LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's, for 
 
 
 def _settings() -> list[click.Parameter]:
-    from charrnn.choices import CHOSEN
     from charrnn.nn.model import ModelConfig
-    from charrnn.run import Limits, TrainConfig
     from charrnn.text.documents import readings
+    from charrnn.training.autoconfig import CHOSEN
+    from charrnn.training.run import Limits, TrainConfig
 
     return [
         *(option for reading in readings() for option in options_of(reading)),
@@ -156,16 +156,16 @@ def _default_out(corpus: str) -> Path:
 
 def _make_trainer(ctx: click.Context, out: Path) -> tuple[Trainer, Choice | None]:
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.choices import choose
-    from charrnn.exchange import usable_cores
     from charrnn.nn.model import ModelConfig
-    from charrnn.resumption import reading_of_run
-    from charrnn.run import Limits, TrainConfig
     from charrnn.text.documents import readings
     from charrnn.text.formats import suffixes_of
     from charrnn.text.loading import read
     from charrnn.text.plain import PLAIN_TEXT
-    from charrnn.trainer import Trainer
+    from charrnn.training.autoconfig import choose
+    from charrnn.training.comm import usable_cores
+    from charrnn.training.resume import reading_of_run
+    from charrnn.training.run import Limits, TrainConfig
+    from charrnn.training.trainer import Trainer
 
     options = ctx.params
     model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
@@ -230,7 +230,7 @@ def _tell_choice(choice: Choice) -> None:
 def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
     """Say what is expected of the run; its loss is a `guess`, for a network that knows nothing
     and has the time to learn."""
-    from charrnn.choices import AFTER, BEFORE, expected, times
+    from charrnn.training.autoconfig import AFTER, BEFORE, expected, times
 
     plan = (
         f"plan: to read the text some {times(choice.epochs)}, in about "
@@ -246,7 +246,7 @@ def _tell_plan(choice: Choice, trainer: Trainer, guess: bool) -> None:
 
 
 def _describe(trainer: Trainer, resume: bool) -> None:
-    from charrnn.memory import estimate
+    from charrnn.training.memory import estimate
 
     texts = [text.ids.nbytes for text in (trainer.streams.text, trainer.valid) if text is not None]
     memory = estimate(trainer.task, trainer.workers, sum(texts))
@@ -439,7 +439,7 @@ def _conclude(
     else:
         nats = counters.best_loss
         tell(f"{out} holds the best weights: {nats:.4f} nats = {nats / math.log(2):.3f} bits/char")
-    from charrnn.choices import verdict
+    from charrnn.training.autoconfig import verdict
 
     epochs = counters.step / trainer.streams.chunks_per_epoch
     if trainer.history:

@@ -9,9 +9,9 @@ import pytest
 from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
 from charrnn.nn.model import ModelConfig
-from charrnn.run import Limits
 from charrnn.text.corpus import Corpus
-from charrnn.trainer import Trainer
+from charrnn.training.run import Limits
+from charrnn.training.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
 TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"

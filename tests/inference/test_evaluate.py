@@ -17,7 +17,7 @@ from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
 from charrnn.text.split import split
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.trainer import TrainConfig, Trainer
+from charrnn.training.trainer import TrainConfig, Trainer
 
 V = 9
 

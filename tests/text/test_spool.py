@@ -21,7 +21,7 @@ from charrnn.text.documents import DOCUMENTS
 from charrnn.text.loading import read
 from charrnn.text.split import split
 from charrnn.text.spool import Spool, joined, mapping_of
-from charrnn.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.trainer import Limits, TrainConfig, Trainer
 
 LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
 WORDS = "".join(LINES)
@@ -211,7 +211,7 @@ def test_workers_map_the_file_that_the_text_lies_in(files):
 def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_path, files):
     out = tmp_path / "model.safetensors"
     expected = outcome(files, "lines", 2, out)
-    monkeypatch.setattr("charrnn.exchange.mapping_of", lambda _: None)
+    monkeypatch.setattr("charrnn.training.comm.mapping_of", lambda _: None)
     assert outcome(files, "lines", 2, out) == expected
 
 

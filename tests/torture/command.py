@@ -16,7 +16,7 @@ import numpy as np  # noqa: F401 (imported once, for all that is forked)
 import charrnn.cli
 import charrnn.inference.evaluate
 import charrnn.inference.sampling
-import charrnn.trainer
+import charrnn.training.trainer
 
 TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))
 SIZES = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]

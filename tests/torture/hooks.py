@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from charrnn.trainer import Trainer
+from charrnn.training.trainer import Trainer
 
 # Called before each step with its name, what it is about, and what really does it.
 Hook = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]

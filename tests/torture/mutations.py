@@ -29,9 +29,9 @@ from charrnn.checkpoints import checkpoint
 from charrnn.checkpoints.checkpoint import load, resume_path
 from charrnn.errors import CharRNNError
 from charrnn.nn.model import ModelConfig
-from charrnn.run import Limits, TrainConfig
 from charrnn.text.corpus import Corpus
-from charrnn.trainer import Trainer
+from charrnn.training.run import Limits, TrainConfig
+from charrnn.training.trainer import Trainer
 
 from .row import Outcome, randomness
 

@@ -13,10 +13,10 @@ import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import ConfigError, WorkerError
-from charrnn.exchange import Exchange, SharedMemory, share_of, share_out, usable_cores
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.comm import Exchange, SharedMemory, share_of, share_out, usable_cores
+from charrnn.training.trainer import Limits, TrainConfig, Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
 MODEL = ModelConfig("lstm", hidden_size=8, num_layers=2, embedding_size=4, dropout=0.3)
@@ -74,7 +74,7 @@ def test_all_reduce_adds_in_order():
 
 
 def test_workers_are_as_many_as_the_cores_if_the_batch_is_wide_enough(monkeypatch):
-    monkeypatch.setattr("charrnn.exchange.usable_cores", lambda: 4)
+    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: 4)
     assert share_out("auto", 0, 64) == (4, 4)
     assert share_out("auto", 0, 32) == (2, 2)
     assert share_out("auto", 0, 51) == (3, 3)

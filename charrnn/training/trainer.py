@@ -26,16 +26,19 @@ from charrnn.checkpoints.checkpoint import (
     resume_path,
 )
 from charrnn.checkpoints.lock import locked
-from charrnn.choices import is_getting_worse
 from charrnn.errors import CheckpointError, DivergedError, counted
-from charrnn.exchange import Exchange, SharedMemory, share_out
 from charrnn.inference.evaluate import Evaluation, validated_characters
-from charrnn.learner import Learner, Task, serve
 from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.resumption import (
+from charrnn.text.batches import Encoded, Streams, fit
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import augmented, split
+from charrnn.text.tokenizer import Tokenizer
+from charrnn.training.autoconfig import is_getting_worse
+from charrnn.training.comm import Exchange, SharedMemory, share_out
+from charrnn.training.resume import (
     StoredRun,
     description,
     digests,
@@ -48,11 +51,8 @@ from charrnn.resumption import (
     require_same_texts,
     write_moments,
 )
-from charrnn.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.text.batches import Encoded, Streams, fit
-from charrnn.text.corpus import Corpus
-from charrnn.text.split import augmented, split
-from charrnn.text.tokenizer import Tokenizer
+from charrnn.training.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
+from charrnn.training.worker import Learner, Task, serve
 
 
 class Trainer:

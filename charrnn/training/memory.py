@@ -7,11 +7,11 @@ all that training keeps. Each number below is a float32, and each line an array 
 from __future__ import annotations
 
 from charrnn.inference.evaluate import CHUNK
-from charrnn.learner import Task
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import HEAD_BLOCK
 from charrnn.nn.optim import OPTIMIZERS
 from charrnn.nn.parameters import count
+from charrnn.training.worker import Task
 
 PROCESS = 45_000_000  # bytes of Python, NumPy and the package
 WORKER = 20_000_000  # those that each further process does not share

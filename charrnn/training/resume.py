@@ -18,11 +18,11 @@ from charrnn.checkpoints.checkpoint import Reader, is_history, resume_path, writ
 from charrnn.errors import CheckpointError, ConfigError, require
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array
-from charrnn.run import Counters, Limits, Snapshot, TrainConfig
 from charrnn.settings import from_dict, require_range
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Reading, recorded_reading
 from charrnn.text.tokenizer import Tokenizer
+from charrnn.training.run import Counters, Limits, Snapshot, TrainConfig
 
 GOOD = "good."  # before the names of the tensors to go back to in a divergence
 

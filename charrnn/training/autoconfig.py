@@ -15,8 +15,8 @@ from typing import Any
 
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
-from charrnn.run import DEFAULT_MINUTES, Limits, TrainConfig
 from charrnn.text.batches import fit
+from charrnn.training.run import DEFAULT_MINUTES, Limits, TrainConfig
 
 # Characters that a network must read in its time: units, learning rate. In few minutes a small
 # network reads more text than a large one, and learns more; in many it would only read the same

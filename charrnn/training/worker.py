@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.exchange import Exchange, Layout, share_of
 from charrnn.inference.evaluate import Evaluation, validate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squares
 from charrnn.nn.parameters import Array, Parameters, count
 from charrnn.rng import DROPOUT, generator
-from charrnn.run import TrainConfig
 from charrnn.text.batches import Encoded, Streams
+from charrnn.training.comm import Exchange, Layout, share_of
+from charrnn.training.run import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from charrnn.choices import (
+from charrnn.errors import ConfigError
+from charrnn.nn.model import ModelConfig
+from charrnn.training.autoconfig import (
     CHOSEN,
     MOST_EPOCHS,
     SHARES_DROPPED,
@@ -13,9 +15,7 @@ from charrnn.choices import (
     is_getting_worse,
     verdict,
 )
-from charrnn.errors import ConfigError
-from charrnn.nn.model import ModelConfig
-from charrnn.run import Limits, TrainConfig
+from charrnn.training.run import Limits, TrainConfig
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
 

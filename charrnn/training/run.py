@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charrnn.errors import require
-from charrnn.exchange import MAX_WORKERS
 from charrnn.inference.evaluate import Evaluation
 from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
@@ -14,6 +13,7 @@ from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, require_range, setting
 from charrnn.text.documents import DOCUMENTS
+from charrnn.training.comm import MAX_WORKERS
 
 DEFAULT_MINUTES = 10.0
 MAX_CHUNK = 2**20

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from charrnn.memory import estimate
 from charrnn.nn.model import ModelConfig
-from charrnn.run import TrainConfig
 from charrnn.text.corpus import Corpus
-from charrnn.trainer import Trainer
+from charrnn.training.memory import estimate
+from charrnn.training.run import TrainConfig
+from charrnn.training.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 600)
 

@@ -29,7 +29,7 @@ from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.trainer import Limits, TrainConfig, Trainer
 
 MODEL = ModelConfig("gru", 8, 1, 4, 0.2)
 TRAIN = TrainConfig(seq_len=8, batch_size=4, warmup_steps=3)
@@ -466,7 +466,7 @@ def test_a_lost_model_is_written_anew(tmp_path, uninterrupted, change):
 def test_another_machine_is_noticed(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
-    monkeypatch.setattr("charrnn.trainer.fingerprint", lambda _: {"numpy": "0"})
+    monkeypatch.setattr("charrnn.training.trainer.fingerprint", lambda _: {"numpy": "0"})
     assert any("bit for bit" in notice for notice in Trainer.resume(CORPUS, out).notices)
 
 
