@@ -38,12 +38,12 @@ from ngram import NGrams
 from turns import table_head, table_row
 
 from charrnn.checkpoints.checkpoint import load
-from charrnn.composer import compose
 from charrnn.inference.evaluate import evaluate
 from charrnn.inference.sampling import generate
 from charrnn.music.abc import canonical, read_abc, write_abc
-from charrnn.music.assess import FIGURES, assess, melody
+from charrnn.music.compose import compose
 from charrnn.music.grammar import Grammar, sections
+from charrnn.music.metrics import FIGURES, assess, melody
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from charrnn.inference.dynamic import adapt
     from charrnn.inference.evaluate import Evaluation, evaluate
     from charrnn.inference.sampling import generate, stream
-    from charrnn.music.collection import TuneReading
+    from charrnn.music.dataset import TuneReading
     from charrnn.nn.model import CharRNN, ModelConfig
     from charrnn.text.corpus import Corpus
     from charrnn.text.loading import read
@@ -32,7 +32,7 @@ _HOMES = {
     "load": "checkpoints.checkpoint",
     "Corpus": "text.corpus",
     "adapt": "inference.dynamic",
-    "TuneReading": "music.collection",
+    "TuneReading": "music.dataset",
     "read": "text.loading",
     "CharRNNError": "errors",
     "Evaluation": "inference.evaluate",

@@ -130,13 +130,13 @@ def compose(
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.composer import compose as composed
     from charrnn.music.abc import read_abc, write_abc
-    from charrnn.music.assess import FIGURES, assess
+    from charrnn.music.compose import compose as composed
     from charrnn.music.formats import abc_of
+    from charrnn.music.infill import rewrite as rewritten
+    from charrnn.music.metrics import FIGURES, assess
     from charrnn.music.page import page
     from charrnn.music.writers import on_page, written
-    from charrnn.rewriter import rewrite as rewritten
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -223,9 +223,9 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
       charrnn assess tunes/*.abc --against corpus.abc
       charrnn assess tunes/*.abc --json
     """
-    from charrnn.music.assess import assess as measure
-    from charrnn.music.assess import table
-    from charrnn.music.collection import collect
+    from charrnn.music.dataset import collect
+    from charrnn.music.metrics import assess as measure
+    from charrnn.music.metrics import table
 
     others = collect(_tunes(against), keep_irregular=True).tunes
     last = len(others) - len(others) // 10  # the tenth that training holds out

@@ -1,6 +1,6 @@
 """A grammar of tunes: which characters may come next, so that every bar adds up.
 
-It knows the canonical text that music/abc.py writes, one character at a time, and allows only what
+It knows the canonical text that abc.py writes, one character at a time, and allows only what
 some whole tune goes on with, written in the alphabet that it is given: nothing leads into a dead
 end. It is a `Constraint` (constraint.py), so whoever draws from what it allows gets a tune.
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.resources import files
 
-from charrnn.music.score import beat, escaped, performance, piano_roll
+from charrnn.music.layout import beat, escaped, performance
+from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Tune
 
 _POLICY = (

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 
 from charrnn.errors import ConfigError, require
 from charrnn.music.abc import write_abc
-from charrnn.music.audio import wav_bytes
-from charrnn.music.engraving import engraved
-from charrnn.music.midi import write_midi
+from charrnn.music.midi_io import write_midi
 from charrnn.music.page import PageTune, page
-from charrnn.music.score import piano_roll
+from charrnn.music.piano_roll import piano_roll
+from charrnn.music.sheet_music import engraved
+from charrnn.music.synth import wav_bytes
 from charrnn.music.tune import Tune, tempo_of
 
 

@@ -28,7 +28,7 @@ DOCUMENTS = {
     "whole": Documents(""),
     "lines": Documents("\n"),
     "paragraphs": Documents("\n\n"),
-    "tunes": Documents("\n\n", reading="charrnn.music.collection:TuneReading"),
+    "tunes": Documents("\n\n", reading="charrnn.music.dataset:TuneReading"),
 }
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from charrnn.inference.constraint import Leaning, read
 from charrnn.music.abc import read_abc
-from charrnn.music.assess import Sample, repeated_bars
 from charrnn.music.grammar import Grammar
-from charrnn.music.refrain import BONUS, Refrain
+from charrnn.music.metrics import Sample, repeated_bars
+from charrnn.music.repetition import BONUS, Refrain
 
 ALPHABET = "\n/12345678:ABCDEFGKM|]abcdefgjmz-("
 HEADER = "M:2/4\nK:Cmaj\n"

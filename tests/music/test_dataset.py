@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-import charrnn.music.collection
+import charrnn.music.dataset
 from charrnn import Limits, ModelConfig, TrainConfig, Trainer, TuneReading, load, read
-from charrnn.composer import compose
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc, write_abc
-from charrnn.music.collection import in_all_keys
-from charrnn.music.midi import write_midi
+from charrnn.music.compose import compose
+from charrnn.music.dataset import in_all_keys
+from charrnn.music.infill import rewrite
+from charrnn.music.midi_io import write_midi
 from charrnn.music.tune import Key
-from charrnn.rewriter import rewrite
 from charrnn.text.documents import recorded_reading
 from charrnn.training.resume import reading_of_run
 
@@ -357,6 +357,6 @@ def test_tunes_of_people_are_read_in_every_way(tmp_path):
 
 
 def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.music.collection)
+    results = doctest.testmod(charrnn.music.dataset)
     assert results.attempted > 0
     assert results.failed == 0

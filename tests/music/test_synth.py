@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ConfigError
-from charrnn.music import audio
-from charrnn.music.audio import RATE, VOICES, synthesise, wav_bytes
+from charrnn.music import synth
+from charrnn.music.synth import RATE, VOICES, synthesise, wav_bytes
 from charrnn.music.tune import Bar, Note, Tune, tempo_of
 
 EIGHTH = Fraction(1, 8)
@@ -71,7 +71,7 @@ def test_nothing_clips_and_nothing_is_faint(voice, tempo):
     tune = make_tune((45, 1), (81, Fraction(1, 8)), (107, 2), (69, Fraction(1, 24)))
     sound = synthesise(tune, tempo, voice)
     assert sound.dtype == np.float32
-    assert np.max(np.abs(sound)) == pytest.approx(audio.PEAK)
+    assert np.max(np.abs(sound)) == pytest.approx(synth.PEAK)
 
 
 @voices

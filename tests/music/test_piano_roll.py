@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from charrnn.music.score import beat, performance, piano_roll
+from charrnn.music.layout import beat, performance
+from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Bar, Key, Note, Tune
 
 SVG = "{http://www.w3.org/2000/svg}"

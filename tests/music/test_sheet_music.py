@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from charrnn.errors import ConfigError
-from charrnn.music.engraving import _mei, engraved
+from charrnn.music.sheet_music import _mei, engraved
 from charrnn.music.tune import MODES, Bar, Key, Note, Tune
 
 MEI = "{http://www.music-encoding.org/ns/mei}"

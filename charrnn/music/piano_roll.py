@@ -1,32 +1,22 @@
-"""A tune on paper: its bars in lines, and a drawing of them as a piano roll.
-
-It is drawn as the tune is written: bars in order, repeats marked and not unrolled. Each note
-bears its number among the tune's notes, rests not counted, as `data-note`; `performance` tells when
-which number is played, twice where a repeat has it twice. So a page can light notes up as they
-sound, whoever drew them (engraving.py does, too).
-"""
+"""A tune as a piano roll: an SVG with time to the right and a row for each semitone."""
 
 from __future__ import annotations
 
-import html
-import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from charrnn.music.tune import Bar, Key, Meter, Note, Tune
-
-_MODES = {
-    "maj": "major",
-    "min": "minor",
-    "dor": "dorian",
-    "phr": "phrygian",
-    "lyd": "lydian",
-    "mix": "mixolydian",
-    "loc": "locrian",
-}
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from charrnn.music.layout import (
+    Measure,
+    escaped,
+    key_name,
+    length_of,
+    measures_of,
+    systems_of,
+    tonic_name,
+    upbeat_of,
+)
+from charrnn.music.tune import Bar, Tune
 
 # Lengths in the piano roll's own units; a page scales it as it likes.
 _WIDTH = 1000
@@ -56,60 +46,6 @@ _STYLE = """
 """.strip()
 
 
-def escaped(text: str) -> str:
-    """Return `text` as it may stand in HTML and XML, between tags and in attributes.
-
-    >>> escaped('<b title="x">')
-    '&lt;b title=&quot;x&quot;&gt;'
-    """
-    return html.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
-
-
-def beat(meter: Meter | None) -> Fraction:
-    """Return how long a beat is, in whole notes: in 6/8, 9/8 and 12/8 it is three eighths.
-
-    >>> beat((6, 8))
-    Fraction(3, 8)
-    >>> beat((4, 4))
-    Fraction(1, 4)
-    """
-    if meter is None:
-        return Fraction(1, 4)
-    beats, unit = meter
-    compound = beats > 3 and beats % 3 == 0
-    return Fraction(3 if compound else 1, unit)
-
-
-@dataclass(frozen=True)
-class Played:
-    """One playing of a written note. Times are in whole notes from the beginning of the tune."""
-
-    number: int  # among the tune's notes, rests not counted
-    pitch: int
-    start: Fraction
-    duration: Fraction
-    sounds: Fraction  # together with the notes tied to it; 0 if it goes on from one before it
-    stress: int  # 2 at the beginning of a bar, 1 on another beat, 0 off the beat
-
-
-def performance(tune: Tune) -> list[Played]:
-    """Return the notes as they are played, repeats twice: `Tune.events`, note by written note."""
-    sounds = {event.start: event.duration for event in tune.events()}
-    measures = measures_of(tune)
-    played = []
-    now = Fraction(0)
-    for index in tune.played():
-        measure = measures[index]
-        beats = measure.beats()
-        for number, pitch, offset, note in measure.notes():
-            stress = 0 if offset not in beats else 1 if offset or measure.upbeat else 2
-            start = now + offset
-            sounding = sounds.get(start, Fraction(0))
-            played.append(Played(number, pitch, start, note.duration, sounding, stress))
-        now += measure.bar.duration
-    return played
-
-
 def piano_roll(tune: Tune, title: str = "") -> str:
     """Return the tune as an SVG that stands alone: time to the right, a row for each semitone.
 
@@ -120,8 +56,10 @@ def piano_roll(tune: Tune, title: str = "") -> str:
     pitches = [note.pitch for bar in tune.bars for note in bar.notes if note.pitch is not None]
     low, high = min(pitches, default=60) - 1, max(pitches, default=72) + 1
     row = min(_ROW[1], max(_ROW[0], _HEIGHT / (high - low + 1)))
-    upbeat = max((_upbeat(system) for system in systems), default=Fraction(0))
-    longest = max((_length(system) - _upbeat(system) for system in systems), default=Fraction(0))
+    upbeat = max((upbeat_of(system) for system in systems), default=Fraction(0))
+    longest = max(
+        (length_of(system) - upbeat_of(system) for system in systems), default=Fraction(0)
+    )
     gutters = (sum(measure.bar.repeats for measure in system[:-1]) for system in systems)
     room = _WIDTH - _LEFT - _GUTTER * (1 + max(gutters, default=0))
     scale = min(room / float(upbeat + longest or 1), 8 * _EIGHTH)
@@ -133,7 +71,7 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         parts.append(f'<text class="heading" x="{_LEFT}" y="20">{escaped(title)}</text>')
     for system in systems:
         roll = _Roll(scale, row, low, high, y + _TOP)
-        x = _LEFT + float(upbeat - _upbeat(system)) * scale
+        x = _LEFT + float(upbeat - upbeat_of(system)) * scale
         for measure in system:
             first, last = measure is system[0], measure is measures[-1]
             parts += roll.measure(measure, x, first, last)
@@ -146,119 +84,6 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         + "\n".join(parts)
         + "\n</svg>\n"
     )
-
-
-def key_name(key: Key) -> str:
-    """Return the key as a musician writes it.
-
-    >>> key_name(Key("Bb", "min"))
-    'B♭ minor'
-    """
-    return f"{_tonic(key)} {_MODES[key.mode]}"
-
-
-def _tonic(key: Key) -> str:
-    return key.tonic.replace("#", "♯").replace("b", "♭")
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A bar, and what holds in it."""
-
-    bar: Bar
-    index: int  # of the bar in the tune
-    first: int  # the number of its first note
-    key: Key
-    meter: Meter | None
-    begins: bool  # a section
-    ending: int  # the one that it belongs to, 0 for none
-    news: str  # the key and metre, where they are new
-
-    @property
-    def missing(self) -> Fraction:
-        """How much of the metre is missing before it, if it is an upbeat."""
-        if self.meter is None or not self.begins:
-            return Fraction(0)
-        return max(Fraction(0), Fraction(*self.meter) - self.bar.duration)
-
-    @property
-    def upbeat(self) -> bool:
-        """Whether it is a section's first bar, and shorter than the metre."""
-        return self.missing > 0
-
-    def beats(self) -> list[Fraction]:
-        """Return where its beats are, in whole notes; those of an upbeat count from its end."""
-        if self.meter is None:
-            return [Fraction(0)]
-        step = beat(self.meter)
-        first = math.ceil(self.missing / step)
-        last = math.ceil((self.missing + self.bar.duration) / step)
-        return [number * step - self.missing for number in range(first, last)]
-
-    def notes(self) -> Iterator[tuple[int, int, Fraction, Note]]:
-        """Yield number, pitch and offset of each note that is no rest, and the note."""
-        number = self.first
-        offset = Fraction(0)
-        for note in self.bar.notes:
-            if note.pitch is not None:
-                yield number, note.pitch, offset, note
-                number += 1
-            offset += note.duration
-
-
-def measures_of(tune: Tune) -> list[Measure]:
-    """Return the bars as they are written, each with what holds in it."""
-    measures: list[Measure] = []
-    number, key, meter, ending = 0, tune.key, tune.meter, 0
-    before = Bar((), closes=True)
-    for bar in tune.bars:
-        key, meter = bar.key or key, bar.meter or meter
-        begins = bar.opens or before.closes or (before.repeats and not bar.ending)
-        ending = bar.ending or (0 if begins else ending)
-        news = [key_name(key)] if bar.key or not measures else []
-        if meter and (bar.meter or not measures):
-            news.append(f"{meter[0]}/{meter[1]}")
-        measures.append(
-            Measure(bar, len(measures), number, key, meter, begins, ending, ", ".join(news))
-        )
-        number += sum(note.pitch is not None for note in bar.notes)
-        before = bar
-    return measures
-
-
-def _length(measures: list[Measure]) -> Fraction:
-    return sum((measure.bar.duration for measure in measures), Fraction(0))
-
-
-def _upbeat(measures: list[Measure]) -> Fraction:
-    return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
-
-
-def systems_of(measures: list[Measure]) -> list[list[Measure]]:
-    """Wrap measures: a section begins a system, and is shared out evenly among few systems.
-
-    Four bars make a system, or eight that are short; a fifth fits, so that a section of eight with
-    two endings has two systems.
-    """
-    sections: list[list[Measure]] = []
-    for measure in measures:
-        if measure.begins:
-            sections.append([])
-        sections[-1].append(measure)
-    systems: list[list[Measure]] = []
-    for section in sections:
-        whole = Fraction(*(section[0].meter or (4, 4)))
-        room = whole * (10 if whole <= Fraction(1, 2) else 5)
-        done = -_upbeat(section)
-        total = _length(section) + done
-        share = total / max(1, math.ceil(total / room)) or Fraction(1)
-        shares: dict[int, list[Measure]] = {}
-        for measure in section:
-            middle = done + measure.bar.duration / 2
-            shares.setdefault(max(0, math.floor(middle / share)), []).append(measure)
-            done += measure.bar.duration
-        systems += shares.values()
-    return systems
 
 
 @dataclass(frozen=True)
@@ -313,7 +138,8 @@ class _Roll:
         yield f'<path class="tonic" d="{self._across(tonics, x, width)}"/>'
         for pitch in tonics if first else ():
             y = self.y(pitch) + self.row / 2 + 4
-            yield f'<text class="name" x="{_n(x - 15)}" y="{_n(y)}">{_tonic(measure.key)}</text>'
+            name = tonic_name(measure.key)
+            yield f'<text class="name" x="{_n(x - 15)}" y="{_n(y)}">{name}</text>'
 
     def _across(self, pitches: Iterable[int], x: float, width: float) -> str:
         """Return the path along the middles of the pitches' rows."""

@@ -3,11 +3,11 @@
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
-from charrnn.composer import CANDIDATES, compose
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.music.abc import canonical, read_abc, write_abc
-from charrnn.music.assess import CopyIndex, melody
-from charrnn.music.collection import TuneReading
+from charrnn.music.compose import CANDIDATES, compose
+from charrnn.music.dataset import TuneReading
+from charrnn.music.metrics import CopyIndex, melody
 from charrnn.music.tune import Key
 from charrnn.text.loading import read
 
@@ -97,7 +97,7 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
         forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
         return [f"{note}4|]" for note in "CDEFGABc"]
 
-    monkeypatch.setattr("charrnn.composer.generate", generate)
+    monkeypatch.setattr("charrnn.music.compose.generate", generate)
     tunes = compose(model, 2)
     assert [tune.meter for tune in tunes] == [(2, 4), (4, 4)]
     assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]

@@ -17,10 +17,10 @@ from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import generate
 from charrnn.music.abc import read_abc
-from charrnn.music.assess import CopyIndex, melody
-from charrnn.music.collection import TuneReading, to_tonic
+from charrnn.music.dataset import TuneReading, to_tonic
 from charrnn.music.grammar import Grammar
-from charrnn.music.refrain import Refrain
+from charrnn.music.metrics import CopyIndex, melody
+from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key, Meter, Tune
 
 MAX_CHARACTERS = 4000  # of a tune
@@ -49,7 +49,7 @@ def compose(
 
     `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.Grammar`);
     what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
-    included. Under the grammar, bars that were there before are liked (`charrnn.music.refrain`),
+    included. Under the grammar, bars that were there before are liked (`charrnn.music.repetition`),
     and each tune is the best of CANDIDATES with one header: that in which the model had to forgo
     least of what it would have written. With `max_copy`, no tune has more notes in a row that stand
     so in one `against`, however transposed. Without the grammar (`constrained=False`), what cannot

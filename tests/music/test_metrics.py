@@ -13,7 +13,7 @@ import pytest
 
 from charrnn.errors import CorpusError
 from charrnn.music.abc import read_abc
-from charrnn.music.assess import (
+from charrnn.music.metrics import (
     FIGURES,
     MIN_COPY,
     CopyIndex,

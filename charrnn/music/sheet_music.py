@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import count, groupby, pairwise
 
 from charrnn.errors import ConfigError
-from charrnn.music.score import Measure, beat, measures_of, systems_of
+from charrnn.music.layout import Measure, beat, measures_of, systems_of
 from charrnn.music.tune import Key, Meter, Note, Tune
 
 # The values that one note can have: of a whole note, those of MEI, plain and dotted.

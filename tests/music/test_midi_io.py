@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.music.midi import read_midi, write_midi
+from charrnn.music.midi_io import read_midi, write_midi
 from charrnn.music.tune import Bar, Key, Note, Tune
 
 METERS = [(4, 4), (2, 2), (2, 4), (3, 4), (6, 8), (9, 8), (12, 8), (5, 4), (7, 8)]

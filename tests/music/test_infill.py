@@ -11,8 +11,8 @@ import pytest
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError, CorpusError
 from charrnn.music.abc import canonical, read_abc
-from charrnn.music.collection import to_tonic
-from charrnn.rewriter import log_likelihoods, rewrite
+from charrnn.music.dataset import to_tonic
+from charrnn.music.infill import log_likelihoods, rewrite
 
 LEARNT = "".join(
     f"X:{n}\nM:4/4\nL:1/8\nK:{key}\n"
@@ -94,7 +94,7 @@ def test_all_but_the_notes_of_the_bars_is_kept_byte_for_byte(model, bars):
 @pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
 @pytest.mark.parametrize("name", ["irish.abc", "nottingham/jigs.abc", "nottingham/waltzes.abc"])
 def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
-    monkeypatch.setattr("charrnn.rewriter.CANDIDATES", 2)
+    monkeypatch.setattr("charrnn.music.infill.CANDIDATES", 2)
     rng = random.Random(name)
     text = (Path(os.environ["CHARRNN_DATA"]) / name).read_text("utf-8")
     texts = [part for part in re.split(r"(?m)^(?=X:)", text) if part.startswith("X:")]

@@ -1,0 +1,199 @@
+"""A tune on paper: its bars in systems, what holds in each, and which written note sounds when.
+
+A tune is drawn as it is written: bars in order, repeats marked and not unrolled. Each note bears
+its number among the tune's notes, rests not counted; `performance` says when each number is played,
+twice where a repeat has it twice. So a page can highlight notes as they sound, whether they were
+drawn as a piano roll (piano_roll.py) or as sheet music (sheet_music.py).
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from charrnn.music.tune import Bar, Key, Meter, Note, Tune
+
+_MODES = {
+    "maj": "major",
+    "min": "minor",
+    "dor": "dorian",
+    "phr": "phrygian",
+    "lyd": "lydian",
+    "mix": "mixolydian",
+    "loc": "locrian",
+}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def escaped(text: str) -> str:
+    """Return `text` as it may stand in HTML and XML, between tags and in attributes.
+
+    >>> escaped('<b title="x">')
+    '&lt;b title=&quot;x&quot;&gt;'
+    """
+    return html.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def beat(meter: Meter | None) -> Fraction:
+    """Return how long a beat is, in whole notes: in 6/8, 9/8 and 12/8 it is three eighths.
+
+    >>> beat((6, 8))
+    Fraction(3, 8)
+    >>> beat((4, 4))
+    Fraction(1, 4)
+    """
+    if meter is None:
+        return Fraction(1, 4)
+    beats, unit = meter
+    compound = beats > 3 and beats % 3 == 0
+    return Fraction(3 if compound else 1, unit)
+
+
+@dataclass(frozen=True)
+class Played:
+    """One playing of a written note. Times are in whole notes from the beginning of the tune."""
+
+    number: int  # among the tune's notes, rests not counted
+    pitch: int
+    start: Fraction
+    duration: Fraction
+    sounds: Fraction  # together with the notes tied to it; 0 if it goes on from one before it
+    stress: int  # 2 at the beginning of a bar, 1 on another beat, 0 off the beat
+
+
+def performance(tune: Tune) -> list[Played]:
+    """Return the notes as they are played, repeats twice: `Tune.events`, note by written note."""
+    sounds = {event.start: event.duration for event in tune.events()}
+    measures = measures_of(tune)
+    played = []
+    now = Fraction(0)
+    for index in tune.played():
+        measure = measures[index]
+        beats = measure.beats()
+        for number, pitch, offset, note in measure.notes():
+            stress = 0 if offset not in beats else 1 if offset or measure.upbeat else 2
+            start = now + offset
+            sounding = sounds.get(start, Fraction(0))
+            played.append(Played(number, pitch, start, note.duration, sounding, stress))
+        now += measure.bar.duration
+    return played
+
+
+def key_name(key: Key) -> str:
+    """Return the key as a musician writes it.
+
+    >>> key_name(Key("Bb", "min"))
+    'B♭ minor'
+    """
+    return f"{tonic_name(key)} {_MODES[key.mode]}"
+
+
+def tonic_name(key: Key) -> str:
+    """Return the tonic as a musician writes it."""
+    return key.tonic.replace("#", "♯").replace("b", "♭")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A bar, and what holds in it."""
+
+    bar: Bar
+    index: int  # of the bar in the tune
+    first: int  # the number of its first note
+    key: Key
+    meter: Meter | None
+    begins: bool  # a section
+    ending: int  # the one that it belongs to, 0 for none
+    news: str  # the key and metre, where they are new
+
+    @property
+    def missing(self) -> Fraction:
+        """How much of the metre is missing before it, if it is an upbeat."""
+        if self.meter is None or not self.begins:
+            return Fraction(0)
+        return max(Fraction(0), Fraction(*self.meter) - self.bar.duration)
+
+    @property
+    def upbeat(self) -> bool:
+        """Whether it is a section's first bar, and shorter than the metre."""
+        return self.missing > 0
+
+    def beats(self) -> list[Fraction]:
+        """Return where its beats are, in whole notes; those of an upbeat count from its end."""
+        if self.meter is None:
+            return [Fraction(0)]
+        step = beat(self.meter)
+        first = math.ceil(self.missing / step)
+        last = math.ceil((self.missing + self.bar.duration) / step)
+        return [number * step - self.missing for number in range(first, last)]
+
+    def notes(self) -> Iterator[tuple[int, int, Fraction, Note]]:
+        """Yield number, pitch and offset of each note that is no rest, and the note."""
+        number = self.first
+        offset = Fraction(0)
+        for note in self.bar.notes:
+            if note.pitch is not None:
+                yield number, note.pitch, offset, note
+                number += 1
+            offset += note.duration
+
+
+def measures_of(tune: Tune) -> list[Measure]:
+    """Return the bars as they are written, each with what holds in it."""
+    measures: list[Measure] = []
+    number, key, meter, ending = 0, tune.key, tune.meter, 0
+    before = Bar((), closes=True)
+    for bar in tune.bars:
+        key, meter = bar.key or key, bar.meter or meter
+        begins = bar.opens or before.closes or (before.repeats and not bar.ending)
+        ending = bar.ending or (0 if begins else ending)
+        news = [key_name(key)] if bar.key or not measures else []
+        if meter and (bar.meter or not measures):
+            news.append(f"{meter[0]}/{meter[1]}")
+        measures.append(
+            Measure(bar, len(measures), number, key, meter, begins, ending, ", ".join(news))
+        )
+        number += sum(note.pitch is not None for note in bar.notes)
+        before = bar
+    return measures
+
+
+def length_of(measures: list[Measure]) -> Fraction:
+    """Return how long the measures last together, in whole notes."""
+    return sum((measure.bar.duration for measure in measures), Fraction(0))
+
+
+def upbeat_of(measures: list[Measure]) -> Fraction:
+    """Return how long the upbeat lasts that they begin with, 0 if there is none."""
+    return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
+
+
+def systems_of(measures: list[Measure]) -> list[list[Measure]]:
+    """Wrap measures: a section begins a system, and is shared out evenly among few systems.
+
+    Four bars make a system, or eight that are short; a fifth fits, so that a section of eight with
+    two endings has two systems.
+    """
+    sections: list[list[Measure]] = []
+    for measure in measures:
+        if measure.begins:
+            sections.append([])
+        sections[-1].append(measure)
+    systems: list[list[Measure]] = []
+    for section in sections:
+        whole = Fraction(*(section[0].meter or (4, 4)))
+        room = whole * (10 if whole <= Fraction(1, 2) else 5)
+        done = -upbeat_of(section)
+        total = length_of(section) + done
+        share = total / max(1, math.ceil(total / room)) or Fraction(1)
+        shares: dict[int, list[Measure]] = {}
+        for measure in section:
+            middle = done + measure.bar.duration / 2
+            shares.setdefault(max(0, math.floor(middle / share)), []).append(measure)
+            done += measure.bar.duration
+        systems += shares.values()
+    return systems
