@@ -9,13 +9,20 @@ from typing import Any, NoReturn
 import click
 
 from charrnn import __version__
-from charrnn.cli.evaluate import evaluate
-from charrnn.cli.info import info
-from charrnn.cli.music import assess, compose, convert
-from charrnn.cli.sample import sample
 from charrnn.cli.terminal import give_up, tell
-from charrnn.cli.train import train
 from charrnn.errors import CharRNNError, ConfigError, DivergedError
+from charrnn.registry import resolve
+
+# In the order in which they are listed.
+COMMANDS: dict[str, click.Command | str] = {
+    "train": "charrnn.cli.train:train",
+    "sample": "charrnn.cli.sample:sample",
+    "evaluate": "charrnn.cli.evaluate:evaluate",
+    "info": "charrnn.cli.info:info",
+    "compose": "charrnn.cli.compose:compose",
+    "assess": "charrnn.cli.assess:assess",
+    "convert": "charrnn.cli.convert:convert",
+}
 
 
 class ClosedPipeError(Exception):
@@ -23,7 +30,16 @@ class ClosedPipeError(Exception):
 
 
 class Group(click.Group):
-    """A group that leaves it to us to say what a closed pipe means."""
+    """The commands of the registry; what a closed pipe means is left to `main`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return the commands' names in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command by its name."""
+        command: click.Command | None = resolve(COMMANDS[name]) if name in COMMANDS else None
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; raises ClosedPipeError where click would exit with 1."""
@@ -49,10 +65,6 @@ def cli() -> None:
     Results go to standard output, all else to standard error. Exit codes: 0 done, 1 an error,
     2 wrong usage, 3 training diverged; 129, 130, 143 ended by a signal, with the work saved.
     """
-
-
-for command in (train, sample, evaluate, info, compose, assess, convert):
-    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

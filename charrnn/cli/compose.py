@@ -1,22 +1,21 @@
-"""charrnn compose, assess and convert."""
+"""charrnn compose."""
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.options import EXISTING_MODEL
 from charrnn.cli.terminal import show, tell
+from charrnn.cli.tunes import tunes_in
 from charrnn.errors import CharRNNError, ConfigError, counted
 
 if TYPE_CHECKING:
-    from charrnn.music.tune import Key, Meter, Tune
+    from charrnn.music.tune import Key, Meter
 
 FILES = ("abc", "mid", "wav", "svg")
 
@@ -46,21 +45,6 @@ def _bars(text: str) -> tuple[int, int]:
     if not found or int(found[2] or found[1]) < int(found[1]):
         raise ConfigError(f"rewrite is {text!r}: it must be a bar such as 5, or some such as 5-8")
     return int(found[1]), int(found[2] or found[1])
-
-
-def _tunes(paths: tuple[str, ...]) -> list[Tune]:
-    from charrnn.music.formats import read_tunes, together
-
-    found = together([read_tunes(path) for path in paths])
-    for notice in found.notices():
-        tell(notice)
-    return list(found.tunes)
-
-
-def _write(path: Path, data: bytes) -> None:
-    from charrnn.checkpoints.checkpoint import write_atomically
-
-    write_atomically(path, data)
 
 
 @click.command()
@@ -129,7 +113,7 @@ def compose(
 
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
-    from charrnn.checkpoints.checkpoint import load
+    from charrnn.checkpoints.checkpoint import load, write_atomically
     from charrnn.music.abc import read_abc, write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.formats import abc_of
@@ -153,11 +137,11 @@ def compose(
             raise ConfigError(f"rewrite is {rewrite}: name the file of the tune with --prompt-file")
         first, last = _bars(rewrite)
     checkpoint = load(model)
-    begun = _tunes((prompt_file,)) if prompt_file else []
+    begun = tunes_in((prompt_file,)) if prompt_file else []
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
-    others = _tunes(against)
+    others = tunes_in(against)
     if rewrite is not None and prompt_file:
         text, encoding = abc_of(prompt_file)
         texts = rewritten(checkpoint, text, first, last, count, temperature, seed)
@@ -196,7 +180,7 @@ def compose(
     for number, (tune, text) in enumerate(zip(tunes, texts, strict=True), 1):
         for name in wanted:
             data = text.encode(encoding) if name == "abc" else written([tune], name)
-            _write(folder / f"{number:02}.{name}", data)
+            write_atomically(folder / f"{number:02}.{name}", data)
         figures = assess([tune], others or None).figures
         rows = {
             figure.label: format(value, figure.format)
@@ -205,59 +189,5 @@ def compose(
         }
         settings = f"{Path(model).name}, {what}seed {seed}, temperature {temperature:g}"
         shown.append(on_page(tune, tune.title or f"Tune {number}", text, rows, settings))
-    _write(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
+    write_atomically(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
     show(f"{folder / 'index.html'}: open it to see and hear {counted(len(tunes), 'tune')}")
-
-
-@click.command()
-@click.argument("tunes", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--against", type=click.Path(), multiple=True, help="Tunes to compare with, as of training."
-)
-@JSON
-def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
-    """Measure TUNES, files of .abc or .mid: are they well made, alike to others, and new?
-
-    \b
-    Examples:
-      charrnn assess tunes/*.abc --against corpus.abc
-      charrnn assess tunes/*.abc --json
-    """
-    from charrnn.music.dataset import collect
-    from charrnn.music.metrics import assess as measure
-    from charrnn.music.metrics import table
-
-    others = collect(_tunes(against), keep_irregular=True).tunes
-    last = len(others) - len(others) // 10  # the tenth that training holds out
-    result = measure(_tunes(tunes), others[:last] or None, others[last:] or None)
-    if as_json:
-        click.echo(json.dumps(asdict(result)))
-        return
-    for line in table(result).splitlines():
-        show(line)
-    for number, match in enumerate(result.longest, 1):
-        if match is not None:
-            show(f"tune {number}: {match.notes} notes as in {match.title or 'an untitled tune'}")
-
-
-@click.command()
-@click.argument("source", type=click.Path())
-@click.argument("target", type=click.Path())
-@click.option("--tune", "number", type=int, help="Which of several tunes, counted from 1.")
-def convert(source: str, target: str, number: int | None) -> None:
-    """Write the tunes of SOURCE, .abc or .mid, as TARGET: .abc, .mid, .wav, .svg or .html.
-
-    \b
-    Examples:
-      charrnn convert reel.abc reel.mid
-      charrnn convert session.abc session.html
-      charrnn convert session.abc third.wav --tune 3
-    """
-    from charrnn.music.writers import written
-
-    tunes: Any = _tunes((source,))
-    if number is not None:
-        if not 1 <= number <= len(tunes):
-            raise ConfigError(f"tune is {number}: {source} has {len(tunes)}")
-        tunes = tunes[number - 1 : number]
-    _write(Path(target), written(tunes, Path(target).suffix.removeprefix(".").lower()))
