@@ -37,13 +37,14 @@ from turns import (
     verdict,
 )
 
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.nn.init import initialise
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.text.batches import Encoded, Streams
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer
 from charrnn.training.comm import usable_cores
-from charrnn.training.run import Limits, TrainConfig
+from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 
 SIZES = {"2x128": (50, 50), "1x256": (32, 64), "1x512": (64, 64), "2x512": (64, 128)}  # B, T

@@ -1,7 +1,7 @@
 """Character-level text generation with RNN, LSTM and GRU written by hand in NumPy.
 
 >>> from charrnn import Limits, Trainer, generate, read
->>> trainer = Trainer(read(["corpora/fables.txt"]), limits=Limits(minutes=1))  # doctest: +SKIP
+>>> trainer = Trainer.new(read(["corpora/fables.txt"]), limits=Limits(minutes=1))  # doctest: +SKIP
 >>> for report in trainer.run():  # doctest: +SKIP
 ...     print(report.step, report.loss)
 >>> print(generate(trainer.checkpoint(), prompt="THE ")[0])  # doctest: +SKIP
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.checkpoint import Checkpoint, load
+    from charrnn.checkpoints.records import HistoryEntry, TrainConfig, TrainingRecord
     from charrnn.errors import CharRNNError
     from charrnn.inference.dynamic import adapt
     from charrnn.inference.evaluate import Evaluation, evaluate
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
     from charrnn.text.loading import read
     from charrnn.text.tokenizer import Tokenizer
-    from charrnn.training.run import Limits, Report, TrainConfig
+    from charrnn.training.limits import Limits
+    from charrnn.training.state import Report
     from charrnn.training.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -42,9 +44,11 @@ _HOMES = {
     "generate": "inference.sampling",
     "stream": "inference.sampling",
     "Tokenizer": "text.tokenizer",
-    "Limits": "training.run",
-    "Report": "training.run",
-    "TrainConfig": "training.run",
+    "Limits": "training.limits",
+    "Report": "training.state",
+    "TrainConfig": "checkpoints.records",
+    "TrainingRecord": "checkpoints.records",
+    "HistoryEntry": "checkpoints.records",
     "Trainer": "training.trainer",
 }
 __all__ = [
@@ -53,12 +57,14 @@ __all__ = [
     "Checkpoint",
     "Corpus",
     "Evaluation",
+    "HistoryEntry",
     "Limits",
     "ModelConfig",
     "Report",
     "Tokenizer",
     "TrainConfig",
     "Trainer",
+    "TrainingRecord",
     "TuneReading",
     "adapt",
     "evaluate",

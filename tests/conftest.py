@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.cli import main
 from charrnn.nn.model import ModelConfig
 from charrnn.text.loading import read
-from charrnn.training.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.limits import Limits
+from charrnn.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
 TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))
@@ -37,7 +39,7 @@ def corpus_file(tmp_path_factory):
 
 def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits):
     """Train a model on a file for an eye-blink; return where it was written."""
-    trainer = Trainer(
+    trainer = Trainer.new(
         read(corpus_file),
         ModelConfig("gru", hidden_size, embedding_size=8, dropout=0.0),
         TrainConfig(seq_len=seq_len, batch_size=batch_size, learning_rate=0.02),

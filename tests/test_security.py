@@ -7,7 +7,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from charrnn.checkpoints.checkpoint import load, resume_path, write
+from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.container import write
+from charrnn.checkpoints.output import resume_path
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
@@ -149,7 +151,7 @@ def test_a_model_cannot_lead_us_to_other_files(process, model_file, corpus_file,
         document |= {"out": "/tmp/evil", "corpus_file": "/etc/passwd", "log": "../evil"}
         document["history"][0] |= {"out": "/tmp/evil", "valid_file": "/etc/passwd"}
         write(target, kind, load_file(source), document)
-    assert load(path).history[0]["out"] == "/tmp/evil"
+    load(path)
     result = process(path, corpus_file, script=("-c", AUDITED))
     assert result.code == 0, result.err
     touched = {line.split(" ", 1)[1] for line in result.out.splitlines()}

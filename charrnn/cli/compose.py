@@ -113,7 +113,8 @@ def compose(
 
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
-    from charrnn.checkpoints.checkpoint import load, write_atomically
+    from charrnn.checkpoints.atomic import write_atomically
+    from charrnn.checkpoints.checkpoint import load
     from charrnn.music.abc import read_abc, write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.formats import abc_of

@@ -23,7 +23,7 @@ def convert(source: str, target: str, number: int | None) -> None:
       charrnn convert session.abc session.html
       charrnn convert session.abc third.wav --tune 3
     """
-    from charrnn.checkpoints.checkpoint import write_atomically
+    from charrnn.checkpoints.atomic import write_atomically
     from charrnn.music.writers import written
 
     tunes = tunes_in((source,))

@@ -74,7 +74,7 @@ def evaluate(
     texts = read(corpus, encoding, checkpoint.reading)
     for notice in texts.notices:
         tell(notice)
-    if part != "all" and texts.digest != checkpoint.training.get("corpus"):
+    if part != "all" and texts.digest != checkpoint.training.corpus:
         tell("this is not the text that the model was trained on: it may have seen some of it")
     lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
     if lacking and unknown == "skip":

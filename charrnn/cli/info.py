@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from charrnn.cli.options import EXISTING_MODEL, JSON
 from charrnn.cli.terminal import show
+
+if TYPE_CHECKING:
+    from charrnn.checkpoints.checkpoint import Checkpoint
 
 TOLD = {"chosen", "stated", "cores", "minutes"}  # in lines of their own
 
@@ -47,35 +51,39 @@ def info(model: str, as_json: bool) -> None:
         + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
-    lines += _choice(asdict(config) | checkpoint.training, len(checkpoint.tokenizer))
+    record = checkpoint.training.document()
+    lines += _selected(checkpoint, asdict(config) | record)
     lines += [
         f"  {name:16} {value}"
-        for name, value in sorted(checkpoint.training.items())
+        for name, value in sorted(record.items())
         if name not in TOLD and value != ""
     ]
     if checkpoint.history:
         lines.append("history   step, loss while training, loss in validation (nats/char)")
         lines += [
-            f"  {entry.get('step')!s:>8}  {entry.get('train'):.4f}  {entry.get('valid'):.4f}"
+            f"  {entry.step!s:>8}  {entry.train:.4f}  {entry.valid:.4f}"
             for entry in checkpoint.history
         ]
     for line in lines:
         show(line)
 
 
-def _choice(record: dict[str, Any], alphabet: int) -> list[str]:
+def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
     """Return lines that tell which settings were chosen, for what, and which a person stated."""
+    selection = checkpoint.training.selection
+    if selection is None:
+        return []
 
-    def settings(kind: str) -> str:
-        names = str(record.get(kind, "")).split(", ")
-        return ", ".join(f"{name} {record[name]}" for name in names if name in record)
+    def values(names: Iterable[str]) -> str:
+        return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
 
-    stated = [f"stated    {settings('stated')}"] if settings("stated") else []
-    if not settings("chosen"):
+    stated = [f"stated    {values(selection.stated)}"] if selection.stated else []
+    if not selection.selected:
         return stated
-    cores = record.get("cores")
+    cores = selection.cores
     return [
-        f"chosen    {settings('chosen')}; for {record.get('characters')} characters, an alphabet "
-        f"of {alphabet}, {cores} core{'' if cores == 1 else 's'}, {record.get('minutes')} minutes",
+        f"chosen    {values(selection.selected)}; for {checkpoint.training.characters} characters, "
+        f"an alphabet of {len(checkpoint.tokenizer)}, {cores} core{'' if cores == 1 else 's'}, "
+        f"{selection.minutes} minutes",
         *stated,
     ]

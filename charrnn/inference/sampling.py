@@ -173,7 +173,7 @@ def _read_prompt(
 
 def terminator(checkpoint: Checkpoint) -> str:
     """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
-    return DOCUMENTS[str(checkpoint.training.get("documents", "whole"))].terminator
+    return DOCUMENTS[checkpoint.training.config.documents].terminator
 
 
 def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:

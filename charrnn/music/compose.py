@@ -117,7 +117,7 @@ def compose(
 
 def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
     """Return how the model reads tunes; raises ConfigError for a model of something else."""
-    if checkpoint.training.get("documents") != "tunes":
+    if checkpoint.training.config.documents != "tunes":
         raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
     reading = checkpoint.reading
     return reading if isinstance(reading, TuneReading) else TuneReading()

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from bz2 import compress
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
 from charrnn.text.batches import fit
-from charrnn.training.run import DEFAULT_MINUTES, Limits, TrainConfig
+from charrnn.training.limits import DEFAULT_MINUTES, Limits
+from charrnn.training.prepare import Data
 
 # Characters that a network must read in its time: units, learning rate. In few minutes a small
 # network reads more text than a large one, and learns more; in many it would only read the same
@@ -42,12 +43,12 @@ SHARES_DROPPED = (
 )
 
 MOST_EPOCHS = 60.0  # from there on more minutes do not help
-OVERFITTED = 0.01  # nats per character that the last evaluation is worse than the best
-LEAST_PATIENCE = 5  # evaluations since the best that end a run which gets worse
 
 # Core-minutes, from which on: the loss in validation as a share of what bzip2 needs for that text,
 # having packed the one before. Prose is within a tenth of it, all else within a fourth.
 EXPECTED = ((0.0, 1.05), (0.5, 0.95), (4.0, 0.92), (16.0, 0.9))
+LEAST_TO_JUDGE_BY = 1000  # characters to validate on
+LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's
 BEFORE, AFTER = 700_000, 50_000  # characters of the two; bzip2 looks back no further
 
 CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
@@ -70,16 +71,9 @@ class Choice:
     chosen: tuple[str, ...]  # names of settings
     stated: tuple[str, ...]
 
-    def record(self) -> dict[str, Any]:
-        """Return what was stated, what was chosen, and for what, as the model's file keeps it.
-
-        Where all is stated, runs that differ in their cores and limits alone have one record.
-        """
-        stated = {"stated": ", ".join(self.stated)}
-        if not self.chosen:
-            return stated
-        chosen = {"chosen": ", ".join(self.chosen)}
-        return stated | chosen | {"cores": self.cores, "minutes": round(self.minutes, 2)}
+    def selection(self) -> Selection:
+        """Return what was stated, what was chosen, and for what."""
+        return Selection(self.stated, self.chosen, self.cores, round(self.minutes, 2))
 
 
 def choose(
@@ -147,6 +141,19 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
     return min(ends)
 
 
+def expected_loss(choice: Choice, data: Data) -> float | None:
+    """Return the loss to expect of a new run, in nats per character; None if the network won't have
+    the time to learn, or there is little text to judge by.
+    """
+    valid = data.valid
+    if valid is None or len(valid) < LEAST_TO_JUDGE_BY:
+        return None
+    if choice.epochs * len(data.text) < LEAST_TO_READ:
+        return None
+    before, after = map(data.tokenizer.decode, (data.text.ids[-BEFORE:], valid.ids[:AFTER]))
+    return expected(before, after, choice.cores * choice.minutes)
+
+
 def expected(before: str, after: str, core_minutes: float) -> float:
     """Return the loss on `after`, in nats per character, to expect of a network that has learnt
     from `before`: a guess, as what bzip2 packs well is easy for a network too.
@@ -158,44 +165,3 @@ def expected(before: str, after: str, core_minutes: float) -> float:
     added = len(compress(known + after.encode())) - len(compress(known))
     share = next(share for least, share in reversed(EXPECTED) if core_minutes >= least)
     return share * max(0, added) * 8 * math.log(2) / len(after)
-
-
-def is_getting_worse(history: Sequence[Mapping[str, Any]], patience: int | None = None) -> bool:
-    """Return whether no evaluation since the best, of `patience` or more, was better, and the last
-    is clearly worse: a run that stands still may yet get better as its learning rate falls.
-    Without a `patience` it is a fourth of the evaluations, so that a long run gets more of it.
-    """
-    losses = [entry["valid"] for entry in history]
-    patience = patience or max(LEAST_PATIENCE, len(losses) // 4)
-    since = len(losses) - 1 - losses.index(min(losses)) if losses else 0
-    return since >= patience and bool(losses[-1] > min(losses) + OVERFITTED)
-
-
-def times(epochs: float) -> str:
-    """Return how often a text is read, to two figures or the whole number.
-
-    >>> times(0.0297), times(1.0), times(4.06), times(2178.7)
-    ('0.03 times', '1 time', '4.1 times', '2,179 times')
-    """
-    number = f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
-    return f"{number} time{'' if number == '1' else 's'}"
-
-
-def verdict(history: Sequence[Mapping[str, Any]], epochs: float) -> str:
-    """Return in plain words how a run went, and what to try next.
-
-    `history` are its evaluations, each with "step", "train" and "valid", in nats per character;
-    `epochs` is how often it has read its text.
-    """
-    if len(history) < 2:
-        return "too short a run to tell how well it went: let it train longer"
-    best, last = min(history, key=lambda entry: float(entry["valid"])), history[-1]
-    read = f"it has read its text {times(epochs)}"
-    if last["valid"] > best["valid"] + OVERFITTED:
-        return (
-            f"over-fitted: since step {best['step']:,} it has been learning its text by heart; try "
-            "more text, a higher --dropout and --weight-dropout, or fewer minutes"
-        )
-    if epochs < MOST_EPOCHS / 2:
-        return f"under-trained: {read}; with more minutes it would get better"
-    return f"right: {read}; now more text would help more than more minutes"

@@ -8,7 +8,6 @@ shared memory is left behind.
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 import os
@@ -26,15 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from charrnn.checkpoints.records import MAX_SHARDS
 from charrnn.errors import WorkerError, require
 from charrnn.nn.parameters import Array
 from charrnn.text.spool import mapping_of, shared
 
-MAX_WORKERS = 256
 WAKE_AFTER = 1.0  # seconds of waiting for a worker
 MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
+# Whether somebody has asked all processes to end what they are doing.
+STOP: Layout = {"stop": ((1,), "u1")}
 Memory = Mapping[str, tuple[Any, int]]  # the buffer in which each of them lies, and where
 
 
@@ -46,7 +47,7 @@ class Exchange:
     def __init__(self, layout: Layout, given: Mapping[str, NDArray[Any]]) -> None:
         """Make the arrays of `layout`, zeros, beside those `given`."""
         self.arrays: dict[str, NDArray[Any]] = {
-            name: np.zeros(shape, dtype) for name, (shape, dtype) in layout.items()
+            name: np.zeros(shape, dtype) for name, (shape, dtype) in {**layout, **STOP}.items()
         } | dict(given)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
@@ -55,10 +56,20 @@ class Exchange:
     def close(self) -> None:
         """End the other processes."""
 
-    def broadcast(self, message: list[Any] | None = None) -> list[Any]:
-        """Send a message from process 0 to all others; return it everywhere."""
-        assert message is not None
-        return message
+    def request_stop(self) -> None:
+        """Ask all processes to end what they are doing; a signal handler may call it."""
+        self.arrays["stop"][0] = True
+
+    def withdraw_stop(self) -> None:
+        """Take that back."""
+        self.arrays["stop"][0] = False
+
+    def stop_requested(self) -> bool:
+        """Return whether a stop has been requested."""
+        return bool(self.arrays["stop"][0])
+
+    def broadcast(self, command: object) -> None:
+        """Send a command from process 0 to all others."""
 
     def barrier(self) -> None:
         """Wait until all processes have come here."""
@@ -81,6 +92,7 @@ class SharedMemory(Exchange):
         self.size = size
         self._layout = {
             **layout,
+            **STOP,
             **{name: (values.shape, values.dtype.str) for name, values in given.items()},
         }
         self._context = multiprocessing.get_context("spawn")
@@ -137,32 +149,30 @@ class SharedMemory(Exchange):
         self._workers.clear()
         self._pipes.clear()
 
-    def broadcast(self, message: list[Any] | None = None) -> list[Any]:
-        """Send a message from process 0 to all others."""
-        assert message is not None
-        data = json.dumps(message).encode()
+    def broadcast(self, command: object) -> None:
+        """Send a command from process 0 to all others."""
         for index in range(len(self._pipes)):
-            self._talk(index, data)
-        return message
+            with self._alive(index) as pipe:
+                pipe.send(command)
 
     def barrier(self) -> None:
         """Wait until all processes have come here; raises WorkerError if one cannot any more."""
         for index in range(len(self._pipes)):
-            self._talk(index, None)
-        for index in range(len(self._pipes)):
-            self._talk(index, b"")
-
-    def _talk(self, index: int, data: bytes | None) -> None:
-        """Send `data` to a worker, or wait for a word from it."""
-        try:
-            if data is None:
+            with self._alive(index) as pipe:
                 self._wait(index)
-                failure = self._pipes[index].recv_bytes()
-                if failure:
-                    self.close()
-                    raise WorkerError(f"a worker process failed: {failure.decode()}")
-            else:
-                self._pipes[index].send_bytes(data)
+                failure = pipe.recv_bytes()
+            if failure:
+                self.close()
+                raise WorkerError(f"a worker process failed: {failure.decode()}")
+        for index in range(len(self._pipes)):
+            with self._alive(index) as pipe:
+                pipe.send_bytes(b"")
+
+    @contextmanager
+    def _alive(self, index: int) -> Iterator[Connection]:
+        """Give the pipe to a worker; raises WorkerError if the worker turns out to be dead."""
+        try:
+            yield self._pipes[index]
         except (EOFError, OSError):
             worker = self._workers[index]
             worker.join(5)
@@ -196,10 +206,9 @@ class Member(Exchange):
     ) -> None:
         self.rank, self.size, self.arrays, self._pipe = rank, size, arrays, pipe
 
-    def broadcast(self, message: list[Any] | None = None) -> list[Any]:  # noqa: ARG002 (process 0 gives it)
-        """Receive process 0's message."""
-        received: list[Any] = json.loads(self._pipe.recv_bytes())
-        return received
+    def receive(self) -> Any:
+        """Return the next command of process 0."""
+        return self._pipe.recv()
 
     def barrier(self) -> None:
         """Wait until all processes have come here."""
@@ -223,8 +232,8 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
             if (shards or batch_size) % n == 0
         )
     require(
-        isinstance(workers, int) and 1 <= workers <= MAX_WORKERS,
-        f"workers is {workers!r}: it must be auto or 1 to {MAX_WORKERS}",
+        isinstance(workers, int) and 1 <= workers <= MAX_SHARDS,
+        f"workers is {workers!r}: it must be auto or 1 to {MAX_SHARDS}",
     )
     assert isinstance(workers, int)
     shards = shards or workers

@@ -5,7 +5,6 @@ Where a divergence would go back to an earlier moment than that, the file has bo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,110 +13,121 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from charrnn.checkpoints.checkpoint import Reader, is_history, resume_path, write
+from charrnn.checkpoints.container import Reader, write
+from charrnn.checkpoints.output import description, resume_path
+from charrnn.checkpoints.records import (
+    HistoryEntry,
+    Selection,
+    TrainConfig,
+    parsed_history,
+    parsed_selection,
+    selection_document,
+)
 from charrnn.errors import CheckpointError, ConfigError, require
 from charrnn.nn.model import ModelConfig
-from charrnn.nn.parameters import Array
-from charrnn.settings import from_dict, require_range
-from charrnn.text.corpus import Corpus
+from charrnn.nn.parameters import Shapes
+from charrnn.settings import from_dict
 from charrnn.text.documents import Reading, recorded_reading
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.run import Counters, Limits, Snapshot, TrainConfig
+from charrnn.training.limits import Limits
+from charrnn.training.state import Counters, Snapshot
 
 GOOD = "good."  # before the names of the tensors to go back to in a divergence
 
 
-def write_moments(
-    out: Path, run: Mapping[str, Any], last: Snapshot, good: Snapshot, shards: int
-) -> None:
-    """Write the resume file of `out`: what the `run` is, where it stands, and where a divergence
-    would go back to.
-    """
-    tensors = dict(last.tensors)
-    document = {**run, **_numbers(last), "fingerprint": fingerprint(shards)}
-    if good.counters != last.counters:
-        tensors |= {GOOD + name: values for name, values in good.tensors.items()}
-        document["good"] = _numbers(good)
-    write(resume_path(out), "resume", tensors, document)
-
-
-def _numbers(moment: Snapshot) -> dict[str, Any]:
-    return {"counters": asdict(moment.counters), "history": moment.history}
-
-
 @dataclass(frozen=True)
 class StoredRun:
-    """What a resume file says of its run, besides the moments."""
+    """What a resume file says of its run, besides where it stands.
+
+    `train` is as it was stated, but for the shards, which are decided.
+    """
 
     config: ModelConfig
     tokenizer: Tokenizer
     train: TrainConfig
     limits: Limits
-    origin: dict[str, Any] | None
+    selection: Selection | None
+    reading: Mapping[str, Any]
+    digests: Mapping[str, str]  # of the corpus, and of the file validated on
+
+    def document(self) -> dict[str, Any]:
+        """Return the run as its file has it."""
+        return {
+            "config": asdict(self.config),
+            "vocabulary": self.tokenizer.alphabet,
+            "training": asdict(self.train),
+            "limits": asdict(self.limits),
+            "origin": selection_document(self.selection),
+            "tunes": dict(self.reading),
+            **self.digests,
+        }
 
     @classmethod
-    def of(cls, reader: Reader) -> StoredRun:
-        """Read it; raises CheckpointError for a damaged one."""
+    def parsed(cls, reader: Reader) -> StoredRun:
+        """Return the run in a file; raises CheckpointError for a damaged one."""
         document = reader.document
-        origin = document.get("origin")
         try:
             return cls(
                 *reader.config_and_tokenizer(),
                 from_dict(TrainConfig, document.get("training")),
                 from_dict(Limits, document.get("limits")),
-                origin if isinstance(origin, dict) else None,
+                parsed_selection(document.get("origin")),
+                _mapping(document.get("tunes")),
+                {name: str(document.get(name)) for name in ("corpus", "valid")},
             )
         except ConfigError as error:
             raise reader.damaged(str(error)) from None
 
 
-def read_moments(reader: Reader, like: Mapping[str, Array]) -> tuple[Snapshot, Snapshot | None]:
+def write_resume_file(model: Path, run: StoredRun, last: Snapshot, good: Snapshot) -> None:
+    """Write the resume file of `model`: what the run is, where it stands, and where a divergence
+    would go back to.
+    """
+    tensors = dict(last.tensors)
+    document = {**run.document(), **_numbers(last), "fingerprint": fingerprint(run.train.shards)}
+    if good.counters != last.counters:
+        tensors |= {GOOD + name: values for name, values in good.tensors.items()}
+        document["good"] = _numbers(good)
+    write(resume_path(model), "resume", tensors, document)
+
+
+def _numbers(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "counters": asdict(snapshot.counters),
+        "history": [asdict(entry) for entry in snapshot.history],
+    }
+
+
+def read_snapshots(reader: Reader, shapes: Shapes) -> tuple[Snapshot, Snapshot | None]:
     """Return where the run stands, and where a divergence would go back to if not there, with
-    tensors of the names and shapes of those in `like`. Raises CheckpointError for a damaged file.
+    tensors of these shapes. Raises CheckpointError for a damaged file.
     """
     documents = {"": reader.document}
     if "good" in reader.document:
         documents[GOOD] = reader.document["good"]
-    numbers = {prefix: _parse(reader, document) for prefix, document in documents.items()}
-    shapes = {prefix + name: values.shape for prefix in numbers for name, values in like.items()}
-    reader.expect(shapes, np.float32)
-    tensors = {name: reader.tensor(name) for name in shapes}
+    numbers = {prefix: _parsed_numbers(reader, each) for prefix, each in documents.items()}
+    expected = {prefix + name: shape for prefix in numbers for name, shape in shapes.items()}
+    reader.expect(expected, np.float32)
+    tensors = {name: reader.tensor(name) for name in expected}
     reader.verify(tensors)
-    moments = {
-        prefix: Snapshot({name: tensors[prefix + name] for name in like}, *its_numbers)
+    snapshots = {
+        prefix: Snapshot({name: tensors[prefix + name] for name in shapes}, *its_numbers)
         for prefix, its_numbers in numbers.items()
     }
-    return moments[""], moments.get(GOOD)
+    return snapshots[""], snapshots.get(GOOD)
 
 
-def _parse(reader: Reader, document: Any) -> tuple[Counters, list[dict[str, Any]]]:
-    """Return the counters and the history of a moment of the run."""
+def _parsed_numbers(reader: Reader, document: Any) -> tuple[Counters, list[HistoryEntry]]:
+    """Return the counters and the history of a snapshot."""
     try:
         require(isinstance(document, dict), "the moment to go back to is none")
         counters = from_dict(Counters, document.get("counters"))
-        for name, value in asdict(counters).items():
-            if not isinstance(value, str):
-                require_range(counters, name, 0, 10**15)
-        history = document.get("history")
-        require(is_history(history), "the record of its training is none")
-        return counters, list(history)
+        return counters, parsed_history(document.get("history"))
     except ConfigError as error:
         raise reader.damaged(str(error)) from None
 
 
 # ---- is it the same run? -------------------------------------------------------------------------
-
-
-def require_run_of(out: str | Path) -> None:
-    """Raise CheckpointError if there is no resume file of `out`."""
-    if os.path.exists(resume_path(out)):  # noqa: PTH110 (Path's raises for some names)
-        return
-    if not os.path.exists(out):  # noqa: PTH110 (likewise)
-        raise CheckpointError(f"there is no run of {out} to go on with: leave --resume out")
-    raise CheckpointError(
-        f"{resume_path(out)} is missing, without which the run of {out} cannot go on: "
-        "start another from its weights with --init-from and a new --out"
-    )
 
 
 def require_same(given: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
@@ -130,17 +140,12 @@ def require_same(given: Mapping[str, Any], current: Mapping[str, Any], what: str
         )
 
 
-def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
-    """Return what tells a run's texts from others."""
-    return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}
-
-
-def require_same_texts(reader: Reader, texts: Mapping[str, str], out: str | Path) -> None:
+def require_same_texts(run: StoredRun, texts: Mapping[str, str], out: str | Path) -> None:
     """Raise ConfigError unless the run began with the texts of these digests."""
     for what, digest in texts.items():
         named = "corpus" if what == "corpus" else "text for --valid (or none)"
         require(
-            reader.document.get(what) == digest,
+            run.digests[what] == digest,
             f"this {named} is not the one that the run of {out} began with: give the same, or "
             "start another run from its model with --init-from",
         )
@@ -148,8 +153,7 @@ def require_same_texts(reader: Reader, texts: Mapping[str, str], out: str | Path
 
 def reading_of_run(out: str | Path) -> Reading:
     """Return how the run that writes `out` reads files."""
-    recorded = description(resume_path(out), "resume").get("tunes")
-    return recorded_reading(recorded if isinstance(recorded, dict) else {})
+    return recorded_reading(_mapping(description(resume_path(out), "resume").get("tunes")))
 
 
 def require_same_run(out: str | Path, ours: Mapping[str, Any]) -> None:
@@ -163,22 +167,17 @@ def require_same_run(out: str | Path, ours: Mapping[str, Any]) -> None:
         )
 
 
-def description(path: str | Path | None, kind: str = "model") -> dict[str, Any]:
-    """Return what the file at `path` says of itself; nothing if there is none of this kind."""
-    if path is None:
-        return {}
-    try:
-        with Reader(path, kind) as reader:
-            return dict(reader.document)
-    except CheckpointError:
-        return {}
-
-
 def _run_of(model: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what all models of one run have in common."""
-    training = model.get("training")
-    training = {**training, "steps": 0} if isinstance(training, dict) else training
-    return model.get("config"), model.get("vocabulary"), training
+    return (
+        model.get("config"),
+        model.get("vocabulary"),
+        {**_mapping(model.get("training")), "steps": 0},
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def fingerprint(shards: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training: the loop that yields reports, prints nothing, and can be stopped and gone on with.
+"""Training: the loop that yields reports, prints nothing, and can be stopped and resumed.
 
 A run is a pure function of its settings, its corpus and its step number: every random number is
 found by counting, so there is no state besides the arrays and counters that a resume file holds.
@@ -8,127 +8,99 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from charrnn.checkpoints import checkpoint
-from charrnn.checkpoints.checkpoint import (
-    Checkpoint,
-    Reader,
-    check_free,
-    check_writable,
-    resume_path,
-)
-from charrnn.checkpoints.lock import locked
-from charrnn.errors import CheckpointError, DivergedError, counted
+from charrnn.checkpoints.checkpoint import Checkpoint
+from charrnn.checkpoints.container import Reader
+from charrnn.checkpoints.output import Output, resume_path
+from charrnn.checkpoints.records import HistoryEntry, Selection, TrainConfig, TrainingRecord
+from charrnn.errors import CheckpointError, DivergedError
 from charrnn.inference.evaluate import Evaluation, validated_characters
 from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.text.batches import Encoded, Streams, fit
 from charrnn.text.corpus import Corpus
-from charrnn.text.split import augmented, split
-from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.autoconfig import is_getting_worse
 from charrnn.training.comm import Exchange, SharedMemory, share_out
+from charrnn.training.diagnosis import is_getting_worse
+from charrnn.training.limits import Limits
+from charrnn.training.memory import estimate
+from charrnn.training.prepare import Data, digests, prepare
 from charrnn.training.resume import (
     StoredRun,
-    description,
-    digests,
     fingerprint,
-    read_moments,
+    read_snapshots,
     reading_of_run,
-    require_run_of,
     require_same,
     require_same_run,
     require_same_texts,
-    write_moments,
+    write_resume_file,
 )
-from charrnn.training.run import DEFAULT_MINUTES, Counters, Limits, Report, Snapshot, TrainConfig
-from charrnn.training.worker import Learner, Task, serve
+from charrnn.training.state import Counters, Report, Snapshot
+from charrnn.training.worker import Learner, Step, Task, Validate, serve
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is, before it takes a step; `train` is as it was stated."""
+
+    config: ModelConfig
+    train: TrainConfig
+    limits: Limits
+    data: Data
+    workers: int
+    selection: Selection | None
+    output: Output | None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What each of the run's processes must know."""
+        return Task(self.config, len(self.data.tokenizer), self.data.config)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in figures."""
+
+    characters: int  # to train on
+    valid_characters: int
+    alphabet: int
+    config: ModelConfig
+    parameters: int
+    batch_size: int
+    seq_len: int
+    chunks_per_epoch: int
+    workers: int
+    memory: int  # bytes that it takes at most, all processes together
+    step: int
+    epochs: float  # so far
+    best_loss: float | None
+    ended_by: str  # the limit that was reached
 
 
 class Trainer:
     """One run. Iterate over `run()` to train; `stop()` ends it, saved, after the current step.
 
-    `out` is where the model is written, with its resume file beside it; without it nothing is
-    written. `checkpoint()` is the model with the best weights so far. With `valid`, a corpus of its
-    own, nothing is held out of the first. With `init_from`, training starts from that model's
-    weights, and new characters are added to its alphabet. `workers` is a number of processes, or
-    "auto"; more than one need a main guard in a script. An existing model is only replaced with
-    `overwrite`. `origin` goes into the model's record: how its settings came about.
-
-    Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
-    characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape than
-    `init_from`, and CheckpointError for an `out` that cannot be written, or
-    that another run writes.
+    Make one with `Trainer.new` or `Trainer.resume`. `checkpoint()` is the model with the best
+    weights so far.
     """
 
-    streams: Streams
-    valid: Encoded | None
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        model: ModelConfig | None = None,
-        train: TrainConfig | None = None,
-        limits: Limits | None = None,
-        out: str | Path | None = None,
-        valid: Corpus | None = None,
-        unknown: str = "error",
-        init_from: Checkpoint | None = None,
-        tokenizer: Tokenizer | None = None,
-        workers: int | str = 1,
-        overwrite: bool = False,
-        origin: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.out = Path(out) if out is not None else None
-        if self.out is not None:
-            check_writable(self.out)
-            check_free(self.out, overwrite)
-        self._on_disk = description(self.out).get("digest")
-        train = train or TrainConfig()
-        if train.documents == "whole":
-            train = replace(train, documents=corpus.reading.documents)
-        self.train_config = train
-        self.reading = asdict(corpus.reading)
-        self.config = model or (init_from.config if init_from else ModelConfig())
-        self.limits = limits or Limits()
-        self.origin = dict(origin or {})
-        self.notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
-        if init_from is not None:
-            require_same(
-                asdict(self.config),
-                asdict(init_from.config) | {name: getattr(self.config, name) for name in DROPOUTS},
-                "the model to start from",
-            )
-            tokenizer = init_from.tokenizer
-        self.digests = digests(corpus, valid)
-        self._read(corpus, valid, unknown, tokenizer)
-
-        if isinstance(workers, int) and self.streams.batch_size < train.batch_size:
-            workers = math.gcd(workers, self.streams.batch_size)  # the sizes were made to fit
-        self.workers, shards = share_out(workers, train.shards, self.streams.batch_size)
-        self.task = Task(
-            self.config,
-            len(self.tokenizer),
-            replace(
-                train,
-                batch_size=self.streams.batch_size,
-                seq_len=self.streams.seq_len,
-                shards=shards,
-            ),
-        )
-        texts = {"text": self.streams.text.ids, "text_ends": self.streams.text.ends}
-        if self.valid is not None:
-            texts |= {"valid": self.valid.ids, "valid_ends": self.valid.ends}
+    def __init__(self, plan: Plan, last: Snapshot, good: Snapshot | None = None) -> None:
+        """Make the run of `plan` as it stood at `last`, a divergence going back to `good`."""
+        self.config, self.train_config, self.limits = plan.config, plan.train, plan.limits
+        self.workers, self.task = plan.workers, plan.task
+        self.selection, self.output = plan.selection, plan.output
+        texts = {"text": plan.data.text.ids, "text_ends": plan.data.text.ends}
+        if plan.data.valid is not None:
+            texts |= {"valid": plan.data.valid.ids, "valid_ends": plan.data.valid.ends}
         layout = self.task.layout()
         self.exchange = (
             SharedMemory(layout, texts, self.workers)
@@ -137,64 +109,73 @@ class Trainer:
         )
         self.learner = Learner(self.task, self.exchange)
         # Workers have the texts in shared memory: keep no other copy.
-        self.streams, self.valid = self.learner.streams, self.learner.valid
+        self.data = replace(plan.data, text=self.learner.text, valid=self.learner.valid)
         self.parameters = self.learner.parameters
-        initialise(self.parameters, self.config, train.init, train.seed)
-        if init_from is not None:
-            for name, values in init_from.parameters.items():
-                self.parameters[name][tuple(map(slice, values.shape))] = values
-        self.best = self.parameters.flat.copy()
-        self.counters = Counters()
-        self.history: list[dict[str, Any]] = []
+        self.best = np.empty_like(self.parameters.flat)
+        self._restore(last)
+        self._good = good or last
         self.stopped = False
-        self._stop_requested = False
+        self.notices = [*self.data.notices, *plan.notices]
+        if self.data.valid is None and self.limits.patience is not None:
+            self.notices.append("there is nothing to validate on, so patience never ends the run")
         self._gradient_norm = self._learning_rate = 0.0
         self._closing_seconds: float | None = None
-        self._good = self._snapshot()
-        self._check_space()
 
-    def _read(
-        self, corpus: Corpus, valid: Corpus | None, unknown: str, tokenizer: Tokenizer | None
-    ) -> None:
-        """Split and encode the texts, and make the sizes fit."""
-        config = self.train_config
-        self.valid_fraction = fraction = config.valid_fraction if valid is None else 0.0
-        training, held_out = split(corpus, config.documents, fraction)
-        training = augmented(training, corpus.reading)
-        characters = training.characters() | held_out.characters()
-        if tokenizer is None:
-            self.tokenizer = Tokenizer("".join(sorted(characters)))
-        else:
-            self.tokenizer = tokenizer.extended(characters)
-        if valid is not None:
-            held_out, _ = split(valid, config.documents, 0.0)
-        text = training.encode(self.tokenizer)
-        validation = held_out.encode(self.tokenizer, unknown)
-        self.valid = validation if len(validation) >= 2 else None
-        if self.valid is None and (valid is not None or fraction > 0):
-            self.notices.append(
-                "too little text is held out to validate on: the last weights will be the model"
+    @classmethod
+    def new(
+        cls,
+        corpus: Corpus,
+        model: ModelConfig | None = None,
+        train: TrainConfig | None = None,
+        limits: Limits | None = None,
+        out: str | Path | Output | None = None,
+        valid: Corpus | None = None,
+        unknown: str = "error",
+        init_from: Checkpoint | None = None,
+        workers: int | str = 1,
+        overwrite: bool = False,
+        selection: Selection | None = None,
+    ) -> Trainer:
+        """Start a run.
+
+        `out` is where the model is written, with its resume file beside it; without it nothing is
+        written. An existing model is only replaced with `overwrite`. With `valid`, a corpus of its
+        own, nothing is held out of the first. With `init_from`, training starts from that model's
+        weights, and new characters are added to its alphabet. `workers` is a number of processes,
+        or "auto"; more than one need a main guard in a script. `selection` goes into the model's
+        record.
+
+        Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
+        characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape
+        than `init_from`, and CheckpointError for an `out` that cannot be written, or that another
+        run writes.
+        """
+        if out is not None and not isinstance(out, Output):
+            out = Output.new(out, overwrite)
+        train = train or TrainConfig()
+        config = model or (init_from.config if init_from else ModelConfig())
+        if init_from is not None:
+            require_same(
+                asdict(config),
+                asdict(init_from.config) | {name: getattr(config, name) for name in DROPOUTS},
+                "the model to start from",
             )
-        if self.valid is None and self.limits.patience is not None:
-            self.notices.append("there is nothing to validate on, so patience never ends the run")
-        if tokenizer is not None and len(self.tokenizer) > len(tokenizer):
-            new = len(self.tokenizer) - len(tokenizer)
-            self.notices.append(f"added to the model's alphabet: {counted(new, 'character')}")
-        sizes = fit(len(text), config.batch_size, config.seq_len)
-        if sizes != (config.batch_size, config.seq_len):
-            self.notices.append(
-                f"the corpus has {len(text):,} characters to train on, and one chunk of batch_size "
-                f"{config.batch_size} x seq_len {config.seq_len} needs "
-                f"{config.batch_size * config.seq_len:,}: made it batch_size {sizes[0]} x "
-                f"seq_len {sizes[1]}"
-            )
-        self.streams = Streams(text, *sizes, config.seed)
+        tokenizer = init_from.tokenizer if init_from is not None else None
+        data = prepare(corpus, train, valid, unknown, tokenizer)
+        train = replace(train, documents=data.config.documents)
+        if isinstance(workers, int) and data.config.batch_size < train.batch_size:
+            workers = math.gcd(workers, data.config.batch_size)  # the sizes were made to fit
+        workers, data = _shared_out(workers, data)
+        plan = Plan(config, train, limits or Limits(), data, workers, selection, out)
+        beginning = _beginning(plan.task, init_from)
+        _check_space(plan)
+        return cls(plan, beginning)
 
     @classmethod
     def resume(
         cls,
         corpus: Corpus,
-        out: str | Path,
+        out: str | Path | Output,
         limits: Limits | None = None,
         valid: Corpus | None = None,
         unknown: str = "error",
@@ -207,45 +188,37 @@ class Trainer:
         Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
         that is not the run's.
         """
-        require_run_of(out)
-        check_writable(out)
+        output = out if isinstance(out, Output) else Output.of_run(out)
+        out = output.path
         require_same(asdict(corpus.reading), asdict(reading_of_run(out)), "the run to resume")
         with Reader(resume_path(out), "resume") as reader:
-            require_same_texts(reader, digests(corpus, valid), out)
-            stored = StoredRun.of(reader)
+            stored = StoredRun.parsed(reader)
+            require_same_texts(stored, digests(corpus, valid), out)
             identity = asdict(stored.config) | asdict(stored.train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
-            trainer = cls(
-                corpus,
-                stored.config,
-                stored.train,
-                stored.limits.updated(limits or Limits()),
-                None,
-                valid,
-                unknown,
-                tokenizer=stored.tokenizer,
-                workers=workers,
-                origin=stored.origin,
+            data = prepare(corpus, stored.train, valid, unknown, stored.tokenizer)
+            workers, data = _shared_out(workers, data)
+            new_limits = stored.limits.updated(limits or Limits())
+            plan = Plan(
+                stored.config, stored.train, new_limits, data, workers, stored.selection, output
             )
-            trainer.out = Path(out)
-            trainer._on_disk = description(out).get("digest")
-            trainer._check_space()
-            last, good = read_moments(reader, trainer._tensors())
-        trainer._restore(last)
-        if trainer.limits != stored.limits:
-            over = not trainer._evaluation_due(ended=True)
-            trainer.counters.ended_by = trainer._ended_by() if over else ""
-        trainer._good = good or trainer._snapshot()
-        if reader.document.get("fingerprint") != fingerprint(trainer.task.train.shards):
-            trainer.notices.append(
-                "this processor, NumPy, BLAS or its number of threads is not that of the run "
-                "before: it goes on, but not bit for bit as it would have there"
-            )
-        if last.counters.model_digest != trainer._on_disk:
-            require_same_run(out, trainer.checkpoint().describe())
-            trainer.notices.append(
+            _check_space(plan)
+            last, good = read_snapshots(reader, plan.task.tensors())
+            notices = []
+            if reader.document.get("fingerprint") != fingerprint(data.config.shards):
+                notices.append(
+                    "this processor, NumPy, BLAS or its number of threads is not that of the run "
+                    "before: it goes on, but not bit for bit as it would have there"
+                )
+        if last.counters.model_digest != output.digest:
+            notices.append(
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
+        if new_limits != stored.limits:
+            last = _reconsidered(last, plan)
+        trainer = cls(replace(plan, notices=tuple(notices)), last, good)
+        if last.counters.model_digest != output.digest:
+            require_same_run(out, trainer.checkpoint().describe())
         return trainer
 
     # ---- the loop ----------------------------------------------------------------------------
@@ -260,12 +233,7 @@ class Trainer:
         """
         if self.finished():
             return
-        with locked(self.out) if self.out is not None else nullcontext():
-            if description(self.out).get("digest") not in (self._on_disk, None):
-                raise CheckpointError(
-                    f"another run has written {self.out} since this one was made: go on with that "
-                    "by --resume, or give another place with --out"
-                )
+        with self.output.claimed() if self.output is not None else nullcontext():
             yield from self._started()
 
     def _started(self) -> Iterator[Report]:
@@ -280,8 +248,7 @@ class Trainer:
             self._restore(self._good)  # a step may have been half done
             raise
         finally:
-            self._stop_requested = False
-            self.exchange.arrays["stop"][0] = False
+            self.exchange.withdraw_stop()
             self.exchange.close()
             threads.restore_original_limits()
 
@@ -301,11 +268,11 @@ class Trainer:
                 try:
                     self.save()
                 except (CheckpointError, MemoryError) as error:
-                    if ended or self._stop_requested:
+                    if ended or self.exchange.stop_requested():
                         self.counters.ended_by = ""  # `run()` can try it again
                         raise
                     yield self._report(notice=f"{error}; it is tried again at the next save")
-            if ended or self._stop_requested:
+            if ended or self.exchange.stop_requested():
                 self.stopped = not ended
                 return
             notice = self._step()
@@ -314,8 +281,7 @@ class Trainer:
 
     def stop(self) -> None:
         """Ask the run to save and end after the current step; a signal handler may call it."""
-        self._stop_requested = True
-        self.exchange.arrays["stop"][0] = True
+        self.exchange.request_stop()
 
     def finished(self) -> bool:
         """Return whether the run has reached the limit `counters.ended_by`, and is complete."""
@@ -325,35 +291,30 @@ class Trainer:
         """Return the share of the run that is done, by the limit that is nearest, 0 to 1."""
         return min(1.0, max(self._shares().values()))
 
+    def summary(self) -> Summary:
+        """Return the run in figures."""
+        texts = [text for text in (self.data.text, self.data.valid) if text is not None]
+        counters, config = self.counters, self.data.config
+        return Summary(
+            characters=len(self.data.text),
+            valid_characters=len(self.data.valid) if self.data.valid is not None else 0,
+            alphabet=len(self.data.tokenizer),
+            config=self.config,
+            parameters=self.parameters.flat.size,
+            batch_size=config.batch_size,
+            seq_len=config.seq_len,
+            chunks_per_epoch=self.data.chunks_per_epoch,
+            workers=self.workers,
+            memory=estimate(self.task, self.workers, sum(text.ids.nbytes for text in texts)),
+            step=counters.step,
+            epochs=counters.step / self.data.chunks_per_epoch,
+            best_loss=counters.best_loss,
+            ended_by=counters.ended_by,
+        )
+
     def _shares(self) -> dict[str, float]:
         """Return the share of each limit that is used up."""
-        counters, limits = self.counters, self.limits
-        shares = {}
-        if limits.max_steps is not None:
-            shares["max_steps"] = counters.step / limits.max_steps
-        if limits.epochs is not None:
-            steps = math.ceil(limits.epochs * self.streams.chunks_per_epoch)
-            shares["epochs"] = counters.step / steps
-        minutes = limits.minutes
-        if not shares and minutes is None:
-            minutes = DEFAULT_MINUTES
-        if minutes is not None:
-            # The last evaluation and save are part of the minutes.
-            training = 60 * minutes - self._closing_time()
-            shares["minutes"] = counters.seconds / training if training > 0 else 1.0
-        return shares
-
-    def _closing_time(self) -> float:
-        if self._closing_seconds is not None or self.counters.step == 0:
-            return self._closing_seconds or 0.0
-        if self.valid is None:
-            return 0.0
-        # Not measured yet: a forward pass is about a third of a training step.
-        a_character = self.counters.seconds / self._characters()
-        return validated_characters(self.valid) * a_character / 3
-
-    def _characters(self) -> int:
-        return self.counters.step * self.streams.batch_size * self.streams.seq_len
+        return _shares(self.limits, self.data, self.counters, self._closing_seconds)
 
     def _step(self) -> str | None:
         """Learn from one chunk; return a notice if training had to go back."""
@@ -365,21 +326,22 @@ class Trainer:
             counters.step,
             config.warmup_steps,
         )
-        self.exchange.broadcast(["step", counters.step, rate, counters.loss])
-        loss, norm, well = self.learner.step(counters.step, rate, counters.loss)
-        if not well:
+        command = Step(counters.step, rate, counters.loss)
+        self.exchange.broadcast(command)
+        stepped = self.learner.step(command)
+        if not stepped.sane:
             return self._go_back()
-        counters.loss = loss
+        counters.loss = stepped.mean_loss
         counters.step += 1
-        self._gradient_norm, self._learning_rate = norm, rate
+        self._gradient_norm, self._learning_rate = stepped.gradient_norm, rate
         return None
 
     def _go_back(self) -> str:
         """Return to the last good state with a tenth of the learning rate, once."""
         step, seconds = self.counters.step, self.counters.seconds
         if self.counters.learning_rate_scale < 1:
-            saved = self.out is not None and self._good.counters.step > 0
-            where = f"; {self.out} is the last good model" if saved else ""
+            saved = self.output is not None and self._good.counters.step > 0
+            where = f"; {self.output.path} is the last good model" if self.output and saved else ""
             clip = "a smaller" if self.train_config.clip_norm else "with a"
             raise DivergedError(
                 f"training diverged again at step {step}, with a tenth of the learning rate: start "
@@ -398,25 +360,23 @@ class Trainer:
 
     def _evaluation_due(self, ended: bool) -> bool:
         counters = self.counters
-        if self.valid is None or counters.step == 0 or counters.evaluated_at == counters.step:
+        if self.data.valid is None or counters.step == 0 or counters.evaluated_at == counters.step:
             return False
         return ended or counters.step % self._eval_every() == 0
 
     def _eval_every(self) -> int:
         """Return the steps between evaluations, by default such that they cost about 5%."""
-        if self.limits.eval_every is not None or self.valid is None:
+        if self.limits.eval_every is not None or self.data.valid is None:
             return self.limits.eval_every or 100
-        chunk = self.streams.batch_size * self.streams.seq_len
-        return max(100, 7 * validated_characters(self.valid) // chunk)
+        return max(100, 7 * validated_characters(self.data.valid) // self.data.chunk_size)
 
     def _evaluate(self) -> Report | None:
         """Validate; the best weights are kept. Return None if it was stopped on the way."""
-        assert self.valid is not None
         counters = self.counters
         began = time.monotonic()
-        self.exchange.broadcast(["validate"])
+        self.exchange.broadcast(Validate())
         evaluation = self.learner.validate()
-        if self._stop_requested:
+        if self.exchange.stop_requested():
             return None
         if not self.learner.sane(evaluation.nats_per_char):
             return self._report(notice=self._go_back())
@@ -425,17 +385,13 @@ class Trainer:
         if best:
             counters.best_loss = evaluation.nats_per_char
             self.best[...] = self.parameters.flat
-        self.history.append(
-            {"step": counters.step, "train": counters.loss, "valid": evaluation.nats_per_char}
-        )
+        self.history.append(HistoryEntry(counters.step, counters.loss, evaluation.nats_per_char))
         self._closing_seconds = time.monotonic() - began
         return self._report(evaluation, best)
 
     def _ended_by(self) -> str:
         """Return the name of the limit that has been reached, "" if none has."""
-        if is_getting_worse(self.history, self.limits.patience):
-            return "patience"
-        return next((name for name, share in self._shares().items() if share >= 1), "")
+        return _ended_by(self._shares(), self.history, self.limits.patience)
 
     def _report(
         self, evaluation: Evaluation | None = None, best: bool = False, notice: str | None = None
@@ -443,12 +399,12 @@ class Trainer:
         counters = self.counters
         return Report(
             step=counters.step,
-            epoch=counters.step / self.streams.chunks_per_epoch,
+            epoch=counters.step / self.data.chunks_per_epoch,
             progress=self.progress(),
             loss=counters.loss,
             learning_rate=self._learning_rate,
             gradient_norm=self._gradient_norm,
-            characters=self._characters(),
+            characters=counters.step * self.data.chunk_size,
             seconds=counters.seconds,
             evaluation=evaluation,
             best=best,
@@ -462,16 +418,15 @@ class Trainer:
         parameters = Parameters(self.parameters.shapes)
         evaluated = self.counters.best_loss is not None
         parameters.flat[...] = self.best if evaluated else self.parameters.flat
-        training = {
-            **self.origin,
-            **asdict(self.task.train),
-            "valid_fraction": self.valid_fraction,
-            "steps": self.counters.step,
-            "characters": len(self.streams.text),
-            **self.digests,
-            **self.reading,
-        }
-        return Checkpoint(self.config, self.tokenizer, parameters, training, list(self.history))
+        record = TrainingRecord(
+            self.data.config,
+            steps=self.counters.step,
+            characters=len(self.data.text),
+            **self.data.digests,
+            selection=self.selection,
+            reading=self.data.reading,
+        )
+        return Checkpoint(self.config, self.data.tokenizer, parameters, record, list(self.history))
 
     def save(self) -> None:
         """Write the model, then all that going on needs; does nothing without `out`."""
@@ -480,35 +435,26 @@ class Trainer:
         due = self.counters.step % self._save_every() == 0 and not self._evaluation_due(False)
         if due or self.finished():
             self.counters.saved_at = self.counters.step
-        if self.out is not None:
-            try:
-                self.counters.model_digest = self.checkpoint().save(self.out)
-            finally:  # it may have failed after the new file was in its place
-                self._on_disk = description(self.out).get("digest")
+        if self.output is not None:
+            self.counters.model_digest = self.output.save(self.checkpoint().save)
         if due or self.finished():
             self._good = self._snapshot()
-        if self.out is not None:
-            run = {
-                "config": asdict(self.config),
-                "vocabulary": self.tokenizer.alphabet,
-                "training": asdict(replace(self.train_config, shards=self.task.train.shards)),
-                "limits": asdict(self.limits),
-                "origin": self.origin,
-                **self.digests,
-                "tunes": self.reading,
-            }
+        if self.output is not None:
+            run = StoredRun(
+                self.config,
+                self.data.tokenizer,
+                replace(self.train_config, shards=self.task.train.shards),
+                self.limits,
+                self.selection,
+                self.data.reading,
+                self.data.digests,
+            )
             last = Snapshot(self._tensors(), self.counters, self.history)
-            write_moments(self.out, run, last, self._good, self.task.train.shards)
-
-    def _check_space(self) -> None:
-        """Raise CheckpointError if the disk has no room for what `save` writes at most."""
-        if self.out is not None:
-            resume = 2 * sum(values.nbytes for values in self._tensors().values())
-            checkpoint.check_space(self.out, self.best.nbytes, resume)
+            write_resume_file(self.output.path, run, last, self._good)
 
     def _save_due(self, ended: bool) -> bool:
         counters = self.counters
-        if ended or self._stop_requested:
+        if ended or self.exchange.stop_requested():
             return True
         if counters.step == 0 or counters.saved_at == counters.step:
             return False
@@ -534,3 +480,61 @@ class Trainer:
             values[...] = snapshot.tensors[name]
         self.counters = replace(snapshot.counters)
         self.history = list(snapshot.history)
+
+
+def _shared_out(workers: int | str, data: Data) -> tuple[int, Data]:
+    """Return the number of workers, and the data with the number of shards decided."""
+    workers, shards = share_out(workers, data.config.shards, data.config.batch_size)
+    return workers, replace(data, config=replace(data.config, shards=shards))
+
+
+def _beginning(task: Task, init_from: Checkpoint | None) -> Snapshot:
+    """Return where a new run stands: first weights or those of another model, all else zero."""
+    tensors: dict[str, Array] = {
+        name: np.zeros(shape, np.float32) for name, shape in task.tensors().items()
+    }
+    shapes = task.config.shapes(task.vocabulary_size)
+    parameters = Parameters(shapes, flat=tensors["parameters"])
+    initialise(parameters, task.config, task.train.init, task.train.seed)
+    if init_from is not None:
+        for name, values in init_from.parameters.items():
+            parameters[name][tuple(map(slice, values.shape))] = values
+    tensors["best"][...] = tensors["parameters"]
+    return Snapshot(tensors, Counters(), [])
+
+
+def _shares(
+    limits: Limits, data: Data, counters: Counters, closing: float | None = None
+) -> dict[str, float]:
+    """Return the share of each limit that is used up; `closing` is the seconds that an evaluation
+    took, None if that hasn't been measured.
+    """
+    if closing is None and counters.step > 0 and data.valid is not None:
+        # A forward pass is about a third of a training step.
+        a_character = counters.seconds / (counters.step * data.chunk_size)
+        closing = validated_characters(data.valid) * a_character / 3
+    return limits.shares(counters.step, data.chunks_per_epoch, counters.seconds, closing or 0.0)
+
+
+def _ended_by(
+    shares: dict[str, float], history: Sequence[HistoryEntry], patience: int | None
+) -> str:
+    """Return the name of the limit that has been reached, "" if none has."""
+    if is_getting_worse(history, patience):
+        return "patience"
+    return next((name for name, share in shares.items() if share >= 1), "")
+
+
+def _reconsidered(last: Snapshot, plan: Plan) -> Snapshot:
+    """Return where a run stands whose limits have changed: it may be complete now, or no more."""
+    counters, limits = last.counters, plan.limits
+    evaluation_due = plan.data.valid is not None and 0 < counters.step != counters.evaluated_at
+    ended_by = _ended_by(_shares(limits, plan.data, counters), last.history, limits.patience)
+    return replace(last, counters=replace(counters, ended_by="" if evaluation_due else ended_by))
+
+
+def _check_space(plan: Plan) -> None:
+    """Raise CheckpointError if the disk has no room for what `save` writes at most."""
+    if plan.output is not None:
+        sizes = {name: 4 * math.prod(shape) for name, shape in plan.task.tensors().items()}
+        plan.output.check_space(sizes["best"], 2 * sum(sizes.values()))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.inference.evaluate import Evaluation, validate
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
@@ -19,8 +21,7 @@ from charrnn.nn.optim import OPTIMIZERS, PIECE, clip_by_norm, clip_by_value, squ
 from charrnn.nn.parameters import Array, Parameters, count
 from charrnn.rng import DROPOUT, generator
 from charrnn.text.batches import Encoded, Streams
-from charrnn.training.comm import Exchange, Layout, share_of
-from charrnn.training.run import TrainConfig
+from charrnn.training.comm import Exchange, Layout, Member, share_of
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,38 @@ class Task:
             "losses": ((train.shards,), "f8"),
             "squares": ((-(-P // PIECE),), "f8"),  # sum of each piece's squared gradient
             "validation": ((train.shards, 3), "f8"),  # nats, accuracy, characters
-            "stop": ((1,), "u1"),  # whether a validation is to end early
         }
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Return names and shapes of all arrays that a snapshot of the run keeps."""
+        layout = self.layout()
+        kept = {name: layout[name][0] for name in ("parameters", "moments", "state")}
+        return {**kept, "best": kept["parameters"]}
+
+
+# What process 0 has all processes do, itself included.
+
+
+@dataclass(frozen=True)
+class Step:
+    """Learn from chunk `number`, with the running mean of the loss so far."""
+
+    number: int
+    learning_rate: float
+    mean_loss: float
+
+
+@dataclass(frozen=True)
+class Validate:
+    """Score the held-out text; it ends early if a stop is requested."""
+
+
+class Stepped(NamedTuple):
+    """What came of a step; if it wasn't `sane`, nothing has been changed."""
+
+    mean_loss: float
+    gradient_norm: float  # before clipping
+    sane: bool
 
 
 class Learner:
@@ -77,13 +108,9 @@ class Learner:
         )
         self._shards = range(exchange.rank, train.shards, exchange.size)
 
-    def step(self, step: int, rate: float, mean: float) -> tuple[float, float, bool]:
-        """Learn from chunk number `step`, with the `mean` loss so far.
-
-        Return the new running mean, the gradient's norm before clipping, and whether all is well:
-        if not, nothing has been changed.
-        """
-        train, arrays = self.task.train, self.exchange.arrays
+    def step(self, command: Step) -> Stepped:
+        """Do this process's part of a training step."""
+        train, arrays, step = self.task.train, self.exchange.arrays, command.number
         with np.errstate(all="ignore"):  # what is not finite is seen to below
             states = self._gradients(step)
             mine = self._mine
@@ -93,17 +120,18 @@ class Learner:
 
             loss = float(arrays["losses"].sum())
             norm = math.sqrt(float(arrays["squares"].sum()))
+            mean = command.mean_loss
             mean = mean + 0.02 * (loss - mean) if step else loss
-            well = math.isfinite(norm) and self.sane(mean)
-            if well:
+            sane = math.isfinite(norm) and self.sane(mean)
+            if sane:
                 clip_by_norm(g, norm, train.clip_norm)
                 clip_by_value(g, train.clip_value)
                 self.optimizer.steps = step
-                self.optimizer.step(self.parameters.flat[mine], g, rate)
+                self.optimizer.step(self.parameters.flat[mine], g, command.learning_rate)
                 for shard, state in states.items():
                     self.state[shard] = state
             self.exchange.barrier()
-        return mean, norm, well
+        return Stepped(mean, norm, sane)
 
     def sane(self, loss: float) -> bool:
         """Return whether a loss is finite and within twice that of knowing nothing, ln V."""
@@ -128,13 +156,13 @@ class Learner:
         return states
 
     def validate(self) -> Evaluation:
-        """Score the held-out text, each shard a part of its streams."""
+        """Do this process's part of a validation, in which each shard has a part of the streams."""
         assert self.valid is not None
-        rows, stop = self.exchange.arrays["validation"], self.exchange.arrays["stop"]
+        rows, stopped = self.exchange.arrays["validation"], self.exchange.stop_requested
         shards = self.task.train.shards
         with np.errstate(all="ignore"):
             for shard in self._shards:
-                part = validate(self.judge, self.valid, lambda: bool(stop[0]), shard, shards)
+                part = validate(self.judge, self.valid, stopped, shard, shards)
                 rows[shard] = part.nats_per_char, part.accuracy, part.characters
         self.exchange.barrier()
         characters = rows[:, 2]
@@ -142,9 +170,12 @@ class Learner:
         return Evaluation(float(nats), float(accuracy), int(characters.sum()))
 
 
-def serve(exchange: Exchange, task: Task) -> None:
-    """Be one of a run's other processes: do each step along with process 0, until it is gone."""
+def serve(exchange: Member, task: Task) -> None:
+    """Be one of a run's other processes: do what process 0 does, until it is gone."""
     learner = Learner(task, exchange)
     while True:
-        name, *arguments = exchange.broadcast()
-        getattr(learner, name)(*arguments)
+        match exchange.receive():
+            case Step() as command:
+                learner.step(command)
+            case Validate():
+                learner.validate()

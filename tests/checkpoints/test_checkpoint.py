@@ -15,18 +15,12 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
-from charrnn.checkpoints import checkpoint
-from charrnn.checkpoints.checkpoint import (
-    Checkpoint,
-    Reader,
-    check_writable,
-    load,
-    resume_path,
-    temporary_path,
-    write,
-    write_atomically,
-)
+from charrnn.checkpoints.atomic import temporary_path, write_atomically
+from charrnn.checkpoints.checkpoint import Checkpoint, load
+from charrnn.checkpoints.container import Reader, canonical_json, digest, write
 from charrnn.checkpoints.lock import lock_path
+from charrnn.checkpoints.output import Output, resume_path
+from charrnn.checkpoints.records import HistoryEntry, TrainConfig, TrainingRecord
 from charrnn.errors import CheckpointError
 from charrnn.inference.evaluate import evaluate
 from charrnn.inference.sampling import generate
@@ -38,8 +32,8 @@ from charrnn.text.tokenizer import Tokenizer
 from tests.conftest import ROOT
 
 CONFIG = ModelConfig("gru", 5, 2, 3, 0.25)
-TRAINING = {"seed": 7, "learning_rate": 0.004, "documents": "whole"}
-HISTORY = [{"step": 10, "train": 2.5, "valid": 2.75}]
+TRAINING = TrainingRecord(TrainConfig(seed=7, learning_rate=0.004))
+HISTORY = [HistoryEntry(10, 2.5, 2.75)]
 
 
 def make_checkpoint(config=CONFIG, alphabet="\n aé🎶\0", seed=0):
@@ -130,7 +124,8 @@ def test_the_one_metadata_entry_is_canonical_json(path):
     }
     assert (document["format"], document["kind"]) == (1, "model")
     assert document["vocabulary"] == "\n aé🎶\0"
-    assert (document["training"], document["history"]) == (TRAINING, HISTORY)
+    assert document["training"] == TRAINING.document()
+    assert document["history"] == [{"step": 10, "train": 2.5, "valid": 2.75}]
 
 
 def test_the_same_model_is_the_same_bytes(tmp_path, path):
@@ -286,7 +281,7 @@ def test_what_a_killed_write_left_is_no_obstacle(tmp_path):
     write_atomically(file, b"whole")
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
     temporary_path(file).write_bytes(b"half")
-    check_writable(file)  # as at the start of a run
+    Output(file)  # as at the start of a run
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
@@ -296,11 +291,11 @@ def test_a_missing_folder_is_an_error_of_one_line(tmp_path):
 
 
 def test_check_writable_leaves_nothing_behind(tmp_path):
-    check_writable(tmp_path / "new")
+    Output(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old").write_bytes(b"old")
     temporary_path(tmp_path / "old").write_bytes(b"half")
-    check_writable(tmp_path / "old")
+    Output(tmp_path / "old")
     assert [each.name for each in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_bytes() == b"old"
 
@@ -308,15 +303,15 @@ def test_check_writable_leaves_nothing_behind(tmp_path):
 def test_check_writable_refuses_what_would_fail_later(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CheckpointError, match="is a folder"):
-        check_writable(tmp_path)
+        Output(tmp_path)
     for missing in ("missing/model", "file/model"):
         with pytest.raises(CheckpointError, match="does not exist"):
-            check_writable(tmp_path / missing)
+            Output(tmp_path / missing)
     with pytest.raises(CheckpointError, match="name too long"):
-        check_writable(tmp_path / ("x" * 300))
+        Output(tmp_path / ("x" * 300))
     monkeypatch.setattr(Path, "touch", lambda *_, **__: no_space())
     with pytest.raises(CheckpointError, match="No space left"):
-        check_writable(tmp_path / "model")
+        Output(tmp_path / "model")
 
 
 # ---- what is refused -----------------------------------------------------------------------------
@@ -333,9 +328,9 @@ def rewrite(path, tensors=None, metadata=None, change=None, sign=False):
     if change:
         change(document)
     if sign:
-        document["digest"] = checkpoint.digest(tensors, document)
+        document["digest"] = digest(tensors, document)
     if metadata is None:
-        metadata = {"charrnn": checkpoint.canonical_json(document)}
+        metadata = {"charrnn": canonical_json(document)}
     path.write_bytes(save(tensors, metadata))
 
 
@@ -654,8 +649,8 @@ def test_checking_does_not_write_through_a_link(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     temporary_path(tmp_path / "model").symlink_to(victim)
-    check_writable(tmp_path / "model")
+    Output(tmp_path / "model")
     lock_path(tmp_path / "model").symlink_to(victim)
     with pytest.raises(CheckpointError, match="cannot be written to"):
-        check_writable(tmp_path / "model")
+        Output(tmp_path / "model")
     assert victim.read_text() == "precious"

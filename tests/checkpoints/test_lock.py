@@ -10,7 +10,7 @@ from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.training.run import Limits
+from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
@@ -18,7 +18,9 @@ TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"
 
 
 def make_trainer(out, **options):
-    return Trainer(CORPUS, ModelConfig(hidden_size=4), None, Limits(max_steps=4), out, **options)
+    return Trainer.new(
+        CORPUS, ModelConfig(hidden_size=4), None, Limits(max_steps=4), out, **options
+    )
 
 
 @pytest.fixture

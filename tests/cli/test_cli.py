@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from charrnn import __version__
-from charrnn.checkpoints.checkpoint import Checkpoint, load, write
+from charrnn.checkpoints.checkpoint import Checkpoint, load
+from charrnn.checkpoints.container import write
+from charrnn.checkpoints.records import TrainingRecord
 from charrnn.inference.sampling import generate
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
@@ -37,7 +39,8 @@ def save_constant_model(path, alphabet, **training):
     """Save a model that finds each character of `alphabet` equally likely, whatever it has read."""
     config = ModelConfig("rnn", hidden_size=1, embedding_size=0)
     parameters = Parameters(config.shapes(len(alphabet)))
-    Checkpoint(config, Tokenizer(alphabet), parameters, training).save(path)
+    record = TrainingRecord.parsed(training)
+    Checkpoint(config, Tokenizer(alphabet), parameters, record).save(path)
     return path
 
 
@@ -395,7 +398,7 @@ def test_the_splits_are_those_of_the_training(cli, model_file, corpus_file):
 
 
 def test_the_valid_split_has_the_loss_that_training_told(cli, model_file, corpus_file):
-    best = min(entry["valid"] for entry in load(model_file).history)
+    best = min(entry.valid for entry in load(model_file).history)
     figures = evaluated(cli, model_file, corpus_file, "--split", "valid")
     assert figures["nats_per_char"] == pytest.approx(best, abs=1e-6)
 
@@ -476,8 +479,8 @@ def test_info_json_holds_all_of_it(cli, model_file):
     content, model = json.loads(result.out), load(model_file)
     assert content["config"]["hidden_size"] == 32
     assert content["vocabulary"] == model.tokenizer.alphabet
-    assert content["training"] == model.training
-    assert content["history"] == model.history
+    assert content["training"] == model.training.document()
+    assert content["history"] == [asdict(entry) for entry in model.history]
     assert content["parameters"] == model.parameters.flat.size
     assert content["bytes"] == model_file.stat().st_size
 
@@ -542,11 +545,15 @@ def odd_config(path, model):
 
 
 def odd_history(path, model):
-    replace(load(model), history=[{"step": 1}, 2]).save(path)
+    checkpoint = load(model)
+    document = checkpoint._document() | {"history": [{"step": 1}, 2]}
+    write(path, "model", checkpoint.parameters, document)
 
 
 def odd_training(path, model):
-    replace(load(model), training={"valid_fraction": "much"}).save(path)
+    checkpoint = load(model)
+    document = checkpoint._document() | {"training": {"valid_fraction": "much"}}
+    write(path, "model", checkpoint.parameters, document)
 
 
 def other_shape(path, model):
@@ -595,9 +602,9 @@ def test_a_record_that_makes_no_sense_is_told_or_left_aside(
 
 
 def test_a_model_of_a_future_version_asks_for_an_upgrade(cli, model_file, monkeypatch):
-    monkeypatch.setattr("charrnn.checkpoints.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("charrnn.checkpoints.container.FORMAT", 2)
     load(model_file).save("new.safetensors")
-    monkeypatch.setattr("charrnn.checkpoints.checkpoint.FORMAT", 1)
+    monkeypatch.setattr("charrnn.checkpoints.container.FORMAT", 1)
     assert_refused(cli("info", "new.safetensors"), 1, "format 2", "upgrade")
 
 

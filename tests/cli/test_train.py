@@ -71,7 +71,7 @@ def test_the_model_of_a_folder_is_named_after_the_folder(cli, tmp_path, files):
 def test_standard_input_is_a_corpus(process, tmp_path):
     result = process("train", "-", *SHORT, input=TEXT.encode())
     assert (result.code, result.out) == (0, "")
-    assert load(tmp_path / "stdin.safetensors").training["steps"] == 12
+    assert load(tmp_path / "stdin.safetensors").training.steps == 12
 
 
 def test_out_says_where_the_model_goes(cli, novel, tmp_path, files):
@@ -111,7 +111,7 @@ def test_every_setting_reaches_the_model(cli, novel):
     assert cli("train", novel, *SHORT, *options).code == 0
     model = load("novel.safetensors")
     assert {name: getattr(model.config, name) for name in settings} == settings
-    assert {name: model.training[name] for name in training} == training
+    assert {name: getattr(model.training.config, name) for name in training} == training
 
 
 @pytest.mark.parametrize("name", ["a novel.txt", "-novel.txt"])
@@ -170,15 +170,15 @@ def test_overwrite_replaces_it(cli, novel, trained):
     before = trained.read_bytes()
     assert cli("train", novel, *SHORT, "--seed", "1", "--overwrite").code == 0
     assert trained.read_bytes() != before
-    assert load(trained).training["seed"] == 1
+    assert load(trained).training.config.seed == 1
 
 
 def test_resume_goes_on_where_a_raised_limit_allows(cli, novel, trained):
     result = cli("train", novel, "--resume", "--max-steps", "20")
     assert result.code == 0
     assert "going on from step 12" in result.err
-    assert load(trained).training["steps"] == 20
-    assert [entry["step"] for entry in load(trained).history] == [5, 10, 12, 15, 20]
+    assert load(trained).training.steps == 20
+    assert [entry.step for entry in load(trained).history] == [5, 10, 12, 15, 20]
 
 
 def test_a_finished_run_says_so(cli, novel, trained):
@@ -347,14 +347,14 @@ def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
     until_a_step_is_told(run)
     run.stderr.close()
     assert run.wait(60) == 0
-    assert load(tmp_path / "novel.safetensors").training["steps"] == 300
+    assert load(tmp_path / "novel.safetensors").training.steps == 300
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_stream_may_be_closed(cli, novel, monkeypatch, stream):
     monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
     assert cli("train", novel, *SHORT).code == 0
-    assert load("novel.safetensors").training["steps"] == 12
+    assert load("novel.safetensors").training.steps == 12
 
 
 def test_closed_standard_input_is_an_error(cli, monkeypatch):
@@ -417,7 +417,7 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
     options = ["--dropout=0", "--weight-dropout=0", "--learning-rate=0.01", "--eval-every=4"]
     result = cli("train", "ab.txt", *options, "--hidden-size=16", "--max-steps=2000")
     assert result.code == 0
-    assert load("ab.safetensors").training["steps"] < 500
+    assert load("ab.safetensors").training.steps < 500
     assert "ended early: more minutes don't help" in result.err
     assert "over-fitted: since step" in result.err
     *_, drawn = re.findall(r"training ([▁-█]+)  validation ([▁-█]+)\n", result.err)
@@ -623,8 +623,8 @@ def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, l
     result = cli("train", novel, "--hidden-size", "4", "--max-steps", "2", "--valid-fraction", "0")
     assert result.code == 0
     assert f"the corpus has {length} characters to train on" in result.err
-    training = load("novel.safetensors").training
-    assert training["batch_size"] * training["seq_len"] <= length
+    config = load("novel.safetensors").training.config
+    assert config.batch_size * config.seq_len <= length
 
 
 def test_validation_may_be_left_out(cli, novel):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
+from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
 from charrnn.inference.evaluate import (
     Evaluation,
@@ -17,7 +18,7 @@ from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
 from charrnn.text.split import split
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.trainer import TrainConfig, Trainer
+from charrnn.training.trainer import Trainer
 
 V = 9
 
@@ -202,7 +203,9 @@ CORPUS = Corpus.from_texts(*TEXTS)
 def make_checkpoint(**training):
     model = make_model(dtype=np.float32)
     tokenizer = Tokenizer.from_text(*TEXTS)
-    return Checkpoint(model.config, tokenizer, model.parameters, training)
+    return Checkpoint(
+        model.config, tokenizer, model.parameters, TrainingRecord(TrainConfig(**training))
+    )
 
 
 @pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
@@ -239,14 +242,14 @@ def test_characters_that_the_model_lacks_are_refused_or_skipped():
 
 def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
     config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
-    trainer = Trainer(CORPUS, make_model().config, config, valid=Corpus.from_texts(TEXTS[0]))
-    assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.streams.text)
+    trainer = Trainer.new(CORPUS, make_model().config, config, valid=Corpus.from_texts(TEXTS[0]))
+    assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.data.text)
     with pytest.raises(CorpusError, match="held out no part"):
         part_of(trainer.checkpoint(), CORPUS, "valid")
 
 
 def test_a_checkpoint_is_evaluated_on_a_corpus():
-    trainer = Trainer(CORPUS, make_model().config, TrainConfig(seq_len=8, batch_size=2))
+    trainer = Trainer.new(CORPUS, make_model().config, TrainConfig(seq_len=8, batch_size=2))
     checkpoint = trainer.checkpoint()
     text = part_of(checkpoint, CORPUS, "valid")
     assert evaluate(checkpoint, CORPUS, "valid", 2) == evaluate_text(checkpoint.model(), text, 2)

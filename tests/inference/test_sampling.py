@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn.inference.sampling
 from charrnn.checkpoints.checkpoint import Checkpoint
+from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
 from charrnn.inference.sampling import (
     FILTERS,
@@ -33,11 +34,15 @@ from charrnn.text.tokenizer import Tokenizer
 ALPHABET = "\n abcde"
 
 
+def trained_on(documents):
+    return TrainingRecord(TrainConfig(documents=documents))
+
+
 def random_checkpoint(cell="lstm", num_layers=2, embedding_size=3, documents="whole"):
     config = ModelConfig(cell, 6, num_layers, embedding_size)
     parameters = Parameters(config.shapes(len(ALPHABET)))
     parameters.flat[:] = np.random.default_rng(1).normal(0, 1, parameters.flat.shape)
-    return Checkpoint(config, Tokenizer(ALPHABET), parameters, {"documents": documents})
+    return Checkpoint(config, Tokenizer(ALPHABET), parameters, trained_on(documents))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def constant_checkpoint(probabilities, alphabet=ALPHABET, documents="whole"):
     config = ModelConfig("rnn", 1, 1, 0)
     parameters = Parameters(config.shapes(len(alphabet)))
     parameters["head.bias"][...] = np.log(probabilities)
-    return Checkpoint(config, Tokenizer(alphabet), parameters, {"documents": documents})
+    return Checkpoint(config, Tokenizer(alphabet), parameters, trained_on(documents))
 
 
 # ---- the network -----------------------------------------------------------------------------
@@ -535,9 +540,9 @@ def test_documentation_examples_hold():
 @pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])
 def test_a_prompt_is_read_as_documents_are_in_training(model, documents, end):
     """From a fresh state after the last terminator, whatever documents come before."""
-    several = replace(model, training={"documents": documents})
+    several = replace(model, training=trained_on(documents))
     greedy = {"length": 5, "temperature": 0, "stop": ""}
     expected = generate(several, "ab", **greedy)
     assert generate(several, f"cde{end}ab", **greedy) == expected
-    whole = replace(model, training={"documents": "whole"})
+    whole = replace(model, training=trained_on("whole"))
     assert generate(whole, "\nab", **greedy)[0].split(end)[0] == expected[0]

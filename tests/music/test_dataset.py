@@ -48,7 +48,7 @@ def tunes(tmp_path):
 
 
 def trained(corpus, out=None, steps=30):
-    trainer = Trainer(corpus, CONFIG, TRAIN, Limits(max_steps=steps), out)
+    trainer = Trainer.new(corpus, CONFIG, TRAIN, Limits(max_steps=steps), out)
     for _ in trainer.run():
         pass
     return trainer
@@ -152,9 +152,9 @@ def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
 def test_only_what_is_learnt_from_comes_in_twelve_keys(tunes, keep_titles):
     own = trained(read(tunes, reading=TuneReading("none", keep_titles)), steps=1)
     every = trained(read(tunes, reading=TuneReading("all", keep_titles)), steps=1)
-    learnt = texts_of(every.streams.text, every.tokenizer)
-    held_out = texts_of(every.valid, every.tokenizer)
-    assert len(learnt) == 12 * len(texts_of(own.streams.text, own.tokenizer))
+    learnt = texts_of(every.data.text, every.data.tokenizer)
+    held_out = texts_of(every.data.valid, every.data.tokenizer)
+    assert len(learnt) == 12 * len(texts_of(own.data.text, own.data.tokenizer))
     assert len(learnt) / 12 + len(held_out) == MUSIC.count("X:")
     heard = [read_abc(text + "\n\n").tunes[0] for text in learnt]
     copies = {}
@@ -171,16 +171,16 @@ def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
     other = tmp_path / "other.abc"
     other.write_text("X:1\nM:6/8\nK:D\nDED FED|D6|]\n\n", "utf-8")
     reading = TuneReading("all")
-    trainer = Trainer(
+    trainer = Trainer.new(
         read(tunes, reading=reading), CONFIG, TRAIN, valid=read(other, reading=reading)
     )
-    assert len(texts_of(trainer.valid, trainer.tokenizer)) == 1
+    assert len(texts_of(trainer.data.valid, trainer.data.tokenizer)) == 1
 
 
 def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
     corpus = read(tunes, reading=TuneReading("all"))
     with pytest.raises(CorpusError, match="only whole tunes can be put in all keys"):
-        Trainer(corpus, CONFIG, TrainConfig(documents="lines"))
+        Trainer.new(corpus, CONFIG, TrainConfig(documents="lines"))
     with pytest.raises(CorpusError, match="leave --documents or --transpose out"):
         list(in_all_keys(["prose"]))
 
@@ -191,7 +191,7 @@ def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
         tmp_path / "m.safetensors",
     )
     whole = trained(corpus)
-    trainer = Trainer(corpus, CONFIG, TRAIN, Limits(max_steps=30), out)
+    trainer = Trainer.new(corpus, CONFIG, TRAIN, Limits(max_steps=30), out)
     for report in trainer.run():
         if report.step == 11:
             trainer.stop()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import charrnn.text.spool
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.errors import CharRNNError, UnknownCharacterError
 from charrnn.inference.evaluate import evaluate
 from charrnn.nn.model import ModelConfig
@@ -21,7 +22,8 @@ from charrnn.text.documents import DOCUMENTS
 from charrnn.text.loading import read
 from charrnn.text.split import split
 from charrnn.text.spool import Spool, joined, mapping_of
-from charrnn.training.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.limits import Limits
+from charrnn.training.trainer import Trainer
 
 LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
 WORDS = "".join(LINES)
@@ -175,7 +177,7 @@ def outcome(files, documents, workers, out):
     """All that comes out of training on `files`, interrupted and gone on with."""
     corpus = read(files)
     train = replace(TRAIN, documents=documents)
-    trainer = Trainer(corpus, MODEL, train, LIMITS, out, workers=workers, overwrite=True)
+    trainer = Trainer.new(corpus, MODEL, train, LIMITS, out, workers=workers, overwrite=True)
     losses = []
     for report in trainer.run():
         losses.append(report.loss)
@@ -183,7 +185,7 @@ def outcome(files, documents, workers, out):
             trainer.stop()
     resumed = Trainer.resume(read(files), out, workers=workers)
     losses += [report.loss for report in resumed.run()]
-    texts = [resumed.streams.text, resumed.valid]
+    texts = [resumed.data.text, resumed.data.valid]
     arrays = [values.tolist() for text in texts for values in (text.ids, text.ends)]
     scores = [evaluate(resumed.checkpoint(), corpus, part, 4) for part in ("train", "valid")]
     return arrays, corpus.digest, losses, scores, out.read_bytes()
@@ -202,8 +204,8 @@ def test_training_from_a_file_is_training_from_memory(request, tmp_path, files, 
 @posix
 @pytest.mark.usefixtures("small_memory")
 def test_workers_map_the_file_that_the_text_lies_in(files):
-    trainer = Trainer(read(files[0]), MODEL, TRAIN, LIMITS, workers=2)
-    for text in (trainer.streams.text, trainer.valid):
+    trainer = Trainer.new(read(files[0]), MODEL, TRAIN, LIMITS, workers=2)
+    for text in (trainer.data.text, trainer.data.valid):
         assert mapping_of(text.ids) is not None
 
 
@@ -218,7 +220,7 @@ def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_pat
 @pytest.mark.usefixtures("small_memory")
 def test_a_long_text_is_encoded_for_another_alphabet(files):
     corpus = read(files)
-    tokenizer = Trainer(Corpus.from_texts(WORDS), MODEL, TRAIN).tokenizer
+    tokenizer = Trainer.new(Corpus.from_texts(WORDS), MODEL, TRAIN).data.tokenizer
     with pytest.raises(UnknownCharacterError, match=r"U\+4E00"):
         corpus.encode(tokenizer)
     text = corpus.encode(tokenizer, "skip")

@@ -11,7 +11,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from charrnn.checkpoints.checkpoint import Reader
+from charrnn.checkpoints.container import Reader
 
 from .command import OUT, TEXT, Command, Ended, fresh, left_over
 from .row import Outcome, Skip, randomness

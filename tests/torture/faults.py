@@ -12,7 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checkpoints.checkpoint import Reader, load
+from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.container import Reader
 
 from . import hooks
 from .command import OUT, SIZES, Ended, left_over, train

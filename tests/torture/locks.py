@@ -17,7 +17,7 @@ WAYS = ["", "--resume", "--overwrite", "--out=./novel.safetensors", "--out=novel
 
 def from_python(_: list[str]) -> None:
     """Try it from Python."""
-    charrnn.Trainer(charrnn.Corpus.from_texts(TEXT), out=OUT, overwrite=True)
+    charrnn.Trainer.new(charrnn.Corpus.from_texts(TEXT), out=OUT, overwrite=True)
 
 
 def second_run(way: str, folder: Path) -> Ended:

@@ -25,12 +25,14 @@ from typing import Any
 import numpy as np
 
 import charrnn.cli
-from charrnn.checkpoints import checkpoint
-from charrnn.checkpoints.checkpoint import load, resume_path
+from charrnn.checkpoints.checkpoint import Checkpoint, load
+from charrnn.checkpoints.container import canonical_json, digest
+from charrnn.checkpoints.output import resume_path
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.errors import CharRNNError
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Corpus
-from charrnn.training.run import Limits, TrainConfig
+from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 
 from .row import Outcome, randomness
@@ -51,7 +53,7 @@ def original(number: int) -> tuple[bytes, bytes, Any, Any]:
     cell, embedding_size = MODELS[number]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "a.safetensors")
-        trainer = Trainer(
+        trainer = Trainer.new(
             CORPUS,
             ModelConfig(cell, 4, 1, embedding_size, 0.1),
             TrainConfig(seq_len=4, batch_size=2),
@@ -65,7 +67,7 @@ def original(number: int) -> tuple[bytes, bytes, Any, Any]:
         return *files, content_of(load(out)), state_of(Trainer.resume(CORPUS, out))
 
 
-def content_of(model: checkpoint.Checkpoint) -> Any:
+def content_of(model: Checkpoint) -> Any:
     """Return all that a model file holds."""
     return model.describe(), model.parameters.flat.tobytes()
 
@@ -76,7 +78,7 @@ def state_of(trainer: Trainer) -> Any:
         ({name: v.tobytes() for name, v in moment.tensors.items()}, moment.counters, moment.history)
         for moment in (trainer._snapshot(), trainer._good)
     ]
-    settings = trainer.config, trainer.train_config, trainer.limits, trainer.tokenizer.alphabet
+    settings = trainer.config, trainer.train_config, trainer.limits, trainer.data.tokenizer.alphabet
     return moments, settings
 
 
@@ -126,10 +128,10 @@ def change_structure(data: bytes, rng: random.Random) -> tuple[bytes, bool]:
         values[at : at + 4] = np.frombuffer(np.float32(wild).tobytes(), np.uint8)
         body = values.tobytes()
     else:  # the JSON itself
-        text = change_json(checkpoint.canonical_json(document), rng)
+        text = change_json(canonical_json(document), rng)
     if signed and text is None:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            document["digest"] = checkpoint.digest(tensors_of(header, body), document)
+            document["digest"] = digest(tensors_of(header, body), document)
     if text is None:
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     if "__metadata__" in header:
@@ -288,7 +290,7 @@ def attempt(rng: random.Random, folder: Path) -> None:
             trainer = Trainer.resume(CORPUS, path)
             if not signed:
                 assert state_of(trainer) == state, "another state"
-            trainer.out = None
+            trainer.output = None
             next(trainer.run(), None)
         else:
             loaded = load(path)

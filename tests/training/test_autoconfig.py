@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from charrnn.checkpoints.records import HistoryEntry, TrainConfig, selection_document
 from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
 from charrnn.training.autoconfig import (
@@ -12,10 +13,9 @@ from charrnn.training.autoconfig import (
     SIZES,
     choose,
     expected,
-    is_getting_worse,
-    verdict,
 )
-from charrnn.training.run import Limits, TrainConfig
+from charrnn.training.diagnosis import is_getting_worse, verdict
+from charrnn.training.limits import Limits
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
 
@@ -98,7 +98,7 @@ def test_thousands_of_characters_are_for_a_smaller_network():
 def test_a_choice_tells_what_was_chosen_and_what_was_stated():
     choice = choose(**NOVEL, limits=Limits(minutes=3), dropout=0.25, seed=7)
     assert choice.chosen == ("hidden_size", "weight_dropout", "learning_rate")
-    assert choice.record() == {
+    assert selection_document(choice.selection()) == {
         "chosen": "hidden_size, weight_dropout, learning_rate",
         "stated": "dropout, seed",
         "cores": 2,
@@ -110,7 +110,8 @@ def test_where_all_is_stated_cores_and_limits_leave_no_trace():
     stated = {"hidden_size": 8, "dropout": 0.1, "weight_dropout": 0.0, "learning_rate": 0.01}
     one = choose(**NOVEL, limits=Limits(max_steps=5), **stated)
     two = choose(**NOVEL | {"cores": 4}, limits=Limits(minutes=5), **stated)
-    assert one.record() == two.record() == {"stated": ", ".join(stated)}
+    documents = [selection_document(choice.selection()) for choice in (one, two)]
+    assert documents == [{"stated": ", ".join(stated)}] * 2
 
 
 def test_of_a_model_to_start_from_the_size_was_not_chosen():
@@ -134,9 +135,7 @@ def test_settings_out_of_range_are_refused(stated):
 
 
 def entries(*losses):
-    return [
-        {"step": 100 * n, "train": valid - 0.1, "valid": valid} for n, valid in enumerate(losses)
-    ]
+    return [HistoryEntry(100 * n, valid - 0.1, valid) for n, valid in enumerate(losses)]
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Corpus
 from charrnn.training.memory import estimate
-from charrnn.training.run import TrainConfig
 from charrnn.training.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 600)
 
 
 def test_each_size_counts():
-    task = Trainer(CORPUS, ModelConfig("gru", 64), TrainConfig(shards=2)).task
+    task = Trainer.new(CORPUS, ModelConfig("gru", 64), TrainConfig(shards=2)).task
     alone = estimate(task, 1, 0)
     assert estimate(task, 1, 1000) == alone + 1000
     assert estimate(task, 2, 0) > alone + 10**7

@@ -12,8 +12,11 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from charrnn.checkpoints import checkpoint as checkpoint_module
-from charrnn.checkpoints.checkpoint import Checkpoint, load, resume_path, write
+from charrnn.checkpoints import atomic, container
+from charrnn.checkpoints.checkpoint import Checkpoint, load
+from charrnn.checkpoints.container import write
+from charrnn.checkpoints.output import resume_path
+from charrnn.checkpoints.records import HistoryEntry, TrainConfig, TrainingRecord
 from charrnn.errors import (
     CharRNNError,
     CheckpointError,
@@ -29,7 +32,8 @@ from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.limits import Limits
+from charrnn.training.trainer import Trainer
 
 MODEL = ModelConfig("gru", 8, 1, 4, 0.2)
 TRAIN = TrainConfig(seq_len=8, batch_size=4, warmup_steps=3)
@@ -51,7 +55,7 @@ CORPUS = make_corpus(make_text())
 
 
 def make_trainer(out=None, corpus=CORPUS, model=MODEL, train=TRAIN, limits=LIMITS, **options):
-    return Trainer(corpus, model, train, limits, out, **options)
+    return Trainer.new(corpus, model, train, limits, out, **options)
 
 
 def finish(trainer):
@@ -83,7 +87,7 @@ def test_the_loss_falls(cell, embedding_size):
     trainer = make_trainer(model=model, train=train, limits=Limits(max_steps=150, eval_every=50))
     evaluations = [report.evaluation for report in finish(trainer) if report.evaluation]
     first, second, third = (evaluation.nats_per_char for evaluation in evaluations)
-    assert third < second < first < np.log(len(trainer.tokenizer))
+    assert third < second < first < np.log(len(trainer.data.tokenizer))
     assert third < 1
     assert evaluations[-1].accuracy > 0.7
 
@@ -125,7 +129,7 @@ def test_the_history_is_that_of_the_evaluations():
     trainer = make_trainer()
     evaluated = [report for report in finish(trainer) if report.evaluation]
     assert trainer.checkpoint().history == [
-        {"step": r.step, "train": r.loss, "valid": r.evaluation.nats_per_char} for r in evaluated
+        HistoryEntry(r.step, r.loss, r.evaluation.nats_per_char) for r in evaluated
     ]
 
 
@@ -289,7 +293,7 @@ def test_minutes_end_a_run(limits):
     trainer = make_trainer(limits=limits)
     reports = finish(trainer)
     assert not trainer.stopped
-    assert trainer.checkpoint().training["steps"] == reports[-1].step > 0
+    assert trainer.checkpoint().training.steps == reports[-1].step > 0
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path, uninterrupted):
@@ -304,7 +308,7 @@ def test_a_finished_run_goes_on_to_a_raised_limit(tmp_path):
     finish(make_trainer(out))
     reports = finish(Trainer.resume(CORPUS, out, Limits(max_steps=30)))
     assert [report.step for report in reports if not report.evaluation] == list(range(25, 31))
-    assert load(out).training["steps"] == 30
+    assert load(out).training.steps == 30
 
 
 @pytest.mark.parametrize(
@@ -344,9 +348,9 @@ def overfit(tmp_path):
 
 def test_the_file_holds_the_weights_of_the_best_validation(tmp_path):
     trainer, snapshot, best = overfit(tmp_path)
-    assert trainer.history[-1]["valid"] > best + 0.1
-    assert min(entry["valid"] for entry in trainer.history) == best
-    np.testing.assert_array_equal(load(trainer.out).parameters.flat, snapshot)
+    assert trainer.history[-1].valid > best + 0.1
+    assert min(entry.valid for entry in trainer.history) == best
+    np.testing.assert_array_equal(load(trainer.output.path).parameters.flat, snapshot)
     assert np.any(weights(trainer) != snapshot)
 
 
@@ -482,9 +486,9 @@ def trained(model=MODEL):
 @pytest.mark.parametrize("embedding_size", [4, 0], ids=["embedding", "onehot"])
 def test_init_from_keeps_the_weights_and_adds_characters(embedding_size):
     start = trained(replace(MODEL, embedding_size=embedding_size))
-    trainer = Trainer(make_corpus("Zebra Ω " + make_text()), train=TRAIN, init_from=start)
+    trainer = Trainer.new(make_corpus("Zebra Ω " + make_text()), train=TRAIN, init_from=start)
     assert trainer.config == start.config
-    assert trainer.tokenizer.alphabet == start.tokenizer.alphabet + "ZbΩ"
+    assert trainer.data.tokenizer.alphabet == start.tokenizer.alphabet + "ZbΩ"
     for name, old in start.parameters.items():
         new = trainer.parameters[name]
         np.testing.assert_array_equal(new[tuple(map(slice, old.shape))], old)
@@ -574,7 +578,7 @@ def test_what_is_on_disk_after_a_second_divergence_is_the_last_good_model(tmp_pa
     trainer = diverge_at(make_trainer(out), [12, 17])
     with pytest.raises(DivergedError, match="last good model"):
         finish(trainer)
-    assert load(out).history[-1]["step"] == 15
+    assert load(out).history[-1].step == 15
     assert Trainer.resume(CORPUS, out).counters.step == 15
 
 
@@ -650,14 +654,14 @@ def test_a_validation_that_is_not_finite_is_a_divergence(monkeypatch):
 
 def test_sizes_shrink_to_a_short_text_with_a_notice():
     trainer = make_trainer(corpus=make_corpus(make_text(100)), train=TrainConfig())
-    sizes = trainer.streams.batch_size, trainer.streams.seq_len
+    sizes = trainer.data.config.batch_size, trainer.data.config.seq_len
     assert sizes[0] * sizes[1] <= 90
     (notice,) = trainer.notices
     assert notice.startswith("the corpus has 90 characters to train on")
     assert notice.endswith(f"made it batch_size {sizes[0]} x seq_len {sizes[1]}")
     finish(trainer)
-    training = trainer.checkpoint().training
-    assert (training["batch_size"], training["seq_len"]) == sizes
+    config = trainer.checkpoint().training.config
+    assert (config.batch_size, config.seq_len) == sizes
 
 
 def test_a_run_with_shrunk_sizes_resumes(tmp_path):
@@ -666,7 +670,7 @@ def test_a_run_with_shrunk_sizes_resumes(tmp_path):
     resumed = Trainer.resume(corpus, out, batch_size=32)
     assert resumed.train_config == TrainConfig(shards=1)
     finish(resumed)
-    assert load(out).training["steps"] == 24
+    assert load(out).training.steps == 24
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "\n"])
@@ -693,18 +697,18 @@ def test_the_notices_of_the_corpus_are_passed_on():
 
 
 def test_the_held_out_part_is_in_the_alphabet():
-    assert make_trainer(corpus=make_corpus(make_text() + "Ω")).tokenizer.alphabet.endswith("Ω")
+    assert make_trainer(corpus=make_corpus(make_text() + "Ω")).data.tokenizer.alphabet.endswith("Ω")
 
 
 def test_a_corpus_of_its_own_to_validate_on():
     valid = make_corpus(make_text(500, seed=5))
     trainer = make_trainer(valid=valid)
-    assert len(trainer.streams.text) == 3000
-    assert len(trainer.valid) == 500
+    assert len(trainer.data.text) == 3000
+    assert len(trainer.data.valid) == 500
     strange = make_corpus("the cat 🎶 sat")
     with pytest.raises(UnknownCharacterError, match=r"U\+1F3B6"):
         make_trainer(valid=strange)
-    assert len(make_trainer(valid=strange, unknown="skip").valid) == 12
+    assert len(make_trainer(valid=strange, unknown="skip").data.valid) == 12
 
 
 def test_the_validation_corpus_belongs_to_the_run(tmp_path):
@@ -722,15 +726,15 @@ def test_the_validation_corpus_belongs_to_the_run(tmp_path):
 )
 def test_line_ends_that_splitting_adds_are_in_the_alphabet(texts, documents):
     train = replace(TRAIN, documents=documents)
-    assert "\n" in make_trainer(corpus=make_corpus(*texts), train=train).tokenizer.alphabet
+    assert "\n" in make_trainer(corpus=make_corpus(*texts), train=train).data.tokenizer.alphabet
 
 
 def test_lines_start_fresh_and_samples_end_with_them():
     train = TrainConfig(seq_len=24, batch_size=8, learning_rate=0.02, documents="lines")
     trainer = make_trainer(model=replace(MODEL, hidden_size=16), train=train)
     finish(trainer)
-    text = trainer.streams.text
-    assert set(trainer.tokenizer.decode(text.ids[text.ends])) == {"\n"}
+    text = trainer.data.text
+    assert set(trainer.data.tokenizer.decode(text.ids[text.ends])) == {"\n"}
     samples = generate(trainer.checkpoint(), length=2000, num_samples=3, seed=1)
     assert len(samples) == 3
     assert all("\n" not in sample.removesuffix("\n") for sample in samples)
@@ -755,14 +759,9 @@ def test_the_checkpoint_says_how_it_was_trained():
     assert isinstance(checkpoint, Checkpoint)
     assert checkpoint.config == MODEL
     assert checkpoint.tokenizer.alphabet == Tokenizer.from_text(make_text()).alphabet
-    assert checkpoint.training == {
-        **asdict(TRAIN),
-        "shards": 1,
-        "steps": 24,
-        "characters": 2700,
-        "corpus": CORPUS.digest,
-        "valid": "",
-    }
+    assert checkpoint.training == TrainingRecord(
+        replace(TRAIN, shards=1), steps=24, characters=2700, corpus=CORPUS.digest
+    )
 
 
 def test_a_checkpoint_does_not_change_while_training_goes_on():
@@ -795,14 +794,14 @@ def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
             make_trainer(out)
         lost.unlink()
     run_to(make_trainer(out), 3)
-    assert Trainer(CORPUS, MODEL, TRAIN, Limits(max_steps=1), out, overwrite=True)
+    assert Trainer.new(CORPUS, MODEL, TRAIN, Limits(max_steps=1), out, overwrite=True)
 
 
 def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
     text = tmp_path / "novel.txt"
     text.write_text("my only copy")
     with pytest.raises(CheckpointError, match=r"is no model file"):
-        Trainer(CORPUS, MODEL, TRAIN, out=text, overwrite=True)
+        Trainer.new(CORPUS, MODEL, TRAIN, out=text, overwrite=True)
     with pytest.raises(CheckpointError, match="another one with --out"):
         make_trainer(tmp_path / "a.resume.safetensors")
     assert text.read_text() == "my only copy"
@@ -866,7 +865,7 @@ def test_the_gradient_norm_is_that_before_any_clipping():
 @pytest.mark.parametrize("failure", [f("no space left") for f in (CheckpointError, MemoryError)])
 def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
     out = tmp_path / "model.safetensors"
-    write, calls = checkpoint_module.write_atomically, []
+    write, calls = container.write_atomically, []
 
     def failing(path, data):
         calls.append(path)
@@ -874,10 +873,10 @@ def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failur
             raise failure
         write(path, data)
 
-    monkeypatch.setattr(checkpoint_module, "write_atomically", failing)
+    monkeypatch.setattr(container, "write_atomically", failing)
     reports = finish(make_trainer(out))
     assert ["no space left" in r.notice for r in reports if r.notice] == [True]
-    assert load(out).training["steps"] == 24
+    assert load(out).training.steps == 24
 
 
 @pytest.fixture
@@ -892,8 +891,8 @@ def full_disk(monkeypatch):
             left -= 1
             write(path, data)
 
-        write = checkpoint_module.write_atomically
-        monkeypatch.setattr(checkpoint_module, "write_atomically", refuse)
+        write = container.write_atomically
+        monkeypatch.setattr(container, "write_atomically", refuse)
 
     return fill
 
@@ -901,7 +900,7 @@ def full_disk(monkeypatch):
 def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     disk = SimpleNamespace(total=10**6, free=50_000)
-    monkeypatch.setattr("charrnn.checkpoints.checkpoint.shutil.disk_usage", lambda _: disk)
+    monkeypatch.setattr("charrnn.checkpoints.output.shutil.disk_usage", lambda _: disk)
     run_to(make_trainer(out), 2)
     taken = out.stat().st_size + resume_path(out).stat().st_size
     disk.free -= taken
@@ -935,7 +934,7 @@ def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
 ):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
-    monkeypatch.setattr(checkpoint_module, "sync_folder", failing_disk)
+    monkeypatch.setattr(atomic, "sync_folder", failing_disk)
     with pytest.raises(CheckpointError, match="Input/output"):
         finish(trainer)
     monkeypatch.undo()
@@ -959,7 +958,7 @@ def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
     with pytest.raises(CheckpointError, match="no space left"):
         run_to(other, 2)
     monkeypatch.undo()
-    assert load(out).training["seed"] == 5
+    assert load(out).training.config.seed == 5
     before = out.read_bytes()
     with pytest.raises(CheckpointError, match=r"are of two runs.*--init-from"):
         Trainer.resume(CORPUS, out)
@@ -979,7 +978,7 @@ def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
         run_to(trainer, 10)
     monkeypatch.undo()
     resumed = Trainer.resume(CORPUS, out)
-    assert (load(out).training["steps"], resumed.counters.step) == (10, 5)
+    assert (load(out).training.steps, resumed.counters.step) == (10, 5)
     assert any("not of the same moment" in notice for notice in resumed.notices)
     finish(resumed)
     assert out.read_bytes() == uninterrupted[0]

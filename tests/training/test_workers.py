@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.records import TrainConfig
 from charrnn.errors import ConfigError, WorkerError
 from charrnn.nn.model import ModelConfig
 from charrnn.text.corpus import Corpus
 from charrnn.training.comm import Exchange, SharedMemory, share_of, share_out, usable_cores
-from charrnn.training.trainer import Limits, TrainConfig, Trainer
+from charrnn.training.limits import Limits
+from charrnn.training.trainer import Trainer
 
 CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
 MODEL = ModelConfig("lstm", hidden_size=8, num_layers=2, embedding_size=4, dropout=0.3)
@@ -38,8 +40,8 @@ def finish(trainer, stop_at=None):
 def test_the_bits_depend_on_the_shards_and_not_on_the_workers(tmp_path, workers):
     """Here also interrupted, and gone on with by another number of workers."""
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, whole))
-    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, parts, workers=workers[0]), stop_at=11)
+    finish(Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, whole))
+    finish(Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, parts, workers=workers[0]), stop_at=11)
     finish(Trainer.resume(CORPUS, parts, workers=workers[1]))
     assert parts.read_bytes() == whole.read_bytes()
 
@@ -49,7 +51,7 @@ def test_other_numbers_of_shards_agree_closely():
     for shards in (1, 2, 4):
         model = ModelConfig("gru", hidden_size=8, embedding_size=4, dropout=0.0)
         train = TrainConfig(seq_len=8, batch_size=8, optimizer="sgd", shards=shards)
-        trainer = Trainer(CORPUS, model, train, Limits(max_steps=10))
+        trainer = Trainer.new(CORPUS, model, train, Limits(max_steps=10))
         finish(trainer)
         weights.append(trainer.parameters.flat.copy())
     for other in weights[1:]:
@@ -126,7 +128,9 @@ def gone(pid):
 def test_a_worker_that_dies_ends_the_run_with_one_clear_error(tmp_path):
     out = tmp_path / "model.safetensors"
     before = shared_memory()
-    trainer = Trainer(CORPUS, MODEL, TRAIN, Limits(max_steps=5000, save_every=5), out, workers=2)
+    trainer = Trainer.new(
+        CORPUS, MODEL, TRAIN, Limits(max_steps=5000, save_every=5), out, workers=2
+    )
     reports = trainer.run()
     while next(reports).step < 7:
         (worker,) = workers_of(os.getpid())
@@ -141,7 +145,7 @@ def test_a_worker_that_dies_ends_the_run_with_one_clear_error(tmp_path):
 
 @linux
 def test_leaving_the_loop_ends_the_workers():
-    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    trainer = Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
     reports = trainer.run()
     next(reports)
     (worker,) = workers_of(os.getpid())
@@ -171,7 +175,7 @@ def test_a_signal_to_all_processes_saves_and_leaves_nothing(run, cli, tmp_path, 
     step = int(re.search(r"at step ([\d,]+); saved", errors)[1].replace(",", ""))
     _, *arguments = shlex.split(errors.splitlines()[-1])
     assert cli(*arguments, "--max-steps", step + 2, "--workers", 1).code == 0
-    assert load(tmp_path / "novel.safetensors").training["shards"] == 2
+    assert load(tmp_path / "novel.safetensors").training.config.shards == 2
 
 
 @linux
@@ -213,10 +217,10 @@ def test_what_processes_share_has_no_name_anywhere(start, tmp_path):
 def test_a_system_without_files_in_memory_shares_through_a_temporary_one(monkeypatch, tmp_path):
     monkeypatch.setattr("charrnn.text.spool.sys", SimpleNamespace(platform="darwin"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    trainer = Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
     finish(trainer)
     assert list(tmp_path.iterdir()) == []
-    alone = Trainer(CORPUS, MODEL, TRAIN, LIMITS)
+    alone = Trainer.new(CORPUS, MODEL, TRAIN, LIMITS)
     finish(alone)
     np.testing.assert_array_equal(trainer.parameters.flat, alone.parameters.flat)
 
@@ -246,7 +250,7 @@ def test_a_script_without_a_main_guard_trains_with_one_worker(process, tmp_path)
     script.write_text(
         "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
         "corpus = Corpus.from_texts('the cat sat ' * 90)\n"
-        "trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=2))\n"
+        "trainer = Trainer.new(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=2))\n"
         "print([report.step for report in trainer.run()][-1])\n"
     )
     assert process(script=(script,)).out.strip() == "2"
@@ -257,7 +261,7 @@ def test_several_workers_need_no_script_file(process):
         "from charrnn import Corpus, Limits, ModelConfig, Trainer\n"
         "corpus = Corpus.from_texts('the cat sat ' * 90)\n"
         "model, limits = ModelConfig(hidden_size=4), Limits(max_steps=2)\n"
-        "print([r.step for r in Trainer(corpus, model, limits=limits, workers=2).run()][-1])\n"
+        "print([r.step for r in Trainer.new(corpus, model, limits=limits, workers=2).run()][-1])\n"
     )
     assert process(script=("-c", code)).out.strip() == "2"
 
@@ -275,7 +279,7 @@ def test_shared_memory_holds_what_is_written():
 SCRIPT = """
 from charrnn import Corpus, Limits, ModelConfig, Trainer
 corpus = Corpus.from_texts("the cat sat on the mat and thought about it " * 5000)
-trainer = Trainer(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=9), workers=2)
+trainer = Trainer.new(corpus, ModelConfig(hidden_size=4), limits=Limits(max_steps=9), workers=2)
 """
 
 
@@ -296,7 +300,7 @@ def test_python_may_exit_in_the_middle_of_a_run(process, tmp_path):
 
 
 def test_what_goes_wrong_in_a_worker_is_told_in_one_line():
-    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
+    trainer = Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, workers=2)
     trainer.exchange.start(fail)
     with pytest.raises(WorkerError, match="a worker process failed: no memory"):
         trainer.exchange.barrier()
@@ -308,18 +312,18 @@ def fail(_):
 
 def test_workers_may_change_without_a_notice(tmp_path):
     out = tmp_path / "model.safetensors"
-    finish(Trainer(CORPUS, MODEL, TRAIN, LIMITS, out, workers=2), stop_at=11)
+    finish(Trainer.new(CORPUS, MODEL, TRAIN, LIMITS, out, workers=2), stop_at=11)
     assert Trainer.resume(CORPUS, out, workers=1).notices == []
 
 
 def test_a_short_text_makes_workers_fewer():
     train = TrainConfig(seq_len=8, batch_size=50)
     corpus = Corpus.from_texts("the cat sat on it\n" * 12)
-    assert Trainer(corpus, MODEL, train, LIMITS, workers=2).workers == 1
+    assert Trainer.new(corpus, MODEL, train, LIMITS, workers=2).workers == 1
 
 
 def test_an_error_in_a_step_leaves_the_last_good_state():
-    trainer = Trainer(CORPUS, MODEL, TRAIN, LIMITS)
+    trainer = Trainer.new(CORPUS, MODEL, TRAIN, LIMITS)
     before = trainer.parameters.flat.copy()
     reports = trainer.run()
     next(reports)

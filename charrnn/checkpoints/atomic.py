@@ -1,0 +1,52 @@
+"""Files that are replaced as a whole: what is on disk is the old file or the new one."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from charrnn.errors import CheckpointError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`, or leave it as it is and raise CheckpointError.
+
+    The data are on the disk before they get the file's name, and the name is before we return.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link
+    temporary = temporary_path(path)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if mode is not None:
+                temporary.chmod(mode)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def temporary_path(path: Path) -> Path:
+    """Return where the new content of `path` is gathered."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

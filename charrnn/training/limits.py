@@ -1,0 +1,62 @@
+"""When a run ends, evaluates and saves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+
+from charrnn.errors import require
+from charrnn.settings import check_fields, require_range, setting
+
+DEFAULT_MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run ends, evaluates and saves; all of it may change when the run is resumed.
+
+    The first limit that is reached ends the run, and the schedule runs over it. Raises ConfigError
+    for values out of range.
+    """
+
+    epochs: float | None = setting(None, "Passes over the training text.")
+    max_steps: int | None = setting(None, "Training steps.")
+    minutes: float | None = setting(None, "Minutes of training; 10 if no limit is given.")
+    eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
+    save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
+    patience: int | None = setting(
+        None, "Evaluations since the best that end a run which gets worse; by default, by length."
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("epochs", "minutes"):
+            value = getattr(self, name)
+            require(value is None or not value <= 0, f"{name} is {value}: it must be above 0")
+            require_range(self, name, 0)
+        for name in ("max_steps", "eval_every", "save_every", "patience"):
+            require_range(self, name, 1)
+
+    def updated(self, other: Limits) -> Limits:
+        """Return these limits with all that `other` states put in their place."""
+        return replace(self, **{k: v for k, v in asdict(other).items() if v is not None})
+
+    def shares(
+        self, step: int, chunks_per_epoch: int, seconds: float, closing: float
+    ) -> dict[str, float]:
+        """Return the share of each limit that is used up after so many steps and seconds.
+
+        `closing` is the seconds that the last evaluation will take: they are part of the minutes.
+        """
+        shares = {}
+        if self.max_steps is not None:
+            shares["max_steps"] = step / self.max_steps
+        if self.epochs is not None:
+            shares["epochs"] = step / math.ceil(self.epochs * chunks_per_epoch)
+        minutes = self.minutes
+        if not shares and minutes is None:
+            minutes = DEFAULT_MINUTES
+        if minutes is not None:
+            training = 60 * minutes - closing
+            shares["minutes"] = seconds / training if training > 0 else 1.0
+        return shares

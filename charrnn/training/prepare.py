@@ -1,0 +1,98 @@
+"""A corpus made ready to train on: read, split, encoded, and the batch fitted to its length."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from charrnn.checkpoints.records import TrainConfig
+from charrnn.errors import counted
+from charrnn.text.batches import Encoded, fit
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import augmented, split
+from charrnn.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run trains and validates on.
+
+    `config` is the run's, with the sizes fitted to the text and, if another file is validated on, a
+    `valid_fraction` of 0.
+    """
+
+    tokenizer: Tokenizer
+    text: Encoded
+    valid: Encoded | None  # None: there is nothing to validate on
+    config: TrainConfig
+    reading: dict[str, Any]  # settings of the corpus's Reading
+    digests: dict[str, str]  # of the corpus, and of the file validated on ("" if there is none)
+    notices: tuple[str, ...]
+
+    @property
+    def chunks_per_epoch(self) -> int:
+        """How many steps read the text once."""
+        return len(self.text) // self.chunk_size
+
+    @property
+    def chunk_size(self) -> int:
+        """How many characters a step reads."""
+        return self.config.batch_size * self.config.seq_len
+
+
+def prepare(
+    corpus: Corpus,
+    config: TrainConfig,
+    valid: Corpus | None = None,
+    unknown: str = "error",
+    tokenizer: Tokenizer | None = None,
+) -> Data:
+    """Split and encode `corpus`; with `valid`, a corpus of its own, nothing is held out of it.
+
+    A `tokenizer` to start from is extended by the characters that it lacks. Raises CorpusError for
+    a text that is too short, and UnknownCharacterError for a `valid` with characters of its own
+    (unless `unknown="skip"`).
+    """
+    notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
+    if config.documents == "whole":
+        config = replace(config, documents=corpus.reading.documents)
+    if valid is not None:
+        config = replace(config, valid_fraction=0.0)
+    training, held_out = split(corpus, config.documents, config.valid_fraction)
+    training = augmented(training, corpus.reading)
+    characters = training.characters() | held_out.characters()
+    known = tokenizer
+    tokenizer = known.extended(characters) if known else Tokenizer("".join(sorted(characters)))
+    if valid is not None:
+        held_out, _ = split(valid, config.documents, 0.0)
+    text = training.encode(tokenizer)
+    validation = held_out.encode(tokenizer, unknown)
+    if len(validation) < 2 and (valid is not None or config.valid_fraction > 0):
+        notices.append(
+            "too little text is held out to validate on: the last weights will be the model"
+        )
+    if known is not None and len(tokenizer) > len(known):
+        new = len(tokenizer) - len(known)
+        notices.append(f"added to the model's alphabet: {counted(new, 'character')}")
+    batch_size, seq_len = fit(len(text), config.batch_size, config.seq_len)
+    if (batch_size, seq_len) != (config.batch_size, config.seq_len):
+        notices.append(
+            f"the corpus has {len(text):,} characters to train on, and one chunk of batch_size "
+            f"{config.batch_size} x seq_len {config.seq_len} needs "
+            f"{config.batch_size * config.seq_len:,}: made it batch_size {batch_size} x "
+            f"seq_len {seq_len}"
+        )
+    return Data(
+        tokenizer,
+        text,
+        validation if len(validation) >= 2 else None,
+        replace(config, batch_size=batch_size, seq_len=seq_len),
+        asdict(corpus.reading),
+        digests(corpus, valid),
+        tuple(notices),
+    )
+
+
+def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
+    """Return what tells a run's texts from others."""
+    return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}
