@@ -30,6 +30,7 @@ from turns import (
     table_row,
     thousands,
     torch_layers,
+    usable_cores,
     verdict,
 )
 
@@ -39,7 +40,6 @@ from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.comm import usable_cores
 
 # Streams at once; the ratio that is asked for, and the one aimed at.
 SIZES = {"2x128": (1, (10.0, 15.0)), "2x512": (1, (5.0, 10.0)), "2x256": (64, (2.0, 4.0))}
@@ -99,7 +99,7 @@ def main() -> None:
         print(line, file=out, flush=True)
 
     show(describe(about) + "; thousands of characters a second, all streams together\n")
-    show(table_head("cell", "size", "streams", *SIDES, "ratio", "at least", "aim", "met"))
+    show(table_head("cell", "size", "streams", *SIDES, "ratio", "required", "goal", "met"))
     with both_sides() as sides:
         for cell in options.cells:
             for size in options.sizes:
@@ -107,7 +107,7 @@ def main() -> None:
                 streams, bar = SIZES[size]
                 job = Job("sample", cell, L, H, streams, 1, usable_cores())
                 outcome = compare(sides, job, options.bursts)
-                rates = thousands(outcome.charrnn), thousands(outcome.torch)
+                rates = thousands(outcome.ours), thousands(outcome.theirs)
                 ratio, met = f"{outcome.ratio:.2f}", verdict(outcome.ratio, bar)
                 show(table_row(cell, size, streams, *rates, ratio, *bar, met))
                 records.append(asdict(job) | {"bar": bar, "met": met, "all": asdict(outcome)})

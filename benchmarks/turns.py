@@ -1,7 +1,11 @@
-"""charrnn and PyTorch in turns: each in a process of its own, one at work while the other waits.
+"""Two sides in turns: each in a process of its own, one at work while the other waits.
 
+The sides are charrnn and PyTorch, or two versions of charrnn, each with an interpreter of its own.
 A script calls `compare` for each of its jobs. The processes are the script itself, started with
 `--side`; there `serve` does what it is asked for, a line of JSON on its standard input at a time.
+
+Both interpreters run the same script, so that it may import only names that every version of
+charrnn exports.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,12 +28,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from charrnn.training.comm import usable_cores
+import charrnn
 
 V, E = 65, 64  # alphabet and embedding
 ALPHABET = "\n" + "".join(map(chr, range(32, 96)))
 CELLS = ("lstm", "gru", "rnn")
 SIDES = ("charrnn", "torch")
+VERSIONS = ("this", "other")
 BURST_SECONDS = 0.4
 ROW_SECONDS = 11.0  # a row of slow steps has fewer bursts, MIN_BURSTS at least
 MIN_BURSTS = 3
@@ -38,7 +43,11 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do at either side; for sampling, `batch_size` is the number of streams."""
+    """Something to do at either side.
+
+    `batch_size` is the number of streams, in sampling and evaluation too. `seq_len` is 0 where
+    charrnn chooses the length of chunks.
+    """
 
     task: str
     cell: str
@@ -53,8 +62,8 @@ class Job:
 class Outcome:
     """Characters a second of both sides, medians, and the median of the ratios of turns."""
 
-    charrnn: float
-    torch: float
+    ours: float
+    theirs: float
     ratio: float
     ratios: list[float]
 
@@ -70,7 +79,7 @@ def serve(make: Callable[[Job], Work]) -> None:
     work: Work | None = None
     for line in sys.stdin:
         action, argument = json.loads(line)
-        answer: float | None = None
+        answer: Any = None
         if action in ("start", "stop") and work is not None:
             work.close()
             work = None
@@ -85,6 +94,10 @@ def serve(make: Callable[[Job], Work]) -> None:
             answer = peak_memory()
         elif action == "product":
             answer = product_speed()
+        elif action == "machine":
+            answer = machine()
+        elif action == "package":
+            answer = str(Path(charrnn.__file__).parent)
         print(json.dumps(answer), flush=True)
 
 
@@ -152,15 +165,18 @@ def torch_layers(job: Job) -> Any:
 
 
 class Side:
-    """A process that serves."""
+    """A process that serves, run by this interpreter or by another one, `python`."""
 
-    def __init__(self, name: str, one_core: bool) -> None:
+    def __init__(self, name: str, one_core: bool = False, python: str | None = None) -> None:
         self.name = name
         environment = {k: v for k, v in os.environ.items() if k not in THREADS}
         if one_core:
             environment |= dict.fromkeys(THREADS, "1")
+        if python is not None:
+            # It may lead to this interpreter's charrnn; the other must import its own.
+            environment.pop("PYTHONPATH", None)
         self._process = subprocess.Popen(
-            [sys.executable, sys.argv[0], "--side", name],
+            [python or sys.executable, sys.argv[0], "--side", name],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -171,30 +187,33 @@ class Side:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        with self._process as process:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def ask(self, action: str, argument: Any = None) -> Any:
         """Have something done, and wait for the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([action, argument]) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: there is no answer to come
+            self._process.stdin.write(json.dumps([action, argument]) + "\n")
+            self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            sys.exit(f"the process of {self.name} ended at {action} {argument}")
+            sys.exit(f"the process of {self.name} ended at {json.dumps([action, argument])}")
         return json.loads(answer)
 
 
 @contextmanager
-def both_sides(one_core: bool = False) -> Iterator[tuple[Side, Side]]:
-    """Start a process for each library."""
-    with ExitStack() as stack:
-        ours, theirs = (stack.enter_context(Side(name, one_core)) for name in SIDES)
+def both_sides(one_core: bool = False, against: str | None = None) -> Iterator[tuple[Side, Side]]:
+    """Start a process for each library or, `against` another interpreter, for each version."""
+    first, second = SIDES if against is None else VERSIONS
+    with Side(first, one_core) as ours, Side(second, one_core, against) as theirs:
         yield ours, theirs
 
 
@@ -215,8 +234,22 @@ def compare(sides: tuple[Side, Side], job: Job, bursts: int) -> Outcome:
     return Outcome(median(rates[0]), median(rates[1]), median(ratios), ratios)
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, within the CPU quota of a container (cgroup 2).
+
+    charrnn's own count is not among the names that it exports.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such group, or no quota
+        return cores
+
+
 def machine() -> dict[str, Any]:
-    """Describe the machine and the libraries."""
+    """Describe the machine and the libraries; PyTorch where it is installed."""
     processor = platform.processor() or platform.machine()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         found = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
@@ -226,6 +259,10 @@ def machine() -> dict[str, Any]:
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
+    try:
+        torch = {"torch": version("torch")}
+    except PackageNotFoundError:
+        torch = {}
     return {
         "processor": processor,
         "cores": usable_cores(),
@@ -233,7 +270,8 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": ", ".join(blas),
-        "torch": version("torch"),
+        "charrnn": charrnn.__version__,
+        **torch,
     }
 
 
@@ -266,10 +304,13 @@ def thousands(rate: float) -> str:
 
 
 def verdict(ratio: float, bar: tuple[float, float], most: bool = False) -> str:
-    """Say which of the two bars is reached; with `most` they are upper bounds.
+    """Say whether the ratio meets the requirement or even the goal, the two numbers of `bar`; with
+    `most` they are upper bounds.
 
     >>> verdict(1.6, (1.5, 2))
     'yes'
+    >>> verdict(0.5, (0.8, 0.5), most=True)
+    'goal'
     """
-    least, aim = (ratio <= limit if most else ratio >= limit for limit in bar)
-    return "aim" if aim else "yes" if least else "no"
+    required, goal = (ratio <= limit if most else ratio >= limit for limit in bar)
+    return "goal" if goal else "yes" if required else "no"
