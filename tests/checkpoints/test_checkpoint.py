@@ -29,7 +29,7 @@ from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus
 from charrnn.text.tokenizer import Tokenizer
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 CONFIG = ModelConfig("gru", 5, 2, 3, 0.25)
 TRAINING = TrainingRecord(TrainConfig(seed=7, learning_rate=0.004))

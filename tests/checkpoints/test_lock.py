@@ -8,27 +8,16 @@ import pytest
 
 from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
-from charrnn.nn.model import ModelConfig
-from charrnn.text.corpus import Corpus
-from charrnn.training.limits import Limits
-from charrnn.training.trainer import Trainer
-
-CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
-TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"
-
-
-def make_trainer(out, **options):
-    return Trainer.new(
-        CORPUS, ModelConfig(hidden_size=4), None, Limits(max_steps=4), out, **options
-    )
+from tests.helpers import finish, linux, posix, wait_for_line
+from tests.tiny import CORPUS, OPTIONS, make_trainer
 
 
 @pytest.fixture
 def first(start, tmp_path):
     """A run that has saved, and goes on."""
     (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
-    run = start("train", "novel.txt", *TINY.split(), "--max-steps", "1000000")
-    assert any(line.startswith(b"step 10 ") for line in iter(run.stderr.readline, b""))
+    run = start("train", "novel.txt", *OPTIONS, "--max-steps=1000000", "--eval-every=5")
+    wait_for_line(run.stderr, b"step 10 ")
     return run
 
 
@@ -40,7 +29,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(first, cli, options):
     assert first.poll() is None
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGSTOP")
+@posix
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
 def test_the_lock_ends_with_its_run(first, cli, tmp_path, end):
     first.send_signal(getattr(signal, end))
@@ -74,7 +63,7 @@ def test_python_runs_exclude_each_other_too(tmp_path):
     with pytest.raises(CheckpointError, match="another run writes"):
         make_trainer(out, overwrite=True)
     reports.close()
-    assert len(list(second.run())) > 3
+    assert len(finish(second)) > 3
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -82,10 +71,10 @@ def test_a_run_that_was_overtaken_does_not_write(tmp_path):
     """Its lock is free again, but going on would undo what the other has done."""
     out = tmp_path / "model.safetensors"
     late, early = make_trainer(out), make_trainer(out)
-    list(early.run())
+    finish(early)
     after = out.read_bytes()
     with pytest.raises(CheckpointError, match="another run has written"):
-        list(late.run())
+        finish(late)
     assert out.read_bytes() == after
 
 
@@ -132,7 +121,7 @@ def test_a_lock_whose_holder_just_left_is_taken_anew(tmp_path, monkeypatch):
             pass
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="reads /proc")
+@linux
 def test_workers_do_not_inherit_the_lock(tmp_path):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, workers=2)

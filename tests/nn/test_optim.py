@@ -13,7 +13,7 @@ from charrnn.nn.optim import (
     scheduled_rate,
     squares,
 )
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 RULES = {  # the oracle's name: optimizer, learning rate, momentum, weight decay

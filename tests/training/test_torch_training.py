@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.optim import Adam
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 MODELS = {
