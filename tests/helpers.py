@@ -93,6 +93,15 @@ def rewrite(path, change=None, tensors=None, metadata=None, sign=True):
     path.write_bytes(save(tensors, metadata))
 
 
+def failing(number):
+    """Return a function that fails with this errno, whatever it is given."""
+
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
 # ---- commands ------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Two runs on one output: the second ends at once and names the first."""
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
-from tests.helpers import finish, linux, posix, wait_for_line
+from tests.helpers import failing, finish, linux, posix, wait_for_line
 from tests.tiny import CORPUS, OPTIONS, make_trainer
 
 
@@ -79,11 +80,8 @@ def test_a_run_that_was_overtaken_does_not_write(tmp_path):
 
 
 def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", refuse)
+        patch.setattr(Path, "unlink", failing(errno.EACCES))
         with locked(tmp_path / "model"):
             pass
     assert lock_path(tmp_path / "model").exists()
@@ -94,11 +92,7 @@ def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeyp
 
 def test_a_lock_that_the_file_system_lacks_is_none(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
-
-    def refuse(*_):
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
     with locked(tmp_path / "model"), locked(tmp_path / "model"):
         pass
 

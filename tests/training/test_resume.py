@@ -229,17 +229,27 @@ def test_there_must_be_a_run_to_resume(tmp_path):
         Trainer.resume(CORPUS, out)
 
 
-def test_a_damaged_resume_file_is_refused_and_nothing_else(tmp_path):
+def test_a_flipped_bit_of_a_resume_file_is_refused(tmp_path):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 6)
-    good = resume_path(out).read_bytes()
+    good, whole = resume_path(out).read_bytes(), state_of(Trainer.resume(CORPUS, out))
     rng = np.random.default_rng(0)
+    refused = 0
     for position in rng.integers(0, len(good), 60):
         damaged = bytearray(good)
         damaged[position] ^= 1 << int(rng.integers(8))
         resume_path(out).write_bytes(damaged)
-        with pytest.raises(CharRNNError):
-            Trainer.resume(CORPUS, out)
+        try:
+            resumed = Trainer.resume(CORPUS, out)
+        except CharRNNError:
+            refused += 1
+        else:  # such as the last of so many digits that it makes no other number
+            assert state_of(resumed) == whole
+    assert refused > 50
+
+
+def state_of(trainer):
+    return trainer.counters, trainer.history, trainer.limits, trainer.parameters.flat.tobytes()
 
 
 @pytest.mark.parametrize(

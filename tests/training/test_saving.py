@@ -1,7 +1,6 @@
 """A run writes two files and no others, loses none, and survives a disk that fails."""
 
 import errno
-import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ from charrnn.checkpoints.output import resume_path
 from charrnn.errors import CheckpointError
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
-from tests.helpers import finish, run_to
+from tests.helpers import failing, finish, run_to
 from tests.tiny import CORPUS, LIMITS, MODEL, TRAIN, make_trainer
 
 # ---- what is written where -----------------------------------------------------------------------
@@ -117,16 +116,12 @@ def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
     assert trainer.finished()
 
 
-def failing_disk(*_):
-    raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-
 def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
     tmp_path, monkeypatch, uninterrupted
 ):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
-    monkeypatch.setattr(atomic, "sync_folder", failing_disk)
+    monkeypatch.setattr(atomic, "sync_folder", failing(errno.EIO))
     with pytest.raises(CheckpointError, match="Input/output"):
         finish(trainer)
     monkeypatch.undo()
