@@ -95,3 +95,39 @@ def test_limits_may_change_and_are_kept(tmp_path, name, value):
     finish(Trainer.resume(CORPUS, out, Limits(**{name: value})))
     limits = Trainer.resume(CORPUS, out).limits
     assert limits == replace(LIMITS, **{name: value})
+
+
+# ---- shares --------------------------------------------------------------------------------------
+
+
+def shares(limits, step=30, chunks_per_epoch=100, seconds=60.0, closing=0.0):
+    return limits.shares(step, chunks_per_epoch, seconds, closing)
+
+
+def test_each_limit_that_is_given_has_a_share():
+    limits = Limits(epochs=3, max_steps=120, minutes=4)
+    assert shares(limits) == {"max_steps": 0.25, "epochs": 0.1, "minutes": 0.25}
+
+
+def test_without_a_limit_it_is_ten_minutes():
+    assert shares(Limits(), seconds=60.0) == {"minutes": 0.1}
+    assert shares(Limits(eval_every=5, patience=2)) == {"minutes": 0.1}
+    assert "minutes" not in shares(Limits(epochs=1))
+
+
+def test_a_part_of_an_epoch_is_so_many_steps_rounded_up():
+    assert shares(Limits(epochs=0.295), step=30) == {"epochs": 1.0}
+    assert shares(Limits(epochs=1e-9), step=1) == {"epochs": 1.0}
+
+
+def test_the_last_evaluation_is_part_of_the_minutes():
+    assert shares(Limits(minutes=3), seconds=90.0, closing=30.0) == {"minutes": 0.6}
+    assert shares(Limits(minutes=1), seconds=0.0, closing=60.0) == {"minutes": 1.0}
+
+
+def test_limits_that_are_stated_again_replace_those_before():
+    before = Limits(epochs=3, max_steps=120, eval_every=10)
+    assert before.updated(Limits()) == before
+    assert before.updated(Limits(max_steps=200, patience=4)) == Limits(
+        epochs=3, max_steps=200, eval_every=10, patience=4
+    )
