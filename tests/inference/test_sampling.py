@@ -12,17 +12,8 @@ import charrnn.inference.sampling
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
-from charrnn.inference.sampling import (
-    FILTERS,
-    Filter,
-    choose,
-    generate,
-    gumbel,
-    min_p,
-    stream,
-    top_k,
-    top_p,
-)
+from charrnn.inference.filters import FILTERS, Filter, min_p, top_k, top_p
+from charrnn.inference.sampling import choose, generate, gumbel, stream
 from charrnn.music.grammar import Grammar
 from charrnn.music.tune import Key
 from charrnn.nn.cells import CELLS
