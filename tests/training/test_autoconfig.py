@@ -8,13 +8,12 @@ from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
 from charrnn.training.autoconfig import (
     CHOSEN,
-    MOST_EPOCHS,
     SHARES_DROPPED,
     SIZES,
     choose,
     expected,
 )
-from charrnn.training.diagnosis import is_getting_worse, verdict
+from charrnn.training.diagnosis import MOST_EPOCHS, is_getting_worse, verdict
 from charrnn.training.limits import Limits
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
