@@ -14,7 +14,7 @@ from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
 from charrnn.inference.filters import FILTERS, Filter, min_p, top_k, top_p
 from charrnn.inference.sampling import choose, generate, gumbel, stream
-from charrnn.music.grammar import Grammar
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.tune import Key
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig, Stepper
@@ -472,7 +472,7 @@ def test_a_constraint_for_another_alphabet_is_refused(model):
 def test_a_network_that_knows_nothing_writes_tunes_under_a_grammar():
     alphabet = "\n/1234568:CKM]abcdefgjmz|"
     model = constant_checkpoint(np.ones(25) / 25, alphabet, documents="paragraphs")
-    grammar = Grammar(alphabet, meter=(6, 8), key=Key("C"), bars=4)
+    grammar = tune_grammar(alphabet, meter=(6, 8), key=Key("C"), bars=4)
     texts = generate(model, length=2000, num_samples=3, constraint=grammar)
     assert len(set(texts)) == 3
     for text in texts:
