@@ -114,6 +114,7 @@ class Song:
         self._lines = list(alphabet.writable("a bar line", LINES))
         self._title = title_words(alphabet) if titles else []
         self.start = SongState("opening" if self._title else "meter")
+        self._endable = {self.start: True}  # whether a tune can be ended from there
         self._meters = meter_lines(alphabet, fills, meter)
         parts = [
             part
@@ -240,11 +241,25 @@ class Song:
         after = self.after(song, line, ticks)
         return after is not None and self._can_end(after.countable())
 
-    @cached_method
     def _can_end(self, song: SongState) -> bool:
-        """Return whether the tune can still be ended; pick-ups always can be completed."""
-        lines = reversed(self._lines)  # the shortest way first
-        return song.in_header or any(self._may_stand(song, line, song.full_bar) for line in lines)
+        """Return whether the tune can still be ended; pick-ups always can be completed.
+
+        A depth-first search, not a recursive function: a tune may have hundreds of bars. It ends,
+        because bars and sections only increase, except from a first ending to the second.
+        """
+        path = [song]
+        while song not in self._endable:
+            state = path[-1]
+            lines = reversed(self._lines)  # the shortest way first
+            steps = (self.after(state, line, state.full_bar) for line in lines)
+            afters = [after.countable() for after in steps if after is not None]
+            can_end = any(map(self._endable.get, afters))
+            unknown = next((after for after in afters if after not in self._endable), None)
+            if can_end or unknown is None:
+                self._endable[path.pop()] = can_end
+            else:
+                path.append(unknown)
+        return self._endable[song]
 
     def _durations(self, song: SongState, line: str) -> int:
         """Return the durations that a bar may have before `line`: together with the pick-up that

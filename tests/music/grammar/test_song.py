@@ -72,6 +72,13 @@ def test_the_tune_ends_after_the_bars_asked_for():
     assert set(lines(machine, *ONCE, "|", "|")) == {"|]"}
 
 
+@pytest.mark.parametrize("form", ["", "AA", "AB"])
+def test_a_tune_may_have_hundreds_of_bars(form):
+    machine = song(bars=256, form=form)
+    begun = after(machine, *(ONCE if form == "AB" else REPEATED))
+    assert begun.size == 256 // (2 if form == "AB" else 1)
+
+
 def test_a_second_ending_counts_instead_of_the_first():
     machine = song(bars=3)
     endings = (*REPEATED, "|1", "|", ":|2")
