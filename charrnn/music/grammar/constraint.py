@@ -68,5 +68,7 @@ class Grammar(Generic[P]):
     def _following(self, state: State[P]) -> int:
         if state.due:
             return self._bars.alphabet.bits[state.due[0]]
-        bits, ended = self._bars.following(state.bar)
-        return bits | self._following(self._plan.next_bar(state)) if ended else bits
+        following = state.bar.following
+        if state.bar.ended:
+            following |= self._following(self._plan.next_bar(state))
+        return following

@@ -23,8 +23,8 @@ def read(bars, text, **options):
 
 
 def following(bars, state):
-    bits, ended = bars.following(state)
-    return "".join(c for c, bit in bars.alphabet.bits.items() if bits & bit), ended
+    bits = bars.alphabet.bits.items()
+    return "".join(c for c, bit in bits if state.following & bit), state.ended
 
 
 @pytest.mark.parametrize(
