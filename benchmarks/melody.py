@@ -42,7 +42,8 @@ from charrnn.inference.evaluate import evaluate
 from charrnn.inference.sampling import generate
 from charrnn.music.abc import canonical, read_abc, write_abc
 from charrnn.music.compose import compose
-from charrnn.music.grammar import Grammar, sections
+from charrnn.music.grammar.form import sections
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import FIGURES, assess, melody
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
@@ -201,7 +202,7 @@ class Bench:
     def speed(self, streams: int) -> dict[str, Any]:
         """Sample under the grammar and without in turns; return the medians and their ratio."""
         checkpoint = load(self.model(CHOSEN))
-        grammar = Grammar(checkpoint.tokenizer.alphabet)
+        grammar = tune_grammar(checkpoint.tokenizer.alphabet)
         ways = (grammar, None)
         rates: tuple[list[float], list[float]] = [], []
         for turn in range(-1, TURNS):  # the first is not counted: it fills caches

@@ -12,7 +12,7 @@ from charrnn.cli.terminal import Output, tell
 
 
 def _filter_options() -> list[click.Parameter]:
-    from charrnn.inference.sampling import FILTERS
+    from charrnn.inference.filters import FILTERS
 
     return [
         click.Option(["--" + name.replace("_", "-")], type=filter.kind, help=f"{filter.help}")

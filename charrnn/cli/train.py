@@ -25,7 +25,8 @@ from charrnn.errors import CharRNNError, ConfigError, counted
 if TYPE_CHECKING:
     from charrnn.checkpoints.output import Output
     from charrnn.training.autoconfig import Choice
-    from charrnn.training.trainer import Summary, Trainer
+    from charrnn.training.state import Summary
+    from charrnn.training.trainer import Trainer
 
 # Signals that end a run, saved. Windows has no SIGHUP.
 SIGNALS = {

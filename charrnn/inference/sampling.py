@@ -1,13 +1,12 @@
 """Text from a model: temperature, filters, and characters as they come.
 
-To add a filter, write a function that sets probabilities to zero, and list it in FILTERS; the
-command line's option follows. What a text must be like from beginning to end is for a constraint
-to say (constraint.py).
+Which characters are too unlikely to be drawn is for filters to say (filters.py), and what a text
+must be like from beginning to end for a constraint (constraint.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -16,60 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.errors import CharRNNError, require
 from charrnn.inference.constraint import Constraint, Leaning, read
+from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.model import QUIET, Stepper, threads_for
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.documents import DOCUMENTS
 
-Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 Mask = NDArray[np.bool_]  # (B, V), the characters that may be drawn
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
 MIN_TEMPERATURE = 1e-30  # as good as 0, and no logit divided by it overflows
 MAX_SAMPLES = 100_000
-
-
-def top_k(p: Probabilities, k: float) -> None:
-    """Keep the k likeliest characters (Fan et al. 2018)."""
-    rest = np.argsort(-p, axis=1, kind="stable")[:, int(k) :]
-    np.put_along_axis(p, rest, 0, axis=1)
-
-
-def top_p(p: Probabilities, share: float) -> None:
-    """Keep the fewest characters that together have at least this share (Holtzman et al. 2020)."""
-    order = np.argsort(-p, axis=1, kind="stable")
-    descending = np.take_along_axis(p, order, axis=1)
-    before = np.cumsum(descending, axis=1) - descending
-    kept = before < share * p.sum(axis=1, keepdims=True)
-    kept[:, 0] = True
-    np.put_along_axis(p, order, np.where(kept, descending, 0), axis=1)
-
-
-def min_p(p: Probabilities, share: float) -> None:
-    """Keep characters at least this share as likely as the likeliest (Nguyen et al. 2024)."""
-    p[p < share * p.max(axis=1, keepdims=True)] = 0
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A filter, the range of its value, and its option's help."""
-
-    apply: Callable[[Probabilities, float], None]
-    kind: type[int] | type[float]
-    low: float
-    high: float
-    help: str
-
-
-# In the order in which they are applied. A filter is off unless its value is given.
-FILTERS: dict[str, Filter] = {
-    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the K likeliest characters."),
-    "top_p": Filter(top_p, float, 0, 1, "Keep the likeliest characters that make up this share."),
-    "min_p": Filter(min_p, float, 0, 1, "Keep characters this share as likely as the likeliest."),
-}
 
 
 def generate(
@@ -126,7 +85,7 @@ def stream(
     )
     require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
     for name, value in filters.items():
-        _check_filter(name, value)
+        check_filter(name, value)
     alphabet = checkpoint.tokenizer.alphabet
     require(
         constraint is None or constraint.alphabet == alphabet,
@@ -330,13 +289,3 @@ class Tail:
 def _overlap(text: str, stop: str) -> int:
     """Return the length of the longest end of `text` that `stop` begins with."""
     return next(n for n in range(min(len(text), len(stop)), -1, -1) if text.endswith(stop[:n]))
-
-
-def _check_filter(name: str, value: float) -> None:
-    if name not in FILTERS:
-        raise ConfigError(f"there is no filter {name!r}: choose among {', '.join(FILTERS)}")
-    filter = FILTERS[name]
-    require(
-        filter.low <= value <= filter.high,
-        f"{name} is {value}: it must be {filter.low} to {filter.high:,}",
-    )

@@ -27,7 +27,7 @@ from charrnn.errors import CharRNNError, require
 from charrnn.inference.sampling import generate, terminator
 from charrnn.music.abc import Span, canonical, read_abc, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
-from charrnn.music.grammar import Filling, Gap
+from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Key, Tune
 
 CANDIDATES = 16  # for each version
@@ -151,7 +151,7 @@ def _candidates(
         count,
         temperature=temperature,
         seed=seed,
-        constraint=Filling(alphabet, begun, _gaps(tune, bars, lines)),
+        constraint=gap_grammar(alphabet, begun, _gaps(tune, bars, lines)),
         **filters,
     )
     passages = set()

@@ -16,6 +16,7 @@ from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
 from charrnn.text.batches import fit
+from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import DEFAULT_MINUTES, Limits
 from charrnn.training.prepare import Data
 
@@ -42,7 +43,6 @@ SHARES_DROPPED = (
     (350.0, 0.5, 0.5),
 )
 
-MOST_EPOCHS = 60.0  # from there on more minutes do not help
 
 # Core-minutes, from which on: the loss in validation as a share of what bzip2 needs for that text,
 # having packed the one before. Prose is within a tenth of it, all else within a fourth.

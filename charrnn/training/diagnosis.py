@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charrnn.checkpoints.records import HistoryEntry
-from charrnn.training.autoconfig import MOST_EPOCHS
 
+MOST_EPOCHS = 60.0  # from there on more minutes do not help
 OVERFITTED = 0.01  # nats per character that the last evaluation is worse than the best
 LEAST_PATIENCE = 5  # evaluations since the best that end a run which gets worse
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from charrnn.checkpoints.records import HistoryEntry
 from charrnn.errors import require
+from charrnn.inference.evaluate import validated_characters
 from charrnn.settings import check_fields, require_range, setting
+from charrnn.training.diagnosis import is_getting_worse
+from charrnn.training.prepare import Data
+from charrnn.training.state import Counters
 
 DEFAULT_MINUTES = 10.0
 
@@ -42,21 +48,45 @@ class Limits:
         return replace(self, **{k: v for k, v in asdict(other).items() if v is not None})
 
     def shares(
-        self, step: int, chunks_per_epoch: int, seconds: float, closing: float
+        self, counters: Counters, data: Data, closing: float | None = None
     ) -> dict[str, float]:
-        """Return the share of each limit that is used up after so many steps and seconds.
+        """Return the share of each limit that is used up.
 
-        `closing` is the seconds that the last evaluation will take: they are part of the minutes.
+        `closing` is the seconds that the last evaluation will take, which is part of the minutes;
+        None if none has been measured yet.
         """
         shares = {}
         if self.max_steps is not None:
-            shares["max_steps"] = step / self.max_steps
+            shares["max_steps"] = counters.step / self.max_steps
         if self.epochs is not None:
-            shares["epochs"] = step / math.ceil(self.epochs * chunks_per_epoch)
+            shares["epochs"] = counters.step / math.ceil(self.epochs * data.chunks_per_epoch)
         minutes = self.minutes
         if not shares and minutes is None:
             minutes = DEFAULT_MINUTES
         if minutes is not None:
-            training = 60 * minutes - closing
-            shares["minutes"] = seconds / training if training > 0 else 1.0
+            training = 60 * minutes - (_closing(counters, data) if closing is None else closing)
+            shares["minutes"] = counters.seconds / training if training > 0 else 1.0
         return shares
+
+    def ended_by(
+        self,
+        counters: Counters,
+        data: Data,
+        history: Sequence[HistoryEntry],
+        closing: float | None = None,
+    ) -> str:
+        """Return the name of the limit that has been reached, "" if none has."""
+        if is_getting_worse(history, self.patience):
+            return "patience"
+        shares = self.shares(counters, data, closing)
+        return next((name for name, share in shares.items() if share >= 1), "")
+
+
+def _closing(counters: Counters, data: Data) -> float:
+    """Return about how many seconds an evaluation takes: a forward pass is about a third of a
+    training step.
+    """
+    if data.valid is None or counters.step == 0:
+        return 0.0
+    a_character = counters.seconds / (counters.step * data.chunk_size)
+    return validated_characters(data.valid) * a_character / 3

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from charrnn.checkpoints.records import HistoryEntry
 from charrnn.inference.evaluate import Evaluation
+from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array
 from charrnn.settings import check_fields, require_range
 
@@ -55,3 +56,23 @@ class Snapshot:
     tensors: dict[str, Array]  # the weights, the best weights, the moments, the carried state
     counters: Counters
     history: list[HistoryEntry]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in figures."""
+
+    characters: int  # to train on
+    valid_characters: int
+    alphabet: int
+    config: ModelConfig
+    parameters: int
+    batch_size: int
+    seq_len: int
+    chunks_per_epoch: int
+    workers: int
+    memory: int  # bytes that it takes at most, all processes together
+    step: int
+    epochs: float  # so far
+    best_loss: float | None
+    ended_by: str  # the limit that was reached

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,15 @@ from charrnn.checkpoints.output import Output, resume_path
 from charrnn.checkpoints.records import HistoryEntry, Selection, TrainConfig, TrainingRecord
 from charrnn.errors import CheckpointError, DivergedError
 from charrnn.inference.evaluate import Evaluation, validated_characters
-from charrnn.nn.init import initialise
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.corpus import Corpus
-from charrnn.training.comm import Exchange, SharedMemory, share_out
-from charrnn.training.diagnosis import is_getting_worse
+from charrnn.training.comm import Exchange, SharedMemory
 from charrnn.training.limits import Limits
 from charrnn.training.memory import estimate
-from charrnn.training.prepare import Data, digests, prepare
+from charrnn.training.plan import Plan, beginning, check_space, reconsidered
+from charrnn.training.prepare import digests, prepare
 from charrnn.training.resume import (
     StoredRun,
     fingerprint,
@@ -43,47 +42,8 @@ from charrnn.training.resume import (
     require_same_texts,
     write_resume_file,
 )
-from charrnn.training.state import Counters, Report, Snapshot
-from charrnn.training.worker import Learner, Step, Task, Validate, serve
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is, before it takes a step; `train` is as it was stated."""
-
-    config: ModelConfig
-    train: TrainConfig
-    limits: Limits
-    data: Data
-    workers: int
-    selection: Selection | None
-    output: Output | None
-    notices: tuple[str, ...] = ()
-
-    @property
-    def task(self) -> Task:
-        """What each of the run's processes must know."""
-        return Task(self.config, len(self.data.tokenizer), self.data.config)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A run in figures."""
-
-    characters: int  # to train on
-    valid_characters: int
-    alphabet: int
-    config: ModelConfig
-    parameters: int
-    batch_size: int
-    seq_len: int
-    chunks_per_epoch: int
-    workers: int
-    memory: int  # bytes that it takes at most, all processes together
-    step: int
-    epochs: float  # so far
-    best_loss: float | None
-    ended_by: str  # the limit that was reached
+from charrnn.training.state import Report, Snapshot, Summary
+from charrnn.training.worker import Learner, Step, Validate, serve
 
 
 class Trainer:
@@ -165,11 +125,10 @@ class Trainer:
         train = replace(train, documents=data.config.documents)
         if isinstance(workers, int) and data.config.batch_size < train.batch_size:
             workers = math.gcd(workers, data.config.batch_size)  # the sizes were made to fit
-        workers, data = _shared_out(workers, data)
-        plan = Plan(config, train, limits or Limits(), data, workers, selection, out)
-        beginning = _beginning(plan.task, init_from)
-        _check_space(plan)
-        return cls(plan, beginning)
+        plan = Plan(config, train, limits or Limits(), data, selection, out).shared_out(workers)
+        first = beginning(plan.task, init_from)
+        check_space(plan)
+        return cls(plan, first)
 
     @classmethod
     def resume(
@@ -197,15 +156,13 @@ class Trainer:
             identity = asdict(stored.config) | asdict(stored.train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
             data = prepare(corpus, stored.train, valid, unknown, stored.tokenizer)
-            workers, data = _shared_out(workers, data)
             new_limits = stored.limits.updated(limits or Limits())
-            plan = Plan(
-                stored.config, stored.train, new_limits, data, workers, stored.selection, output
-            )
-            _check_space(plan)
+            plan = Plan(stored.config, stored.train, new_limits, data, stored.selection, output)
+            plan = plan.shared_out(workers)
+            check_space(plan)
             last, good = read_snapshots(reader, plan.task.tensors())
             notices = []
-            if reader.document.get("fingerprint") != fingerprint(data.config.shards):
+            if reader.document.get("fingerprint") != fingerprint(plan.task.train.shards):
                 notices.append(
                     "this processor, NumPy, BLAS or its number of threads is not that of the run "
                     "before: it goes on, but not bit for bit as it would have there"
@@ -215,7 +172,7 @@ class Trainer:
                 f"{out} is not of the same moment as its resume file: it will be written anew"
             )
         if new_limits != stored.limits:
-            last = _reconsidered(last, plan)
+            last = reconsidered(last, plan)
         trainer = cls(replace(plan, notices=tuple(notices)), last, good)
         if last.counters.model_digest != output.digest:
             require_same_run(out, trainer.checkpoint().describe())
@@ -314,7 +271,7 @@ class Trainer:
 
     def _shares(self) -> dict[str, float]:
         """Return the share of each limit that is used up."""
-        return _shares(self.limits, self.data, self.counters, self._closing_seconds)
+        return self.limits.shares(self.counters, self.data, self._closing_seconds)
 
     def _step(self) -> str | None:
         """Learn from one chunk; return a notice if training had to go back."""
@@ -391,7 +348,7 @@ class Trainer:
 
     def _ended_by(self) -> str:
         """Return the name of the limit that has been reached, "" if none has."""
-        return _ended_by(self._shares(), self.history, self.limits.patience)
+        return self.limits.ended_by(self.counters, self.data, self.history, self._closing_seconds)
 
     def _report(
         self, evaluation: Evaluation | None = None, best: bool = False, notice: str | None = None
@@ -480,61 +437,3 @@ class Trainer:
             values[...] = snapshot.tensors[name]
         self.counters = replace(snapshot.counters)
         self.history = list(snapshot.history)
-
-
-def _shared_out(workers: int | str, data: Data) -> tuple[int, Data]:
-    """Return the number of workers, and the data with the number of shards decided."""
-    workers, shards = share_out(workers, data.config.shards, data.config.batch_size)
-    return workers, replace(data, config=replace(data.config, shards=shards))
-
-
-def _beginning(task: Task, init_from: Checkpoint | None) -> Snapshot:
-    """Return where a new run stands: first weights or those of another model, all else zero."""
-    tensors: dict[str, Array] = {
-        name: np.zeros(shape, np.float32) for name, shape in task.tensors().items()
-    }
-    shapes = task.config.shapes(task.vocabulary_size)
-    parameters = Parameters(shapes, flat=tensors["parameters"])
-    initialise(parameters, task.config, task.train.init, task.train.seed)
-    if init_from is not None:
-        for name, values in init_from.parameters.items():
-            parameters[name][tuple(map(slice, values.shape))] = values
-    tensors["best"][...] = tensors["parameters"]
-    return Snapshot(tensors, Counters(), [])
-
-
-def _shares(
-    limits: Limits, data: Data, counters: Counters, closing: float | None = None
-) -> dict[str, float]:
-    """Return the share of each limit that is used up; `closing` is the seconds that an evaluation
-    took, None if that hasn't been measured.
-    """
-    if closing is None and counters.step > 0 and data.valid is not None:
-        # A forward pass is about a third of a training step.
-        a_character = counters.seconds / (counters.step * data.chunk_size)
-        closing = validated_characters(data.valid) * a_character / 3
-    return limits.shares(counters.step, data.chunks_per_epoch, counters.seconds, closing or 0.0)
-
-
-def _ended_by(
-    shares: dict[str, float], history: Sequence[HistoryEntry], patience: int | None
-) -> str:
-    """Return the name of the limit that has been reached, "" if none has."""
-    if is_getting_worse(history, patience):
-        return "patience"
-    return next((name for name, share in shares.items() if share >= 1), "")
-
-
-def _reconsidered(last: Snapshot, plan: Plan) -> Snapshot:
-    """Return where a run stands whose limits have changed: it may be complete now, or no more."""
-    counters, limits = last.counters, plan.limits
-    evaluation_due = plan.data.valid is not None and 0 < counters.step != counters.evaluated_at
-    ended_by = _ended_by(_shares(limits, plan.data, counters), last.history, limits.patience)
-    return replace(last, counters=replace(counters, ended_by="" if evaluation_due else ended_by))
-
-
-def _check_space(plan: Plan) -> None:
-    """Raise CheckpointError if the disk has no room for what `save` writes at most."""
-    if plan.output is not None:
-        sizes = {name: 4 * math.prod(shape) for name, shape in plan.task.tensors().items()}
-        plan.output.check_space(sizes["best"], 2 * sum(sizes.values()))

@@ -248,7 +248,7 @@ from charrnn.cli import main
 from charrnn.text.formats import FORMATS, Format
 from charrnn.nn.cells import CELLS, RNN
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer
-from charrnn.inference.sampling import FILTERS, Filter
+from charrnn.inference.filters import FILTERS, Filter
 
 
 class Leaky(RNN):

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.inference.sampling import generate
-from charrnn.music.grammar import Grammar
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.tune import Key
 from tests.inference.models import ALPHABET, constant_model, random_model
 
@@ -148,7 +148,7 @@ def test_a_constraint_for_another_alphabet_is_refused(model):
 def test_a_network_that_knows_nothing_writes_tunes_under_a_grammar():
     alphabet = "\n/1234568:CKM]abcdefgjmz|"
     model = constant_model(np.ones(25) / 25, alphabet, documents="paragraphs")
-    grammar = Grammar(alphabet, meter=(6, 8), key=Key("C"), bars=4)
+    grammar = tune_grammar(alphabet, meter=(6, 8), key=Key("C"), bars=4)
     texts = generate(model, length=2000, num_samples=3, constraint=grammar)
     assert len(set(texts)) == 3
     for text in texts:

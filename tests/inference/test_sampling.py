@@ -8,17 +8,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.errors import ConfigError, UnknownCharacterError
-from charrnn.inference.sampling import (
-    FILTERS,
-    Filter,
-    choose,
-    generate,
-    gumbel,
-    min_p,
-    stream,
-    top_k,
-    top_p,
-)
+from charrnn.inference.filters import FILTERS, Filter, min_p, top_k, top_p
+from charrnn.inference.sampling import choose, generate, gumbel, stream
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig, Stepper
 from charrnn.rng import SAMPLE, generator

@@ -6,7 +6,8 @@ import pytest
 from charrnn.checkpoints.records import TrainConfig, selection_document
 from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
-from charrnn.training.autoconfig import CHOSEN, MOST_EPOCHS, SHARES_DROPPED, SIZES, choose, expected
+from charrnn.training.autoconfig import CHOSEN, SHARES_DROPPED, SIZES, choose, expected
+from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import Limits
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}

@@ -1,0 +1,7 @@
+"""What a trained model does: predict, generate, and adapt.
+
+Reading order: evaluate (the loss on a text), sampling (temperature, one character at a time),
+filters (top-k, top-p, min-p), constraint (what may come next), dynamic (adapting while reading).
+
+The same model, seed and options give the same text. Nothing in here changes a model.
+"""

@@ -1,0 +1,78 @@
+"""What a run is before it takes a step, and where it begins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from charrnn.checkpoints.checkpoint import Checkpoint
+from charrnn.checkpoints.output import Output
+from charrnn.checkpoints.records import Selection, TrainConfig
+from charrnn.nn.init import initialise
+from charrnn.nn.model import ModelConfig
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.training.comm import share_out
+from charrnn.training.limits import Limits
+from charrnn.training.prepare import Data
+from charrnn.training.state import Counters, Snapshot
+from charrnn.training.worker import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is, before it takes a step; `train` is as it was stated."""
+
+    config: ModelConfig
+    train: TrainConfig
+    limits: Limits
+    data: Data
+    selection: Selection | None
+    output: Output | None
+    workers: int = 1
+    notices: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What each of the run's processes must know."""
+        return Task(self.config, len(self.data.tokenizer), self.data.config)
+
+    def shared_out(self, workers: int | str) -> Plan:
+        """Return the plan with the number of workers and shards decided; raises ConfigError for
+        numbers that do not divide the batch.
+        """
+        config = self.data.config
+        workers, shards = share_out(workers, config.shards, config.batch_size)
+        data = replace(self.data, config=replace(config, shards=shards))
+        return replace(self, workers=workers, data=data)
+
+
+def beginning(task: Task, init_from: Checkpoint | None) -> Snapshot:
+    """Return where a new run stands: first weights or those of another model, all else zero."""
+    tensors: dict[str, Array] = {
+        name: np.zeros(shape, np.float32) for name, shape in task.tensors().items()
+    }
+    shapes = task.config.shapes(task.vocabulary_size)
+    parameters = Parameters(shapes, flat=tensors["parameters"])
+    initialise(parameters, task.config, task.train.init, task.train.seed)
+    if init_from is not None:
+        for name, values in init_from.parameters.items():
+            parameters[name][tuple(map(slice, values.shape))] = values
+    tensors["best"][...] = tensors["parameters"]
+    return Snapshot(tensors, Counters(), [])
+
+
+def reconsidered(last: Snapshot, plan: Plan) -> Snapshot:
+    """Return where a run stands whose limits have changed: it may be complete now, or no more."""
+    counters = last.counters
+    evaluation_due = plan.data.valid is not None and 0 < counters.step != counters.evaluated_at
+    ended_by = "" if evaluation_due else plan.limits.ended_by(counters, plan.data, last.history)
+    return replace(last, counters=replace(counters, ended_by=ended_by))
+
+
+def check_space(plan: Plan) -> None:
+    """Raise CheckpointError if the disk has no room for what `save` writes at most."""
+    if plan.output is not None:
+        sizes = {name: 4 * math.prod(shape) for name, shape in plan.task.tensors().items()}
+        plan.output.check_space(sizes["best"], 2 * sum(sizes.values()))
