@@ -3,11 +3,13 @@
 import ast
 import doctest
 import io
+import itertools
 import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,6 +91,8 @@ def test_a_side_works_on_one_job_at_a_time(turns, job, monkeypatch, capsys):
             log.append(f"stop {job.task}")
 
     requests = [["start", asdict(job("train"))], ["burst", 0], ["start", asdict(job("evaluate"))]]
+    clock = SimpleNamespace(perf_counter=itertools.count(step=0.001).__next__)
+    monkeypatch.setattr(turns, "time", clock)
     monkeypatch.setattr(turns, "BURST_SECONDS", 0)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(map(json.dumps, requests))))
     turns.serve(make)
