@@ -20,14 +20,13 @@ SCRIPT = ROOT / "benchmarks" / "train_speed.py"
 
 
 @pytest.fixture
-def turns(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return pytest.importorskip("turns", reason="the benchmarks are not in a source archive")
+def turns(benchmark):
+    return benchmark("turns")
 
 
 @pytest.fixture
-def train_speed(turns):  # noqa: ARG001 (it makes the script importable)
-    return pytest.importorskip("train_speed")
+def train_speed(benchmark):
+    return benchmark("train_speed")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from charrnn.text.split import split
 from charrnn.text.spool import Spool, joined, mapping_of
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
-from tests.helpers import finish, linux, posix, run_to
+from tests.helpers import finish, linux, needs_dev_full, posix, run_to
 
 LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
 WORDS = "".join(LINES)
@@ -134,7 +134,7 @@ def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypat
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+@needs_dev_full
 @pytest.mark.usefixtures("small_memory")
 def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
     full = lambda buffering: open("/dev/full", "wb", buffering=buffering)  # noqa: E731, PTH123, SIM115
