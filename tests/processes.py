@@ -18,20 +18,24 @@ def workers_of(pid: int) -> list[int]:
 
 def in_shared_memory(pid: int) -> set[Path]:
     """Return the files in shared memory that a process has open or mapped, and that would be left
-    there if it were killed: those that still have a name.
+    there if it were killed: those that have a name.
     """
-    found = set()
+    inodes = set()
     with suppress(OSError):  # it may have ended
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            found.update(line.split(maxsplit=5)[5:])
+            *_, inode, path = f"{line} -".split(maxsplit=5)  # some mappings are of no file
+            if path.startswith(f"{SHARED_MEMORY}/"):
+                inodes.add(int(inode))
         for link in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):  # it may have been closed
-                found.add(str(link.readlink()))
-    return {
-        Path(name)
-        for name in found
-        if Path(name).parent == SHARED_MEMORY and not name.endswith(" (deleted)")
-    }
+                if str(link.readlink()).startswith(f"{SHARED_MEMORY}/"):
+                    inodes.add(link.stat().st_ino)
+    found = set()
+    for path in SHARED_MEMORY.iterdir():
+        with suppress(OSError):  # others' may go at any time
+            if path.stat().st_ino in inodes:
+                found.add(path)
+    return found
 
 
 def stop(pid: int) -> None:
