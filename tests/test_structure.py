@@ -4,7 +4,6 @@ import ast
 import tomllib
 import zipfile
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
@@ -108,16 +107,10 @@ def test_the_readme_names_every_option():
             )
 
 
-def test_the_wheel_holds_the_package_and_not_the_corpora(tmp_path):
+def test_the_wheel_holds_the_package_and_not_the_corpora(tmp_path, monkeypatch):
     hatchling = pytest.importorskip("hatchling.build", reason="hatchling builds the wheel")
-    import os
-
-    here = Path.cwd()
-    os.chdir(ROOT)
-    try:
-        name = hatchling.build_wheel(str(tmp_path))
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(ROOT)
+    name = hatchling.build_wheel(str(tmp_path))
     names = zipfile.ZipFile(tmp_path / name).namelist()
     assert "charrnn/nn/cells.py" in names
     assert "charrnn/py.typed" in names
