@@ -115,7 +115,8 @@ def compose(
     """
     from charrnn.checkpoints.atomic import write_atomically
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.music.abc import read_abc, write_abc
+    from charrnn.music.abc_parser import read_abc
+    from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.formats import abc_of
     from charrnn.music.infill import rewrite as rewritten

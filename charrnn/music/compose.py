@@ -16,7 +16,7 @@ from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import generate
-from charrnn.music.abc import read_abc
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading, to_tonic
 from charrnn.music.grammar import Grammar
 from charrnn.music.metrics import CopyIndex, melody

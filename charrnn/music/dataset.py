@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from charrnn.errors import CorpusError, counted
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.tune import Tune
 from charrnn.rng import TUNES, generator

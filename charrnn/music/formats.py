@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import CorpusError, counted
-from charrnn.music.abc import read_abc, write_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import write_abc
 from charrnn.music.midi_io import read_midi
 from charrnn.music.tune import Tune
 from charrnn.text.formats import Format, format_of, opened, suffixes_of

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ConfigError, require
 from charrnn.inference.constraint import read
-from charrnn.music.abc import length_text
+from charrnn.music.abc_writer import length_text
 from charrnn.music.tune import MODES, Key, Meter
 
 WHOLE = 32  # ticks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from charrnn.errors import ConfigError, require
-from charrnn.music.abc import write_abc
+from charrnn.music.abc_writer import write_abc
 from charrnn.music.midi_io import write_midi
 from charrnn.music.page import PageTune, page
 from charrnn.music.piano_roll import piano_roll

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import CharRNNError, CorpusError
-from charrnn.music.abc import canonical, read_abc, write_abc, write_bars
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical, write_abc, write_bars
 from charrnn.music.tune import Key
 
 needs_abc2midi = pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is missing")

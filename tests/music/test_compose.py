@@ -4,7 +4,8 @@ import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.music.abc import canonical, read_abc, write_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import CANDIDATES, compose
 from charrnn.music.dataset import TuneReading
 from charrnn.music.metrics import CopyIndex, melody

@@ -12,7 +12,8 @@ import pytest
 import charrnn.music.dataset
 from charrnn import Limits, ModelConfig, TrainConfig, Trainer, TuneReading, load, read
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.music.abc import canonical, read_abc, write_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import compose
 from charrnn.music.dataset import in_all_keys
 from charrnn.music.infill import rewrite

@@ -17,7 +17,8 @@ import pytest
 
 import charrnn.music.grammar
 from charrnn.errors import ConfigError
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.grammar import KEYS, METERS, Filling, Gap, Grammar
 from charrnn.music.tune import Key
 

@@ -10,7 +10,8 @@ import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError, CorpusError
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.dataset import to_tonic
 from charrnn.music.infill import log_likelihoods, rewrite
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CorpusError
-from charrnn.music.abc import read_abc
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.metrics import (
     FIGURES,
     MIN_COPY,
