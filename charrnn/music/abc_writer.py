@@ -112,7 +112,7 @@ def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start
             short = (p, q, len(group)) == (3, 2, 3)
             parts.append("(3" if short else f"({p}:{q}:{len(group)}")
         for note in group:
-            parts.append(_pitch_text(note.pitch, key, signature, heard, spaced))
+            parts.append(pitch_text(note.pitch, key, signature, heard, spaced))
             parts.append(length_text(note.duration / unit * p / q))
             parts.append("-" if note.tied else "")
             now += note.duration
@@ -135,7 +135,7 @@ def _groups(notes: Iterable[Note]) -> Iterator[list[Note]]:
         yield group
 
 
-def _pitch_text(
+def pitch_text(
     pitch: int | None, key: Key, signature: dict[str, int], heard: dict[str, int], careful: bool
 ) -> str:
     """Return accidental, letter and octave; `careful` writes an accidental also where only some

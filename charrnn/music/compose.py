@@ -17,10 +17,11 @@ from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import generate
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.dataset import TuneReading, to_tonic
+from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar import Grammar
 from charrnn.music.metrics import CopyIndex, melody
 from charrnn.music.repetition import Refrain
+from charrnn.music.transpose import to_tonic
 from charrnn.music.tune import Key, Meter, Tune
 
 MAX_CHARACTERS = 4000  # of a tune
