@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import generate
+from charrnn.inference.sampling import generate, stream
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar import Grammar
@@ -86,8 +87,7 @@ def compose(
         options = filters | {"temperature": temperature, "seed": seed + attempt}
         starts = [start] * count
         if constraint and not start:
-            drawn = generate(checkpoint, "", HEADER, count, constraint=constraint, **options)
-            starts = [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in drawn]
+            starts = _headers(checkpoint, count, constraint, options)
         starts = [start for start in starts for _ in range(candidates)]
         forgone = np.zeros(len(starts))
         texts = generate(
@@ -114,6 +114,24 @@ def compose(
         f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
         "from the tunes given: allow more with --max-copy"
     )
+
+
+def _headers(
+    checkpoint: Checkpoint, count: int, constraint: Constraint, options: dict[str, Any]
+) -> list[str]:
+    """Draw the headers of so many tunes.
+
+    All are drawn until the last one is complete: a batch that shrinks may round differently.
+    """
+    texts, incomplete = [""] * count, set(range(count))
+    for index, text in stream(checkpoint, "", HEADER, count, constraint=constraint, **options):
+        texts[index] += text
+        after = _AFTER_HEADER.search(texts[index])
+        if after and len(texts[index]) >= after.start() + 2:  # enough to tell notes from a field
+            incomplete.discard(index)
+            if not incomplete:
+                break
+    return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
 
 
 def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
