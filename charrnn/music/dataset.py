@@ -124,3 +124,12 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
     some = list(kept.values())
     order = generator(0, TUNES).permutation(len(some))
     return Collection(tuple(some[index] for index in order), tuple(notices))
+
+
+def training_and_held_out(tunes: Sequence[Tune]) -> tuple[tuple[Tune, ...], tuple[Tune, ...]]:
+    """Return tunes as training divides them: no duplicates, the drawn order, the last tenth held
+    out. Irregular tunes are kept.
+    """
+    kept = collect(tunes, keep_irregular=True).tunes
+    last = len(kept) - len(kept) // 10
+    return kept[:last], kept[last:]
