@@ -7,7 +7,6 @@ the key that is wanted. What it writes on C is put into that key.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from charrnn.inference.sampling import generate, stream
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar import Grammar
-from charrnn.music.metrics import CopyIndex, melody
+from charrnn.music.metrics import Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.transpose import to_tonic
 from charrnn.music.tune import Key, Meter, Tune
@@ -43,7 +42,7 @@ def compose(
     seed: int = 0,
     prompt: str = "",
     constrained: bool = True,
-    against: Sequence[Tune] = (),
+    against: Sample | None = None,
     max_copy: int | None = None,
     **filters: float,
 ) -> list[Tune]:
@@ -67,7 +66,7 @@ def compose(
         "metre, key, bars and form are what the grammar sees to: leave them out, or keep it",
     )
     require(
-        max_copy is None or (max_copy >= 2 and len(against) > 0),
+        max_copy is None or (max_copy >= 2 and against is not None),
         f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
     )
     start, tonic = "", key
@@ -80,7 +79,7 @@ def compose(
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
         constraint = Refrain(Grammar(alphabet, meter, read_in, bars, form, titles=titles))
-    copies = CopyIndex(against) if max_copy is not None else None
+    copies = against.copies if against and max_copy is not None else None
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):

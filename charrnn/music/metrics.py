@@ -330,20 +330,21 @@ def assess(
     corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
     return Assessment(
-        _measure(sample),
+        measure(sample),
         _mean_of_groups(held_out, len(tunes), corpus) if held_out else None,
         [corpus.copies.longest(tones) for tones in sample.melodies] if corpus else [],
     )
 
 
-def _measure(sample: Sample) -> Figures:
+def measure(sample: Sample) -> Figures:
+    """Return the FIGURES of a sample."""
     return {name: figure.measure(sample) for name, figure in FIGURES.items()}
 
 
 def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> Figures:
     """Return the mean of each figure over groups of about `size` tunes, where they have it."""
     groups = max(1, len(tunes) // size)
-    measured = [_measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
+    measured = [measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
     means: Figures = {}
     for name in FIGURES:
         values = [value for figures in measured if (value := figures[name]) is not None]

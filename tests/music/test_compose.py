@@ -13,7 +13,7 @@ from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import CANDIDATES, _headers, compose
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar import Grammar
-from charrnn.music.metrics import CopyIndex, melody
+from charrnn.music.metrics import CopyIndex, Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key
 from charrnn.text.loading import read
@@ -142,7 +142,7 @@ def test_a_prompt_is_what_the_tunes_begin_with(model):
 def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
     others = read_abc(tunes_file.read_text("utf-8")).tunes
     index = CopyIndex(others)
-    for tune in compose(model, 2, bars=8, against=others, max_copy=12, temperature=1.5):
+    for tune in compose(model, 2, bars=8, against=Sample(others), max_copy=12, temperature=1.5):
         match = index.longest(melody(tune))
         assert match is None or match.notes <= 12
 
