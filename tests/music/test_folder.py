@@ -3,7 +3,7 @@
 import pytest
 
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.music import folder, metrics
+from charrnn.music import folder, metrics, writers
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.folder import write_folder
 from charrnn.music.metrics import Sample
@@ -51,18 +51,19 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         write_folder(tmp_path / "file", TUNES)
 
 
-def test_each_drawing_and_each_index_is_made_once(tmp_path, monkeypatch):
+def test_each_drawing_each_text_and_the_index_are_made_once(tmp_path, monkeypatch):
     made = []
 
-    def counted(module, name):
+    def counted(module, name, what):
         function = getattr(module, name)
         monkeypatch.setattr(
-            module, name, lambda *arguments: [made.append(name), function(*arguments)][1]
+            module, name, lambda *arguments: [made.append(what), function(*arguments)][1]
         )
 
-    counted(folder, "drawing")
-    counted(folder, "write_abc")
-    counted(metrics, "CopyIndex")
-    index = write_folder(tmp_path, TUNES, against=Sample(TUNES))
-    assert sorted(made) == ["CopyIndex", "drawing", "drawing", "write_abc", "write_abc"]
-    assert "longest such run" in index.read_text("utf-8")
+    for name in ("engraved", "piano_roll"):  # with verovio, and without
+        counted(writers, name, "drawing")
+    counted(folder, "write_abc", "text")
+    counted(metrics, "CopyIndex", "index")
+    page = write_folder(tmp_path, TUNES, against=Sample(TUNES))
+    assert sorted(made) == ["drawing", "drawing", "index", "text", "text"]
+    assert "longest such run" in page.read_text("utf-8")

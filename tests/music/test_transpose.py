@@ -29,6 +29,12 @@ def test_text_is_transposed_as_the_tune_is(key, semitones):
         assert transposed_text(text, semitones) == by_reading(text, semitones)
 
 
+@pytest.mark.parametrize("semitones", SEMITONES)
+def test_bars_end_at_every_bar_line_and_fields_are_no_notes(semitones):
+    text = "T:A Beg: [K:C]\nM:4/4\nK:Cmaj\n|:^F8::F8|1[M:none]F3:|2^F3||[M:3/4]F6|]\n\n"
+    assert transposed_text(text, semitones) == by_reading(text, semitones)
+
+
 def test_a_change_to_a_key_of_another_name_alone_is_no_change():
     (tune,) = read_abc("M:4/4\nK:C#maj\nC8|[K:Dbmaj]D8|[M:3/4][K:Emin]E6|]\n\n").tunes
     text = canonical(tune.transposed(0))
