@@ -43,7 +43,8 @@ from charrnn.inference.sampling import generate
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import compose
-from charrnn.music.grammar import Grammar, sections
+from charrnn.music.grammar.form import sections
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import FIGURES, assess, melody
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
@@ -202,7 +203,7 @@ class Bench:
     def speed(self, streams: int) -> dict[str, Any]:
         """Sample under the grammar and without in turns; return the medians and their ratio."""
         checkpoint = load(self.model(CHOSEN))
-        grammar = Grammar(checkpoint.tokenizer.alphabet)
+        grammar = tune_grammar(checkpoint.tokenizer.alphabet)
         ways = (grammar, None)
         rates: tuple[list[float], list[float]] = [], []
         for turn in range(-1, TURNS):  # the first is not counted: it fills caches

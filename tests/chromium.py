@@ -8,8 +8,9 @@ import signal
 
 import pytest
 
+from tests.processes import PATIENCE
+
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-PATIENCE = 20  # seconds for one answer
 
 
 class Browser:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,9 @@ from charrnn.nn.model import ModelConfig
 from charrnn.text.loading import read
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
-
-ROOT = Path(__file__).parent.parent
-TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))
+from tests.helpers import ROOT, finish
+from tests.processes import PATIENCE
+from tests.tiny import TEXT
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits
         Limits(**limits),
         out,
     )
-    for _ in trainer.run():
-        pass
+    finish(trainer)
     return out
 
 
@@ -131,7 +129,7 @@ def process(start):
 
     def run(*arguments, input=b"", **options):
         child = start(*arguments, stdin=subprocess.PIPE, **options)
-        out, err = child.communicate(input, timeout=60)
+        out, err = child.communicate(input, timeout=PATIENCE)
         return Result(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
     return run
@@ -149,7 +147,7 @@ def on_terminal(start):
             child = start(*arguments, **{stream: theirs})
             os.close(theirs)
             shown = b"".join(iter(lambda: read_screen(screen), b""))
-            others = child.communicate(timeout=60)
+            others = child.communicate(timeout=PATIENCE)
         texts = dict(zip(("stdout", "stderr"), others, strict=True)) | {stream: shown}
         return Result(child.returncode, texts["stdout"].decode(), texts["stderr"].decode())
 

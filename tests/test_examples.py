@@ -7,13 +7,16 @@ import sys
 import pytest
 
 from charrnn.nn.cells import CELLS
-from tests.conftest import ROOT
+from tests.helpers import ROOT
+from tests.processes import PATIENCE
 
 
 def run(name, *options):
     command = [sys.executable, "-W", "error", ROOT / "examples" / name, *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from charrnn.checkpoints.checkpoint import load
 from charrnn.checkpoints.container import write
 from charrnn.checkpoints.output import resume_path
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
 

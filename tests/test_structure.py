@@ -1,8 +1,6 @@
 """The promises that the layout makes."""
 
 import ast
-import subprocess
-import sys
 import tomllib
 import zipfile
 from graphlib import CycleError, TopologicalSorter
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 PACKAGE = ROOT / "charrnn"
 
@@ -89,17 +87,6 @@ def test_the_lazy_face_of_the_package_gives_all_that_it_lists():
         assert getattr(charrnn, name).__module__ == f"charrnn.{charrnn._HOMES[name]}"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = charrnn.nonsense
-
-
-def test_help_does_not_wait_for_numpy():
-    code = (
-        "import sys\n"
-        "from charrnn.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "assert 'numpy' not in sys.modules and 'tqdm' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_the_readme_names_every_option():

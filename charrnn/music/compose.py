@@ -18,7 +18,7 @@ from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import generate, stream
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
-from charrnn.music.grammar import Grammar
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.transpose import to_tonic
@@ -48,7 +48,7 @@ def compose(
 ) -> list[Tune]:
     """Return `count` new tunes.
 
-    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.Grammar`);
+    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.tunes`);
     what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
     included. Under the grammar, bars that were there before are liked (`charrnn.music.repetition`),
     and each tune is the best of CANDIDATES with one header: that in which the model had to forgo
@@ -78,7 +78,7 @@ def compose(
     if constrained:
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
-        constraint = Refrain(Grammar(alphabet, meter, read_in, bars, form, titles=titles))
+        constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
     copies = against.copies if against and max_copy is not None else None
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1

@@ -28,7 +28,7 @@ from charrnn.inference.sampling import generate, terminator
 from charrnn.music.abc_parser import Span, read_abc
 from charrnn.music.abc_writer import canonical, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
-from charrnn.music.grammar import Filling, Gap
+from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Key, Tune
 
 CANDIDATES = 16  # for each version
@@ -152,7 +152,7 @@ def _candidates(
         count,
         temperature=temperature,
         seed=seed,
-        constraint=Filling(alphabet, begun, _gaps(tune, bars, lines)),
+        constraint=gap_grammar(alphabet, begun, _gaps(tune, bars, lines)),
         **filters,
     )
     passages = set()

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.music.grammar import HEADER, NONE, Grammar, State
+from charrnn.music.grammar.constraint import Grammar, State
+from charrnn.music.grammar.tunes import TunePlace
 
 PHRASE = 4  # bars
 BONUS = 3.5  # nats for each character; found on Irish tunes (benchmarks/README.md)
@@ -23,7 +24,7 @@ BONUS = 3.5  # nats for each character; found on Irish tunes (benchmarks/README.
 class Heard(NamedTuple):
     """What has been written: for the grammar, and bar by bar."""
 
-    state: State
+    state: State[TunePlace]
     bars: tuple[str, ...] = ()  # without pick-ups, and first endings once there is a second
     bar: str = ""  # the one that is being written
     alike: tuple[str, ...] = ()  # bars some phrases before that begin as it does
@@ -35,7 +36,7 @@ class Refrain:
     It is a `charrnn.inference.constraint.Leaning`.
     """
 
-    def __init__(self, grammar: Grammar, bonus: float = BONUS) -> None:
+    def __init__(self, grammar: Grammar[TunePlace], bonus: float = BONUS) -> None:
         self.alphabet = grammar.alphabet
         self.start = Heard(grammar.start)
         self._grammar = grammar
@@ -59,16 +60,16 @@ class Refrain:
     def advance(self, heard: Heard, character: str) -> Heard:
         """Return what has been heard after a character."""
         state = self._grammar.advance(heard.state, character)
-        (song, (time, *_), *_), (_, bars, bar, alike) = state, heard
+        _, bars, bar, alike = heard
         if character == "\n":
             return Heard(state)
         if not bar and character in "|:]12":  # of a bar line
-            if character == "2":  # the bars of the first ending, for which others stand now
-                bars = bars[: song.mark - song.bars - 1]
+            if character == "2":  # the second ending's bars stand for those of the first
+                bars = bars[: -state.place.song.bars_of_first_ending]
             return Heard(state, bars, "", _alike(bars))
         if character == "|" or (bar.endswith(":") and character == ":"):
-            pickup = song.owed not in (0, NONE) and time.done < song.ticks
-            if song.part not in HEADER and not pickup:
+            song = state.place.song
+            if not song.in_header and not song.is_pickup(state.bar.ticks):
                 bars = (*bars, bar.rstrip(":"))
             return Heard(state, bars, "", _alike(bars))
         at = len(bar)

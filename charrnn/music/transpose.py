@@ -12,7 +12,7 @@ from charrnn.music.tune import LETTERS, Key, Tune
 
 SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
 _TUNE = re.compile(r"((?:T:.*\n)?M:.*\n)K:(.+)\n(.+\n\n)")  # canonical text
-_NOTE = re.compile(r"\[M:[^\]]*\]|([\^=_]*)([A-Ga-g])([,']*)")
+_NOTE = re.compile(r"([\^=_]*)([A-Ga-g])([,']*)")
 
 
 def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
@@ -64,15 +64,13 @@ def transposed_text(text: str, semitones: int) -> str:
 
 
 def _respelled(bar: str, key: Key, new: Key, semitones: int) -> str:
-    """Return the canonical text of a bar's notes, transposed from one key to another."""
+    """Return a bar's canonical text, transposed from one key to another."""
     signature, new_signature = key.signature(), new.signature()
     altered: dict[str, int] = {}  # the accidentals so far, by letter and octave
     heard: dict[str, int] = {}  # those that were written
 
     def note(found: re.Match[str]) -> str:
         sign, letter, marks = found.groups()
-        if letter is None:  # a field
-            return found[0]
         height = letter.islower() + marks.count("'") - marks.count(",")
         place = f"{letter.upper()}{height}"
         if sign:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from charrnn import TrainConfig
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 SCRIPT = ROOT / "benchmarks" / "train_speed.py"
 

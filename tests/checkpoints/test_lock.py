@@ -1,5 +1,6 @@
 """Two runs on one output: the second ends at once and names the first."""
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -8,27 +9,16 @@ import pytest
 
 from charrnn.checkpoints.lock import lock_path, locked
 from charrnn.errors import CheckpointError
-from charrnn.nn.model import ModelConfig
-from charrnn.text.corpus import Corpus
-from charrnn.training.limits import Limits
-from charrnn.training.trainer import Trainer
-
-CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 60)
-TINY = "--hidden-size 8 --batch-size 4 --seq-len 8 --eval-every 5"
-
-
-def make_trainer(out, **options):
-    return Trainer.new(
-        CORPUS, ModelConfig(hidden_size=4), None, Limits(max_steps=4), out, **options
-    )
+from tests.helpers import failing, finish, linux, posix, wait_for_line
+from tests.tiny import CORPUS, OPTIONS, make_trainer
 
 
 @pytest.fixture
 def first(start, tmp_path):
     """A run that has saved, and goes on."""
     (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
-    run = start("train", "novel.txt", *TINY.split(), "--max-steps", "1000000")
-    assert any(line.startswith(b"step 10 ") for line in iter(run.stderr.readline, b""))
+    run = start("train", "novel.txt", *OPTIONS, "--max-steps=1000000", "--eval-every=5")
+    wait_for_line(run.stderr, b"step 10 ")
     return run
 
 
@@ -40,7 +30,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(first, cli, options):
     assert first.poll() is None
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGSTOP")
+@posix
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
 def test_the_lock_ends_with_its_run(first, cli, tmp_path, end):
     first.send_signal(getattr(signal, end))
@@ -74,7 +64,7 @@ def test_python_runs_exclude_each_other_too(tmp_path):
     with pytest.raises(CheckpointError, match="another run writes"):
         make_trainer(out, overwrite=True)
     reports.close()
-    assert len(list(second.run())) > 3
+    assert len(finish(second)) > 3
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -82,19 +72,16 @@ def test_a_run_that_was_overtaken_does_not_write(tmp_path):
     """Its lock is free again, but going on would undo what the other has done."""
     out = tmp_path / "model.safetensors"
     late, early = make_trainer(out), make_trainer(out)
-    list(early.run())
+    finish(early)
     after = out.read_bytes()
     with pytest.raises(CheckpointError, match="another run has written"):
-        list(late.run())
+        finish(late)
     assert out.read_bytes() == after
 
 
 def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", refuse)
+        patch.setattr(Path, "unlink", failing(errno.EACCES))
         with locked(tmp_path / "model"):
             pass
     assert lock_path(tmp_path / "model").exists()
@@ -105,11 +92,7 @@ def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeyp
 
 def test_a_lock_that_the_file_system_lacks_is_none(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
-
-    def refuse(*_):
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
     with locked(tmp_path / "model"), locked(tmp_path / "model"):
         pass
 
@@ -132,7 +115,7 @@ def test_a_lock_whose_holder_just_left_is_taken_anew(tmp_path, monkeypatch):
             pass
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="reads /proc")
+@linux
 def test_workers_do_not_inherit_the_lock(tmp_path):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, workers=2)

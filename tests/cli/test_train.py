@@ -1,53 +1,20 @@
-"""`charrnn train`: what it writes, says and refuses, and how it is stopped and gone on with."""
+"""`charrnn train`: what it writes, says and refuses."""
 
 import io
-import json
 import os
 import re
 import shlex
-import shutil
-import signal
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
-from charrnn.cli.terminal import printable, quoted
+from tests.cli.runs import SHORT, TEXT
+from tests.helpers import assert_refused, posix
+from tests.tiny import OPTIONS
 
-TINY = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]
-TINY += ["--weight-dropout=0.1", "--learning-rate=0.003"]  # else chosen, by the limits too
-SHORT = [*TINY, "--max-steps", "12", "--eval-every", "5"]
-TEXT = "the cat sat on the mat\n" * 40
-
-posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and files")
-
-
-@pytest.fixture
-def novel(tmp_path):
-    path = tmp_path / "novel.txt"
-    path.write_text(TEXT)
-    return path
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The names in the folder that the command line runs in."""
-    return lambda: sorted(path.name for path in tmp_path.iterdir())
-
-
-def assert_refused(result, code, *words):
-    assert (result.code, result.out) == (code, "")
-    *before, last = result.err.splitlines()
-    assert all(line.startswith("charrnn: reading") for line in before)
-    assert last.startswith("charrnn: error: ")
-    for word in words:
-        assert word in last
-
-
-# ---- what it writes --------------------------------------------------------------------------
+# ---- what it writes ------------------------------------------------------------------------------
 
 
 def test_the_model_is_named_after_the_corpus_and_lies_here(cli, tmp_path, files):
@@ -124,26 +91,7 @@ def test_the_next_command_is_told_and_works(cli, novel, tmp_path, name):
     assert cli(*arguments, "--length", "5").code == 0
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-@pytest.mark.parametrize(
-    "name", ["a  b", "it's", "\x1b[2J'\\", "tab\tline\n", "é", "\udc80", "\u202e"]
-)
-def test_a_told_command_names_any_file_and_moves_no_cursor(name):
-    word = quoted(name)
-    assert printable(word) == word
-    assert "\n" not in word
-    command = ["bash", "-c", f"printf %s {word}"]
-    assert subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout == os.fsencode(name)
-
-
-# ---- an existing model -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def trained(cli, novel, tmp_path):
-    """The model of a finished run over `novel`."""
-    assert cli("train", novel, *SHORT).code == 0
-    return tmp_path / "novel.safetensors"
+# ---- an existing model ---------------------------------------------------------------------------
 
 
 def test_an_existing_model_is_never_replaced_unasked(cli, novel, trained, files):
@@ -235,140 +183,7 @@ def test_init_from_keeps_the_weights_and_adds_to_the_alphabet(cli, trained, tmp_
     assert replace(new.config, dropout=0.2, weight_dropout=0.1) == old.config
 
 
-# ---- what it says ----------------------------------------------------------------------------
-
-
-def logged(name):
-    return [json.loads(line) for line in Path(name).read_text(encoding="utf-8").splitlines()]
-
-
-def test_the_log_has_a_line_for_each_report(cli, novel):
-    assert cli("train", novel, *SHORT, "--log", "log.jsonl").code == 0
-    entries = logged("log.jsonl")
-    trained = [entry for entry in entries if entry["evaluation"] is None]
-    evaluated = [entry for entry in entries if entry["evaluation"] is not None]
-    assert [entry["step"] for entry in trained] == list(range(1, 13))
-    assert [entry["step"] for entry in evaluated] == [5, 10, 12]
-    for entry in entries:
-        assert {"epoch", "progress", "loss", "learning_rate", "gradient_norm"} <= entry.keys()
-    assert all(entry["evaluation"]["bits_per_char"] > 0 for entry in evaluated)
-
-
-def test_a_resumed_log_goes_on(cli, novel):
-    assert cli("train", novel, *SHORT, "--log", "log.jsonl").code == 0
-    assert cli("train", novel, "--resume", "--max-steps", "15", "--log", "log.jsonl").code == 0
-    assert {entry["step"] for entry in logged("log.jsonl")} == set(range(1, 16))
-
-
-def test_without_a_terminal_the_progress_is_plain_lines(process, novel):
-    result = process("train", novel, *SHORT)
-    assert (result.code, result.out) == (0, "")
-    assert result.err.replace("\n", "").isprintable()
-    lines = [line for line in result.err.splitlines() if line.startswith("step ")]
-    assert [line.split()[1] for line in lines] == ["5", "10", "12"]
-    assert all(" bits/char" in line and " chars/s" in line for line in lines)
-
-
-def test_a_terminal_shows_a_bar(on_terminal, novel):
-    result = on_terminal("train", novel, *SHORT, stream="stderr")
-    assert (result.code, result.out) == (0, "")
-    assert "\r" in result.err
-    assert re.search(r"100%\|.+loss .+ bits/char, .+ chars/s, .+ left", result.err)
-    assert "\x1b[" not in re.sub(r"\x1b\[A|\x1b\[K", "", result.err)
-
-
-# ---- signals ---------------------------------------------------------------------------------
-
-
-def until_a_step_is_told(run):
-    lines = iter(run.stderr.readline, b"")
-    assert any(line.startswith(b"step ") for line in lines)
-
-
-LONG = [*TINY, "--max-steps", "20000", "--eval-every", "5", "--schedule", "constant"]
-
-
-@posix
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_saves_and_the_run_goes_on_as_if_never_stopped(
-    start, cli, novel, tmp_path, name, code
-):
-    novel.rename(tmp_path / "my novel.txt")
-    (tmp_path / "my valid.txt").write_text(TEXT[:200])
-    files = ["my novel.txt", "--valid", "my valid.txt"]
-    stopped = start("train", *files, *LONG, "--log", "my log.jsonl")
-    until_a_step_is_told(stopped)
-    stopped.send_signal(getattr(signal, name))
-    *_, told, command = stopped.stderr.read().decode().splitlines()
-    assert stopped.wait() == code
-    step = int(re.search(r"at step ([\d,]+); saved", told)[1].replace(",", ""))
-    model = tmp_path / "my novel.safetensors"
-    assert load(model).history
-
-    word, *arguments = shlex.split(command)
-    assert word == "charrnn"
-    result = cli(*arguments, "--max-steps", step + 10)
-    assert result.code == 0
-    assert f"going on from step {step:,}" in result.err
-    result = cli("train", *files, *LONG, "--max-steps", step + 10, "-o", "whole.safetensors")
-    assert result.code == 0
-    assert model.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
-    assert {entry["step"] for entry in logged("my log.jsonl")} == set(range(1, step + 11))
-
-
-@posix
-def test_an_ignored_hangup_stays_ignored(start, novel):
-    run = start("train", novel, *LONG, signals={signal.SIGHUP: signal.SIG_IGN})
-    until_a_step_is_told(run)
-    run.send_signal(signal.SIGHUP)
-    until_a_step_is_told(run)
-    until_a_step_is_told(run)
-    run.send_signal(signal.SIGTERM)
-    assert b"Traceback" not in run.stderr.read()
-    assert run.wait() == 143
-
-
-@posix
-def test_two_signals_at_once_do_no_harm(start, novel, tmp_path):
-    run = start("train", novel, *LONG)
-    until_a_step_is_told(run)
-    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
-        run.send_signal(number)
-    errors = run.stderr.read().decode()
-    assert run.wait() in (130, 143)
-    assert "saved. Go on with:" in errors
-    assert "Traceback" not in errors
-    load(tmp_path / "novel.safetensors")
-
-
-@posix
-def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
-    run = start("train", novel, *LONG, "--max-steps", "300")
-    until_a_step_is_told(run)
-    run.stderr.close()
-    assert run.wait(60) == 0
-    assert load(tmp_path / "novel.safetensors").training.steps == 300
-
-
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_stream_may_be_closed(cli, novel, monkeypatch, stream):
-    monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
-    assert cli("train", novel, *SHORT).code == 0
-    assert load("novel.safetensors").training.steps == 12
-
-
-def test_closed_standard_input_is_an_error(cli, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", None)
-    assert_refused(cli("train", "-", *SHORT), 1, "standard input")
-
-
-def test_handlers_are_put_back(cli, novel):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert cli("train", novel, *SHORT).code == 0
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-# ---- what is chosen, and what is expected ----------------------------------------------------
+# ---- what is chosen, and what is expected --------------------------------------------------------
 
 
 def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
@@ -425,7 +240,7 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
     assert drawn[0][-1] < drawn[1][-1]
 
 
-# ---- what it refuses -------------------------------------------------------------------------
+# ---- what it refuses -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -466,13 +281,13 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
 )
 def test_impossible_numbers_are_named(cli, novel, files, option):
     name, value = option.split()
-    result = cli("train", novel, *TINY, *option.split())
+    result = cli("train", novel, *OPTIONS, *option.split())
     assert_refused(result, 2, name[2:].replace("-", "_"), "must be" if value != "0" else "0")
     assert files() == ["novel.txt"]
 
 
 def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
-    assert_refused(cli("train", novel, *TINY, "--minutes", "-1"), 2, "must be above 0")
+    assert_refused(cli("train", novel, *OPTIONS, "--minutes", "-1"), 2, "must be above 0")
 
 
 @pytest.mark.parametrize(
@@ -493,7 +308,7 @@ def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
     ids=range(3),
 )
 def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
-    result = cli("train", novel, *TINY, "--minutes", "0.001", *option.split())
+    result = cli("train", novel, *OPTIONS, "--minutes", "0.001", *option.split())
     if result.code:
         assert_refused(result, 2, option.split()[0][2:].replace("-", "_"))
 
@@ -541,14 +356,7 @@ def test_an_impossible_output_is_found_before_anything_is_read(cli, tmp_path, fi
     assert files() == ["folder", "novel.txt"]
 
 
-def test_a_log_that_cannot_be_written_is_found_before_training(cli, novel, files):
-    result = cli("train", novel, *SHORT, "--log", "missing/log.jsonl")
-    assert result.code == 1
-    assert result.err.splitlines()[-1].startswith("charrnn: error: the log missing/log.jsonl")
-    assert files() == ["novel.txt"]
-
-
-# ---- corpora ---------------------------------------------------------------------------------
+# ---- corpora -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -582,6 +390,11 @@ def test_a_folder_with_nothing_to_read_is_an_error(cli, tmp_path):
 def test_empty_standard_input_is_an_error(cli, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert_refused(cli("train", "-", *SHORT), 1, "standard input is empty")
+
+
+def test_closed_standard_input_is_an_error(cli, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert_refused(cli("train", "-", *SHORT), 1, "standard input")
 
 
 def test_a_corpus_without_a_name_is_a_usage_error(cli):
@@ -625,6 +438,9 @@ def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, l
     assert f"the corpus has {length} characters to train on" in result.err
     config = load("novel.safetensors").training.config
     assert config.batch_size * config.seq_len <= length
+
+
+# ---- validation ----------------------------------------------------------------------------------
 
 
 def test_validation_may_be_left_out(cli, novel):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.inference.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.inference.evaluate import evaluate
@@ -11,17 +10,14 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus
-from charrnn.text.tokenizer import Tokenizer
+from tests.helpers import random_checkpoint
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
 def make_model(cell):
     config = ModelConfig(cell, hidden_size=12, num_layers=2, embedding_size=4)
-    tokenizer = Tokenizer("\n abc")
-    parameters = Parameters(config.shapes(len(tokenizer)))
-    parameters.flat[...] = np.random.default_rng(0).normal(0, 0.3, parameters.flat.shape)
-    return Checkpoint(config, tokenizer, parameters)
+    return random_checkpoint(config, "\n abc", scale=0.3)
 
 
 def encoded(model, *documents):

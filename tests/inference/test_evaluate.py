@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from charrnn.checkpoints.checkpoint import Checkpoint, part_of
-from charrnn.checkpoints.records import TrainConfig, TrainingRecord
-from charrnn.errors import ConfigError, CorpusError, UnknownCharacterError
+from charrnn.checkpoints.checkpoint import part_of
+from charrnn.errors import ConfigError, CorpusError
 from charrnn.inference.evaluate import (
     Evaluation,
     evaluate,
@@ -16,9 +15,7 @@ from charrnn.inference.evaluate import (
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
-from charrnn.text.split import split
-from charrnn.text.tokenizer import Tokenizer
-from charrnn.training.trainer import Trainer
+from tests.helpers import random_checkpoint
 
 V = 9
 
@@ -194,64 +191,10 @@ def test_evaluating_changes_no_parameter():
     assert results[0] == results[2]
 
 
-# ---- the parts of a corpus -----------------------------------------------------------------------
-
-TEXTS = ("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
-CORPUS = Corpus.from_texts(*TEXTS)
-
-
-def make_checkpoint(**training):
-    model = make_model(dtype=np.float32)
-    tokenizer = Tokenizer.from_text(*TEXTS)
-    return Checkpoint(
-        model.config, tokenizer, model.parameters, TrainingRecord(TrainConfig(**training))
-    )
-
-
-@pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
-@pytest.mark.parametrize("fraction", [0.1, 0.3])
-def test_the_parts_are_those_of_the_training(documents, fraction):
-    model = make_checkpoint(documents=documents, valid_fraction=fraction)
-    for part, texts in zip(("train", "valid"), split(CORPUS, documents, fraction), strict=True):
-        actual, expected = part_of(model, CORPUS, part), texts.encode(model.tokenizer)
-        np.testing.assert_array_equal(actual.ids, expected.ids)
-        np.testing.assert_array_equal(actual.ends, expected.ends)
-
-
-def test_all_of_a_corpus_keeps_its_documents():
-    whole = part_of(make_checkpoint(documents="whole", valid_fraction=0.1), CORPUS)
-    decoded = make_checkpoint().tokenizer.decode(whole.ids)
-    assert decoded == TEXTS[0] + TEXTS[1]
-    np.testing.assert_array_equal(whole.ends, [len(TEXTS[0]) - 1, len(decoded) - 1])
-
-
-def test_a_model_without_a_record_is_taken_to_have_had_the_defaults():
-    one, other = (
-        part_of(make_checkpoint(**training), CORPUS, "valid")
-        for training in ({}, {"documents": "whole", "valid_fraction": 0.1})
-    )
-    np.testing.assert_array_equal(one.ids, other.ids)
-
-
-def test_characters_that_the_model_lacks_are_refused_or_skipped():
-    strange = Corpus.from_texts("one Ω fox")
-    with pytest.raises(UnknownCharacterError, match=r"U\+03A9"):
-        part_of(make_checkpoint(), strange)
-    assert len(part_of(make_checkpoint(), strange, unknown="skip")) == 8
-
-
-def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
-    config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
-    trainer = Trainer.new(CORPUS, make_model().config, config, valid=Corpus.from_texts(TEXTS[0]))
-    assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.data.text)
-    with pytest.raises(CorpusError, match="held out no part"):
-        part_of(trainer.checkpoint(), CORPUS, "valid")
-
-
-def test_a_checkpoint_is_evaluated_on_a_corpus():
-    trainer = Trainer.new(CORPUS, make_model().config, TrainConfig(seq_len=8, batch_size=2))
-    checkpoint = trainer.checkpoint()
-    text = part_of(checkpoint, CORPUS, "valid")
-    assert evaluate(checkpoint, CORPUS, "valid", 2) == evaluate_text(checkpoint.model(), text, 2)
+def test_a_checkpoint_is_evaluated_on_a_part_of_a_corpus():
+    corpus = Corpus.from_texts("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
+    checkpoint = random_checkpoint(make_model().config, "\n efhnorstuwx")
+    text = part_of(checkpoint, corpus, "valid")
+    assert evaluate(checkpoint, corpus, "valid", 2) == evaluate_text(checkpoint.model(), text, 2)
     with pytest.raises(ConfigError, match="exclude"):
-        evaluate(checkpoint, CORPUS, streams=2, block_size=8)
+        evaluate(checkpoint, corpus, streams=2, block_size=8)

@@ -12,7 +12,7 @@ from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import CANDIDATES, _headers, compose
 from charrnn.music.dataset import TuneReading
-from charrnn.music.grammar import Grammar
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import CopyIndex, Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key
@@ -113,7 +113,7 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
 
 
 def test_headers_are_drawn_until_they_are_complete_and_no_further(model, monkeypatch):
-    constraint = Refrain(Grammar(model.tokenizer.alphabet))
+    constraint = Refrain(tune_grammar(model.tokenizer.alphabet))
     whole = generate(model, "", 120, 8, constraint=constraint, seed=3)
     drawn = Counter()
 

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.inference.constraint import Leaning, read
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.grammar import Grammar
+from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, repeated_bars
 from charrnn.music.repetition import BONUS, Refrain
 
@@ -17,7 +17,7 @@ HEADER = "M:2/4\nK:Cmaj\n"
 
 def liked(text):
     """Return the characters that get a bonus after `text`."""
-    refrain = Refrain(Grammar(ALPHABET))
+    refrain = Refrain(tune_grammar(ALPHABET))
     assert isinstance(refrain, Leaning)
     bias = refrain.bias(read(refrain, HEADER + text))
     assert set(bias.tolist()) <= {0, BONUS}
@@ -47,7 +47,7 @@ def test_bars_some_phrases_before_are_liked(text, expected):
 
 
 def test_what_is_allowed_is_the_grammars_affair():
-    grammar = Grammar(ALPHABET)
+    grammar = tune_grammar(ALPHABET)
     refrain = Refrain(grammar)
     text = HEADER + "c4|d4|e4|f4|c"
     theirs, ours = grammar.allowed(read(grammar, text)), refrain.allowed(read(refrain, text))
@@ -57,7 +57,7 @@ def test_what_is_allowed_is_the_grammars_affair():
 def test_tunes_drawn_at_random_repeat_bars():
     shares = []
     for bonus in (0.0, 20.0):
-        refrain = Refrain(Grammar(ALPHABET, meter=(2, 4), bars=24), bonus)
+        refrain = Refrain(tune_grammar(ALPHABET, meter=(2, 4), bars=24), bonus)
         rng = random.Random(0)
         state, text = refrain.start, ""
         while not text.endswith("\n\n"):

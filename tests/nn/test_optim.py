@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from charrnn.nn import optim
 from charrnn.nn.optim import (
@@ -13,9 +12,8 @@ from charrnn.nn.optim import (
     scheduled_rate,
     squares,
 )
-from tests.conftest import ROOT
+from tests.torch_oracle import ORACLE
 
-ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
 RULES = {  # the oracle's name: optimizer, learning rate, momentum, weight decay
     "sgd": ("sgd", 0.1, 0.9, 0.0),
     "sgd_decay": ("sgd", 0.1, 0.9, 0.1),

@@ -3,18 +3,9 @@ which fixtures/make_torch_fixture.py computed."""
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-from charrnn.nn.model import CharRNN, ModelConfig
-from tests.conftest import ROOT
-
-ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
-MODELS = {
-    "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
-    "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),
-    "gru": ModelConfig("gru", 7, 2, 5, 0.0),
-    "onehot": ModelConfig("lstm", 7, 1, 0, 0.0),
-}
+from charrnn.nn.model import CharRNN
+from tests.torch_oracle import MODELS, ORACLE
 
 
 def oracle(name, prefix):

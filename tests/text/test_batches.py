@@ -1,12 +1,10 @@
 """Chunks go through the text once an epoch, stream by stream, and say where a document begins."""
 
-import doctest
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-import charrnn.text.batches
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text.batches import Encoded, Streams, fit
 
@@ -152,9 +150,3 @@ def test_sizes_always_fit_and_never_grow():
 def test_fewer_than_two_characters_are_refused(characters, named):
     with pytest.raises(CorpusError, match=named):
         fit(characters, 1, 1)
-
-
-def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(charrnn.text.batches)
-    assert results.attempted > 0
-    assert results.failed == 0

@@ -1,11 +1,8 @@
 """Text becomes ids and text again, and what cannot be encoded is named."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-import charrnn.text.tokenizer
 from charrnn.errors import CharRNNError, ConfigError, UnknownCharacterError
 from charrnn.text.tokenizer import Tokenizer, describe
 
@@ -133,9 +130,3 @@ def test_characters_are_described_so_that_look_alikes_differ():
     assert describe("а") == "'а' (U+0430 CYRILLIC SMALL LETTER A)"
     assert describe("\n") == r"'\n' (U+000A)"
     assert describe("🎶") == "'🎶' (U+1F3B6 MULTIPLE MUSICAL NOTES)"
-
-
-def test_the_examples_in_the_docstrings_run():
-    results = doctest.testmod(charrnn.text.tokenizer)
-    assert results.attempted > 0
-    assert results.failed == 0

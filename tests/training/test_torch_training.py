@@ -2,19 +2,10 @@
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.model import CharRNN
 from charrnn.nn.optim import Adam
-from tests.conftest import ROOT
-
-ORACLE = load_file(ROOT / "tests" / "fixtures" / "torch.safetensors")
-MODELS = {
-    "rnn": ModelConfig("rnn", 7, 2, 5, 0.0),
-    "lstm": ModelConfig("lstm", 7, 2, 5, 0.0),
-    "gru": ModelConfig("gru", 7, 2, 5, 0.0),
-    "onehot": ModelConfig("lstm", 7, 1, 0, 0.0),
-}
+from tests.torch_oracle import MODELS, ORACLE
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,0 +1,285 @@
+"""Where a bar stands in its tune: header, sections, endings, and how many bars are still to come.
+
+A bar line decides which bar follows. A line of the header counts as a bar without notes, and a
+title as one such bar for each of its words. A pick-up and the bar that completes it count as one
+bar; so do a first and a second ending, whose bars stand for one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from charrnn.errors import require
+from charrnn.music.grammar.caching import cached_method
+from charrnn.music.grammar.form import section_size, sections
+from charrnn.music.grammar.header import OPENINGS, key_lines, meter_lines, title_words
+from charrnn.music.grammar.rhythm import Ends, ticks_of
+from charrnn.music.grammar.words import Alphabet, bitset, members
+from charrnn.music.tune import Key, Meter
+
+# What each bar line leads to from the parts of a section in which it may stand. "once" is a section
+# without a repeat; "first" and "second" are the endings of one with a repeat.
+LINES: dict[str, dict[str, str]] = {
+    "|": {part: part for part in ("once", "repeated", "first", "second")},
+    "|1": {"repeated": "first"},
+    ":|2": {"first": "second"},
+    ":|": {"repeated": "once"},
+    "::": {"repeated": "repeated"},
+    "||": {"once": "once", "second": "once"},
+    "|:": {"once": "repeated", "second": "repeated"},
+    ":|\n\n": {"repeated": "end"},
+    "|]\n\n": {"once": "end", "second": "end"},
+}
+INNER = ("|", "|1", ":|2")  # lines inside a section; the others close one
+PICKUPS = ("|", "|:")  # lines that may come after a pick-up; "|:" if it is not repeated
+HEADER = ("opening", "title", "meter", "key")  # the parts before the first section
+ANY, NONE = -1, -2  # values of SongState.owed
+MAX_BARS = 64  # of a tune whose number of bars is open
+MAX_TITLE = 60  # words, and so about as many characters
+
+NO_KEY = Key()
+
+
+class SongState(NamedTuple):
+    """Where in the tune a bar stands."""
+
+    part: str = "meter"  # one of HEADER, or a part of a section as in LINES
+    meter: Meter = (4, 4)
+    key: Key = NO_KEY
+    section: int = 0  # index in the form
+    bars: int = 0  # before this one: in the tune or, given a form, in the section
+    size: int = 0  # the number of bars required; 0 for any
+    mark: int = 0  # bars before the first ending
+    upbeat: int = 0  # ticks of the tune's first pick-up
+    pickup: int = 0  # ticks of this section's pick-up
+    owed: int = 0  # where a section begins: ticks of the pick-up that must come, ANY or NONE
+
+    @property
+    def in_header(self) -> bool:
+        """Whether the tune has no bar yet."""
+        return self.part in HEADER
+
+    @property
+    def full_bar(self) -> int:
+        """The ticks of a full bar."""
+        return ticks_of(self.meter)
+
+    @property
+    def bars_of_first_ending(self) -> int:
+        """In a first ending, the number of its bars up to and including this one."""
+        return self.bars + 1 - self.mark
+
+    def is_pickup(self, ticks: int) -> bool:
+        """Return whether this bar, if it lasts `ticks`, is a pick-up."""
+        return self.owed not in (0, NONE) and ticks < self.full_bar
+
+    def countable(self) -> SongState:
+        """Return the state without what has no effect on whether the tune can still be ended."""
+        return self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
+
+
+class Song:
+    """The machine of header lines and bar lines, for a tune with the given properties.
+
+    `fills` is the set of durations that notes can fill (rhythm.py); `can_begin` says in which keys
+    a first note can be written. The other arguments are those of `tunes.tune_grammar`, and so are
+    the errors raised.
+
+    >>> song = Song(Alphabet("M:34\\nKCmajor/|]"), fills=-1, can_begin=lambda key: True, bars=2)
+    >>> state = song.start
+    >>> for line in ("M:3/4\\n", "K:Cmaj\\n"):
+    ...     state = song.after(state, line, 0)
+    >>> [line for line, _ in song.ends(state)]
+    ['|', '||', '|:']
+    >>> [line for line, _ in song.ends(song.after(state, "|", 24))]
+    ['|]\\n\\n']
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        fills: int,
+        can_begin: Callable[[Key], bool],
+        meter: Meter | None = None,
+        key: Key | None = None,
+        bars: int | None = None,
+        form: str = "",
+        titles: bool = False,
+    ) -> None:
+        self.form = sections(form)
+        self._size = section_size(bars, self.form)
+        self._most = self._size or MAX_BARS // max(1, len(self.form))
+        self._fills = fills
+        self._lines = list(alphabet.writable("a bar line", LINES))
+        self._title = title_words(alphabet) if titles else []
+        self.start = SongState("opening" if self._title else "meter")
+        self._endable = {self.start: True}  # whether a tune can be ended from there
+        self._meters = meter_lines(alphabet, fills, meter)
+        parts = [
+            part
+            for part in OPENINGS
+            if not self.form or self.form[0].repeats == (part == "repeated")
+        ]
+        self._keys = {
+            line: (each, part)
+            for line, (each, part) in key_lines(alphabet, key, parts).items()
+            if can_begin(each) and self._can_end(SongState(part, size=self._size))
+        }
+        missing = alphabet.missing(":|]12^=_ABCDEFG")
+        require(bool(self._keys), f"no such tune can be written: the alphabet lacks {missing}")
+
+    def after(self, song: SongState, line: str, ticks: int) -> SongState | None:
+        """Return the state after a bar of so many ticks that ends with `line`; None if that line
+        must not stand there.
+        """
+        if song.in_header:
+            return self._after_header(song, line)
+        part = LINES[line].get(song.part)
+        if part is None:
+            return None
+        if song.is_pickup(ticks):
+            return self._after_pickup(song, line, part, ticks)
+        if line in INNER:
+            return self._inside_section(song, line, part)
+        return self._after_section(song, part, ticks)
+
+    def closing_line(self, section: int) -> str:
+        """Return the line that closes a section of the form that has no endings."""
+        parts = ["repeated" if each.repeats else "once" for each in self.form] + ["end"]
+        leads = {parts[section]: parts[section + 1]}
+        return next(ln for ln in LINES if ln not in INNER and leads.items() <= LINES[ln].items())
+
+    # ---- which bar follows -----------------------------------------------------------------
+
+    def _after_header(self, song: SongState, line: str) -> SongState:
+        if song.part == "title":
+            return SongState() if line == "\n" else song._replace(bars=song.bars + 1)
+        if song.part == "key":
+            key, part = self._keys[line]
+            return song._replace(part=part, key=key, size=self._size, owed=ANY)
+        if line == "T:":
+            return song._replace(part="title")
+        return song._replace(part="key", meter=self._meters[line])
+
+    def _after_pickup(self, song: SongState, line: str, part: str, ticks: int) -> SongState | None:
+        if line not in PICKUPS or (self.form and line == "|:"):
+            return None
+        upbeat = ticks if song.owed == ANY else song.upbeat
+        pickup = ticks if line == "|" else 0
+        return song._replace(part=part, upbeat=upbeat, pickup=pickup, owed=0)
+
+    def _inside_section(self, song: SongState, line: str, part: str) -> SongState | None:
+        bars, size, mark = song.bars + 1, song.size, song.mark
+        if line == ":|2":
+            if self.form:
+                if size not in (0, bars):
+                    return None
+                size = bars
+            return song._replace(part=part, bars=mark, size=size, owed=0)
+        if bars >= (size or self._most):
+            return None
+        if line == "|1":
+            if self._comes_back(song.section):
+                return None
+            mark = bars
+        return song._replace(part=part, bars=bars, mark=mark, owed=0)
+
+    def _after_section(self, song: SongState, part: str, ticks: int) -> SongState | None:
+        section, bars, size = song.section, song.bars + 1, song.size
+        is_complete = size in (0, bars)
+        if self.form:
+            section, size, bars = section + 1, bars, 0
+            is_last = section == len(self.form)
+            repeats = not is_last and self.form[section].repeats
+            if not is_complete or is_last != (part == "end") or repeats != (part == "repeated"):
+                return None
+        elif not is_complete if part == "end" else bars >= (size or self._most):
+            return None
+        if part == "end":
+            return self.start
+        owed = song.full_bar - ticks or NONE
+        return SongState(part, song.meter, song.key, section, bars, size, 0, song.upbeat, 0, owed)
+
+    def _comes_back(self, section: int) -> bool:
+        """Return whether a section of the form is written more than once. Such a section has no
+        endings: they need a repeat, and it may come back without one.
+        """
+        letters = [letter for letter, _ in self.form]
+        return bool(letters) and letters.count(letters[section]) > 1
+
+    # ---- how a bar may end -----------------------------------------------------------------
+
+    @cached_method
+    def ends(self, song: SongState) -> Ends:
+        """Return the lines that may end a bar, each with the set of times at which it may."""
+        if song.in_header:
+            return tuple((line, 1) for line in self._header_lines(song))
+        ends = {}
+        for line in self._lines if song.owed <= 0 else ():
+            if self._may_stand(song, line, song.full_bar):
+                ends[line] = self._durations(song, line)
+        if song.owed == ANY or song.owed > 0:
+            pickups = self._pickups(song.full_bar) if song.owed == ANY else 1 << song.owed
+            for line in PICKUPS:
+                if self._may_stand(song, line, 0):
+                    ends[line] = ends.get(line, 0) | pickups
+        return tuple(ends.items())
+
+    def _header_lines(self, song: SongState) -> Iterable[str]:
+        match song.part:
+            case "opening":
+                return ("T:", *self._meters)
+            case "title" if song.bars == 0:
+                return [word for word in self._title if word[0] not in " |:"]
+            case "title":
+                return ("\n", *(self._title if song.bars < MAX_TITLE else ()))
+        return self._meters if song.part == "meter" else self._keys
+
+    def _may_stand(self, song: SongState, line: str, ticks: int) -> bool:
+        """Return whether the tune can still be ended after a bar of `ticks` and `line`."""
+        after = self.after(song, line, ticks)
+        return after is not None and self._can_end(after.countable())
+
+    def _can_end(self, song: SongState) -> bool:
+        """Return whether the tune can still be ended; pick-ups always can be completed.
+
+        A depth-first search, not a recursive function: a tune may have hundreds of bars. It ends,
+        because bars and sections only increase, except from a first ending to the second.
+        """
+        path = [song]
+        while song not in self._endable:
+            state = path[-1]
+            lines = reversed(self._lines)  # the shortest way first
+            steps = (self.after(state, line, state.full_bar) for line in lines)
+            afters = [after.countable() for after in steps if after is not None]
+            can_end = any(map(self._endable.get, afters))
+            unknown = next((after for after in afters if after not in self._endable), None)
+            if can_end or unknown is None:
+                self._endable[path.pop()] = can_end
+            else:
+                path.append(unknown)
+        return self._endable[song]
+
+    def _durations(self, song: SongState, line: str) -> int:
+        """Return the durations that a bar may have before `line`: together with the pick-up that
+        is played next, if there is one, it lasts a full bar.
+        """
+        full = song.full_bar
+        if line in ("|", "|1") or song.owed < 0:
+            return 1 << full
+        if line.startswith(":"):  # back to the pick-up of this section
+            return 1 << full - song.pickup
+        if self.form:
+            return 1 << full - song.upbeat
+        if line == "|]\n\n":
+            return 1 << full | 1 << full - song.upbeat
+        return 1 << full | self._pickups(full)  # the next pick-up completes the bar
+
+    @cached_method
+    def _pickups(self, full: int) -> int:
+        """Return the durations of a pick-up such that notes can fill both it and the bar that
+        completes it.
+        """
+        fills = members(self._fills)
+        return bitset(time for time in fills if 0 < time < full and full - time in fills)

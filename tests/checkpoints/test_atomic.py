@@ -1,0 +1,141 @@
+"""A file is replaced as a whole, or not at all."""
+
+import errno
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from charrnn.checkpoints.atomic import temporary_path, write_atomically
+from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.output import Output
+from charrnn.errors import CheckpointError
+from tests.checkpoints.models import assert_same, make_checkpoint
+from tests.helpers import failing
+
+# ---- modes and links -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def umask():
+    """Set the umask to 027 while the test runs."""
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path):
+    write_atomically(tmp_path / "new", b"data")
+    assert mode(tmp_path / "new") == 0o640
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("permissions", [0o600, 0o664, 0o444])
+def test_a_file_keeps_its_mode(tmp_path, permissions):
+    file = tmp_path / "old"
+    file.write_bytes(b"old")
+    file.chmod(permissions)
+    write_atomically(file, b"new")
+    assert (file.read_bytes(), mode(file)) == (b"new", permissions)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "model", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert set(tmp_path.rglob("*")) == {tmp_path / "disk", target, link}
+
+
+def test_a_link_to_nowhere_is_filled(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "target").read_bytes() == b"new"
+    assert (tmp_path / "link").is_symlink()
+
+
+# ---- order and failures --------------------------------------------------------------------------
+
+
+def test_data_are_on_the_disk_before_they_get_the_name(tmp_path, monkeypatch):
+    order = []
+    fsync, rename = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: order.append("fsync") or fsync(handle))
+    monkeypatch.setattr(
+        Path, "replace", lambda self, to: order.append("replace") or rename(self, to)
+    )
+    write_atomically(tmp_path / "file", b"data")
+    assert order == ["fsync", "replace", "fsync"]
+
+
+no_space = failing(errno.ENOSPC)
+fdopen = os.fdopen
+
+
+@contextmanager
+def full_disk(handle, mode):
+    with fdopen(handle, mode) as file:
+        yield SimpleNamespace(write=lambda data: (file.write(data[: len(data) // 2]), no_space()))
+
+
+FAILURES = {
+    "open": (os, "open", no_space),
+    "write": (os, "fdopen", full_disk),
+    "fsync": (os, "fsync", no_space),
+    "replace": (Path, "replace", no_space),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("existing", [b"old", None], ids=["old file", "no file"])
+def test_a_failed_write_leaves_everything_as_it_was(tmp_path, monkeypatch, failure, existing):
+    file = tmp_path / "model"
+    if existing is not None:
+        file.write_bytes(existing)
+    with monkeypatch.context() as patch:
+        patch.setattr(*FAILURES[failure])
+        with pytest.raises(CheckpointError, match="No space left on device") as caught:
+            make_checkpoint().save(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    left = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert left == ({} if existing is None else {"model": existing})
+    make_checkpoint().save(file)
+    assert_same(load(file), make_checkpoint())
+
+
+def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "model").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "model", b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_what_a_killed_write_left_is_no_obstacle(tmp_path):
+    file = tmp_path / "model"
+    temporary_path(file).write_bytes(b"half")
+    write_atomically(file, b"whole")
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+    temporary_path(file).write_bytes(b"half")
+    Output(file)  # as at the start of a run
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_missing_folder_is_an_error_of_one_line(tmp_path):
+    with pytest.raises(CheckpointError, match=r"missing/model cannot be written: No such file"):
+        make_checkpoint().save(tmp_path / "missing" / "model")

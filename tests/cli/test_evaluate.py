@@ -1,0 +1,121 @@
+"""`charrnn evaluate`: its figures, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from charrnn.checkpoints.checkpoint import load
+from tests.cli.runs import save_constant_model
+from tests.helpers import assert_refused
+
+
+def evaluated(cli, *arguments):
+    result = cli("evaluate", *arguments, "--json")
+    assert (result.code, result.err) == (0, "")
+    return json.loads(result.out)
+
+
+def test_evaluate_json_has_just_these_keys(cli, model_file, corpus_file):
+    figures = evaluated(cli, model_file, corpus_file)
+    keys = {"nats_per_char", "bits_per_char", "perplexity", "accuracy", "characters"}
+    assert figures.keys() == keys
+    assert figures["bits_per_char"] == pytest.approx(figures["nats_per_char"] / np.log(2))
+    assert figures["perplexity"] == pytest.approx(np.exp(figures["nats_per_char"]))
+    assert figures["characters"] == len(corpus_file.read_text()) - 1
+    assert 0 < figures["accuracy"] < 1
+
+
+def test_evaluate_prints_the_same_figures(cli, model_file, corpus_file):
+    figures = evaluated(cli, model_file, corpus_file)
+    result = cli("evaluate", model_file, corpus_file)
+    assert (result.code, result.err) == (0, "")
+    for name in ("nats_per_char", "bits_per_char"):
+        assert f"{figures[name]:.4f}" in result.out
+    assert f"{figures['accuracy']:.1%}" in result.out
+    assert f"{figures['characters']:,}" in result.out
+
+
+def test_a_constant_model_is_as_good_as_its_alphabet_is_large(cli, tmp_path):
+    model = save_constant_model(tmp_path / "m.safetensors", "abcd")
+    (tmp_path / "text.txt").write_text("abcd" * 10)
+    figures = evaluated(cli, model, "text.txt")
+    assert figures["bits_per_char"] == pytest.approx(2)
+    assert figures["perplexity"] == pytest.approx(4)
+    assert figures["characters"] == 39
+
+
+def test_the_splits_are_those_of_the_training(cli, model_file, corpus_file):
+    characters = {
+        split: evaluated(cli, model_file, corpus_file, "--split", split)["characters"]
+        for split in ("train", "valid", "all")
+    }
+    text = len(corpus_file.read_text())
+    assert characters["all"] == text - 1
+    assert characters["train"] == int(text * 0.9) - 1
+    assert characters["valid"] == text - int(text * 0.9) - 1
+
+
+def test_the_valid_split_has_the_loss_that_training_told(cli, model_file, corpus_file):
+    best = min(entry.valid for entry in load(model_file).history)
+    figures = evaluated(cli, model_file, corpus_file, "--split", "valid")
+    assert figures["nats_per_char"] == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [["--streams", "4"], ["--streams", "1000000"], ["--block-size", "64"]], ids=" ".join
+)
+def test_approximate_evaluation_scores_each_character_too(cli, model_file, corpus_file, options):
+    exact = evaluated(cli, model_file, corpus_file)
+    figures = evaluated(cli, model_file, corpus_file, *options)
+    assert figures["characters"] == exact["characters"]
+    assert figures["nats_per_char"] == pytest.approx(exact["nats_per_char"], rel=0.2)
+    assert figures["nats_per_char"] != exact["nats_per_char"]
+
+
+@pytest.mark.parametrize("option", ["--block-size", "--streams"])
+def test_blocks_and_streams_may_be_as_many_as_one_likes(cli, model_file, corpus_file, option):
+    figures = evaluated(cli, model_file, corpus_file, option, 10**30)
+    exact = evaluated(cli, model_file, corpus_file)
+    assert figures["characters"] == exact["characters"]
+
+
+def test_short_blocks_foretell_worse_than_one_pass(cli, model_file, corpus_file):
+    exact = evaluated(cli, model_file, corpus_file)
+    blocks = evaluated(cli, model_file, corpus_file, "--block-size", "2")
+    assert blocks["nats_per_char"] > 1.1 * exact["nats_per_char"]
+
+
+def test_evaluate_reads_standard_input(process, model_file, corpus_file):
+    arguments = ["evaluate", model_file, "--json"]
+    from_file = process(*arguments, corpus_file)
+    result = process(*arguments, "-", input=corpus_file.read_bytes())
+    assert (result.code, result.err) == (0, "")
+    assert result.out == from_file.out
+
+
+def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
+    (tmp_path / "text.txt").write_text("The cåt sat\n", encoding="utf-8")
+    assert_refused(cli("evaluate", model_file, "text.txt"), 1, "U+00E5", "--unknown skip")
+    result = cli("evaluate", model_file, "text.txt", "--unknown", "skip", "--json")
+    assert json.loads(result.out)["characters"] == len("The ct sat\n") - 1
+    assert result.err == "charrnn: what the model lacks is left out: 1 distinct character\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "word"),
+    [
+        (["{corpus}", "--streams", "0"], 2, "streams"),
+        (["{corpus}", "--block-size", "0"], 2, "block_size"),
+        (["{corpus}", "--block-size", "-1"], 2, "block_size"),
+        (["nowhere.txt"], 1, "nowhere.txt does not exist"),
+        (["one.txt"], 1, "least is 2"),
+        (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not utf-16"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(
+    cli, model_file, corpus_file, tmp_path, options, code, word
+):
+    (tmp_path / "one.txt").write_text("T")
+    result = cli("evaluate", model_file, *(each.format(corpus=corpus_file) for each in options))
+    assert_refused(result, code, word)

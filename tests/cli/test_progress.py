@@ -1,0 +1,56 @@
+"""What a run shows: lines, or a bar on a terminal."""
+
+import math
+import re
+import sys
+
+import pytest
+
+from charrnn.checkpoints.checkpoint import load
+from tests.cli.runs import LONG, SHORT
+from tests.helpers import posix, wait_for_line
+from tests.processes import PATIENCE
+
+
+def steps_told(errors):
+    return [int(line.split()[1]) for line in errors.splitlines() if line.startswith("step ")]
+
+
+def test_without_a_terminal_the_progress_is_plain_lines(cli, novel, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", math.inf)
+    result = cli("train", novel, *SHORT)
+    assert (result.code, result.out) == (0, "")
+    assert result.err.replace("\n", "").isprintable()
+    assert steps_told(result.err) == [5, 10, 12]
+    lines = [line for line in result.err.splitlines() if line.startswith("step ")]
+    assert all(" bits/char" in line and " chars/s" in line for line in lines)
+
+
+def test_between_evaluations_a_line_is_told_when_its_time_has_come(cli, novel, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", 0)
+    told = steps_told(cli("train", novel, *SHORT).err)
+    assert told == sorted([*range(1, 13), 5, 10, 12])
+
+
+def test_a_terminal_shows_a_bar(on_terminal, novel):
+    result = on_terminal("train", novel, *SHORT, stream="stderr")
+    assert (result.code, result.out) == (0, "")
+    assert "\r" in result.err
+    assert re.search(r"100%\|.+loss .+ bits/char, .+ chars/s, .+ left", result.err)
+    assert "\x1b[" not in re.sub(r"\x1b\[A|\x1b\[K", "", result.err)
+
+
+@posix
+def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
+    run = start("train", novel, *LONG, "--max-steps", "300")
+    wait_for_line(run.stderr)
+    run.stderr.close()
+    assert run.wait(PATIENCE) == 0
+    assert load(tmp_path / "novel.safetensors").training.steps == 300
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_may_be_closed(cli, novel, monkeypatch, stream):
+    monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
+    assert cli("train", novel, *SHORT).code == 0
+    assert load("novel.safetensors").training.steps == 12

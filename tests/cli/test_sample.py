@@ -1,0 +1,185 @@
+"""`charrnn sample`: what it writes, and where that goes."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from charrnn.checkpoints.checkpoint import load
+from charrnn.inference.sampling import generate
+from tests.cli.runs import save_constant_model
+from tests.helpers import assert_refused, posix
+
+
+def test_sample_prints_the_prompt_and_just_so_many_characters(process, model_file):
+    result = process("sample", model_file, "--prompt", "The c", "--length", "40", "--seed", "1")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "The c" + generate(load(model_file), "The c", 40, seed=1)[0]
+    assert len(result.out) == 45
+
+
+def test_a_seed_that_is_not_given_is_told_and_gives_the_text_again(cli, model_file):
+    first = cli("sample", model_file, "--length", "60")
+    seed = re.fullmatch(r"charrnn: seed (\d+)\n", first.err)[1]
+    again = cli("sample", model_file, "--length", "60", "--seed", seed)
+    assert (again.out, again.err) == (first.out, "")
+    assert cli("sample", model_file, "--length", "60").out != first.out
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ("--temperature 0", {"temperature": 0}),
+        ("-t 0.5 --top-k 3", {"temperature": 0.5, "top_k": 3}),
+        ("--top-p 0.5 --min-p 0.1", {"top_p": 0.5, "min_p": 0.1}),
+        ("--stop cat", {"stop": "cat"}),
+        ("--prompt § --unknown skip", {}),
+    ],
+)
+def test_sample_has_a_python_twin(cli, model_file, options, arguments):
+    result = cli("sample", model_file, "-n", "80", "--seed", "5", *options.split())
+    assert (result.code, result.err) == (0, "")
+    prompt = "§" if "§" in options else ""
+    assert result.out == prompt + generate(load(model_file), length=80, seed=5, **arguments)[0]
+
+
+def test_sample_length_0_prints_the_prompt_alone(cli, model_file):
+    assert cli("sample", model_file, "-p", "The", "-n", "0", "--seed", "1").out == "The"
+
+
+def test_each_sample_begins_with_the_prompt(cli, model_file):
+    arguments = ["--prompt", "The", "--length", "30", "--num-samples", "3", "--seed", "1"]
+    result = cli("sample", model_file, *arguments)
+    texts = generate(load(model_file), "The", 30, seed=1, num_samples=3)
+    assert len(set(texts)) == 3
+    positions = [result.out.index("The" + text) for text in texts]
+    assert positions == sorted(positions)
+    assert positions[0] == 0
+
+
+def test_samples_of_a_model_of_lines_are_lines(cli, tmp_path):
+    model = save_constant_model(tmp_path / "names.safetensors", "\nab", documents="lines")
+    result = cli("sample", model, "--num-samples", "20", "--seed", "1")
+    texts = generate(load(model), seed=1, num_samples=20)
+    assert result.out.removesuffix("\n").split("\n") == texts
+
+
+def test_sample_json(cli, model_file):
+    arguments = ["--prompt", "The", "--length", "30", "--num-samples", "2", "--seed", "4"]
+    result = cli("sample", model_file, *arguments, "--json")
+    content = json.loads(result.out)
+    assert {"prompt", "seed", "samples"} <= content.keys()
+    assert (content["prompt"], content["seed"]) == ("The", 4)
+    assert content["samples"] == generate(load(model_file), "The", 30, seed=4, num_samples=2)
+
+
+def test_the_drawn_seed_is_in_the_json(cli, model_file):
+    result = cli("sample", model_file, "--json", "-n", "5")
+    assert f"seed {json.loads(result.out)['seed']}\n" in result.err
+
+
+# ---- prompts -------------------------------------------------------------------------------------
+
+
+def test_a_prompt_may_come_from_a_file(cli, model_file, tmp_path):
+    (tmp_path / "prompt.txt").write_bytes(b"The cat\r\nsat on")
+    from_file = cli("sample", model_file, "--prompt-file", "prompt.txt", "--seed", "1")
+    assert from_file.out == cli("sample", model_file, "-p", "The cat\nsat on", "--seed", "1").out
+
+
+def test_a_prompt_may_come_from_standard_input(process, model_file):
+    arguments = ["sample", model_file, "--seed", "1", "-n", "20"]
+    result = process(*arguments, "--prompt-file", "-", input=b"The cat")
+    assert result.code == 0
+    assert result.out == process(*arguments, "--prompt", "The cat").out
+
+
+def test_two_prompts_are_a_usage_error(cli, model_file):
+    result = cli("sample", model_file, "--prompt", "a", "--prompt-file", "b.txt")
+    assert (result.code, result.out) == (2, "")
+    assert "not both" in result.err
+
+
+def test_a_prompt_with_unseen_characters_names_them(cli, model_file):
+    result = cli("sample", model_file, "--prompt", "Thé c§t", "--seed", "1")
+    assert_refused(result, 1, "U+00E9", "U+00A7", "--unknown skip")
+
+
+# ---- options -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        (f"--num-samples {10**40}", "num_samples"),
+        ("--length -1", "length"),
+        ("--temperature -1", "temperature"),
+        ("--temperature nan", "temperature"),
+        ("--temperature inf", "temperature"),
+        ("--top-k 0", "top_k"),
+        ("--top-p 2", "top_p"),
+        ("--top-p -0.1", "top_p"),
+        ("--min-p nan", "min_p"),
+        ("--num-samples 0", "num_samples"),
+        ("--num-samples -1", "num_samples"),
+        ("--seed -1", "seed"),
+        ("--seed 18446744073709551616", "seed"),
+        ("--prompt-file nowhere.txt", "nowhere.txt does not exist"),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_impossible_options_of_sample_are_named(cli, model_file, option, word, form):
+    result = cli("sample", model_file, "--prompt", "", "--seed", "1", *form, *option.split())
+    assert_refused(result, 1 if "file" in option else 2, word)
+
+
+@pytest.mark.parametrize("option", ["--temperature 1e-320", "--top-p 0", "--min-p 1", "--top-k 1"])
+def test_the_extremes_are_greedy(cli, model_file, option):
+    greedy = cli("sample", model_file, "--temperature", "0", "--seed", "1")
+    result = cli("sample", model_file, "--seed", "1", *option.split())
+    assert (result.code, result.out) == (0, greedy.out)
+
+
+# ---- readers that leave --------------------------------------------------------------------------
+
+
+@posix
+def test_a_reader_of_the_text_may_leave(start, model_file):
+    writer = start("sample", model_file, "--length", "10000000", "--seed", "1")
+    assert len(writer.stdout.read(10)) == 10
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    assert writer.wait() == 0
+
+
+@posix
+@pytest.mark.parametrize("arguments", [["info"], ["sample", "--json", "--seed", "1"]])
+def test_nobody_need_read_the_result(start, model_file, arguments):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    writer = start(arguments[0], model_file, *arguments[1:], stdout=theirs)
+    os.close(theirs)
+    assert writer.stderr.read() == b""
+    assert writer.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_in_one_line(start, model_file):
+    with Path("/dev/full").open("wb") as full:
+        writer = start("sample", model_file, "--seed", "1", stdout=full)
+    errors = writer.stderr.read().decode()
+    assert (writer.wait(), errors.count("\n")) == (1, 1), errors
+    assert "No space left" in errors
+
+
+@posix
+def test_ctrl_c_ends_a_sample_quietly(start, model_file):
+    writer = start("sample", model_file, "--length", "10000000", "--seed", "1")
+    assert writer.stdout.read(10)
+    writer.send_signal(signal.SIGINT)
+    writer.stdout.read()
+    assert writer.stderr.read().strip() == b""
+    assert writer.wait() == 130

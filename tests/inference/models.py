@@ -1,0 +1,20 @@
+"""A random model and a constant one, of seven characters."""
+
+from charrnn.checkpoints.records import TrainConfig, TrainingRecord
+from charrnn.nn.model import ModelConfig
+from tests.helpers import constant_checkpoint, random_checkpoint
+
+ALPHABET = "\n abcde"
+
+
+def trained_on(documents):
+    return TrainingRecord(TrainConfig(documents=documents))
+
+
+def random_model(cell="lstm", documents="whole"):
+    config = ModelConfig(cell, hidden_size=6, num_layers=2, embedding_size=3)
+    return random_checkpoint(config, ALPHABET, seed=1, training=trained_on(documents))
+
+
+def constant_model(probabilities, alphabet=ALPHABET, documents="whole"):
+    return constant_checkpoint(alphabet, probabilities, training=trained_on(documents))

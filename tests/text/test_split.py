@@ -1,0 +1,137 @@
+"""A corpus is divided at documents, and its last part is held out."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from charrnn.errors import ConfigError
+from charrnn.text import split as splitting
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents import DOCUMENTS
+from charrnn.text.loading import read
+from tests.helpers import needs_data
+
+
+def split(*arguments):
+    """Return the documents to train on and those held out, as two lists of texts."""
+    return tuple(list(part.texts) for part in splitting.split(*arguments))
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 0.5, 0.99])
+@pytest.mark.parametrize("length", [10, 37, 1000])
+def test_a_whole_text_is_cut_at_the_character(fraction, length):
+    text = "".join(chr(0x100 + n) for n in range(length))
+    train, valid = split(Corpus.from_texts(text), "whole", fraction)
+    cut = int(length * (1 - fraction))
+    assert "".join(train) == text[:cut]
+    assert "".join(valid) == text[cut:]
+    assert all(train + valid)
+
+
+def test_the_last_tenth_is_held_out_by_default():
+    assert split(Corpus.from_texts("0123456789")) == (["012345678"], ["9"])
+
+
+def test_every_file_gives_its_own_share():
+    assert split(Corpus.from_texts("a" * 20, "b" * 10, "c" * 9 + "\n")) == (
+        ["a" * 18, "b" * 9, "c" * 9],
+        ["aa", "b", "\n"],
+    )
+    assert split(Corpus.from_texts("a" * 20))[1] == ["aa"]
+
+
+@needs_data
+def test_tiny_shakespeare_is_split_as_everybody_does():
+    (train,), (valid,) = split(read(Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt"))
+    assert (len(train), len(valid)) == (1_003_854, 111_540)
+    assert len(set(train + valid)) == 65
+
+
+# ---- documents -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("documents", "text", "expected"),
+    [
+        ("whole", "one\n\ntwo", ["one\n\ntwo"]),
+        ("lines", "one\n\n two \n \t\nthree", ["one\n", " two \n", "three\n"]),
+        ("lines", "one\n", ["one\n"]),
+        ("lines", "a\x0bb\u2028c\x85d\re\n", ["a\x0bb\u2028c\x85d\re\n"]),
+        ("paragraphs", "one\ntwo\n\n \n\nthree", ["one\ntwo\n\n", "three\n\n"]),
+        ("paragraphs", "\n\none\n", ["one\n\n"]),
+        ("lines", "\n \n", []),
+        ("paragraphs", "\n \n", []),
+    ],
+)
+def test_documents(documents, text, expected):
+    assert split(Corpus.from_texts(text), documents, 0.0) == (expected, [])
+
+
+@pytest.mark.parametrize("documents", ["lines", "paragraphs"])
+@pytest.mark.parametrize("fraction", [0.0, 0.05, 0.1, 0.5])
+def test_whole_documents_are_held_out_in_order(documents, fraction):
+    end = DOCUMENTS[documents].terminator
+    pieces = [f"document {n} " + "x" * (n % 17) + end for n in range(60)]
+    train, valid = split(Corpus.from_texts("".join(pieces)), documents, fraction)
+    assert train + valid == pieces
+    length = len("".join(pieces))
+    assert len("".join(valid)) == pytest.approx(length * fraction, abs=20)
+    assert (valid == []) == (fraction == 0)
+
+
+def test_each_of_several_files_gives_whole_documents():
+    texts = ["".join(f"{name}{n}\n" for n in range(10)) for name in "ab"]
+    train, valid = split(Corpus.from_texts(*texts), "lines")
+    assert valid == ["a9\n", "b9\n"]
+    assert len(train) == 18
+
+
+def test_a_document_is_never_divided():
+    assert split(Corpus.from_texts("one line\n"), "lines", 0.4) == (["one line\n"], [])
+    assert split(Corpus.from_texts("one line\n"), "lines", 0.6) == ([], ["one line\n"])
+
+
+def as_plain_python_splits(text, documents):
+    lines = [line + "\n" for line in text.split("\n")]
+    if documents == "lines":
+        return [line for line in lines if line.strip()]
+    paragraphs = [""]
+    for line in lines:
+        if line.strip():
+            paragraphs[-1] += line
+        elif paragraphs[-1]:
+            paragraphs.append("")
+    return [paragraph + "\n" for paragraph in paragraphs if paragraph]
+
+
+@pytest.mark.parametrize("documents", ["lines", "paragraphs"])
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 100])
+def test_documents_are_found_whatever_the_blocks(monkeypatch, documents, block):
+    monkeypatch.setattr("charrnn.text.spool.BLOCK", block)
+    rng = random.Random(block)
+    for _ in range(60):
+        texts = ["".join(rng.choices("ab \n\n\t", k=rng.randrange(1, 30))) for _ in "123"]
+        expected = [piece for text in texts for piece in as_plain_python_splits(text, documents)]
+        assert split(Corpus.from_texts(*texts), documents, 0.0) == (expected, [])
+        train, valid = split(Corpus.from_texts(*texts), documents, 0.3)
+        assert sorted(train + valid) == sorted(expected)
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
+def test_a_share_out_of_range_is_refused(fraction):
+    with pytest.raises(ConfigError, match="valid_fraction"):
+        split(Corpus.from_texts("text"), "whole", fraction)
+
+
+def test_unknown_documents_are_refused_with_the_choices():
+    with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
+        split(Corpus.from_texts("text"), "words")
+    assert list(DOCUMENTS) == ["whole", "lines", "paragraphs", "tunes"]

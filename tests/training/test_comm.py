@@ -1,0 +1,61 @@
+"""What processes exchange, how many they are, and how the work is shared out."""
+
+import os
+
+import numpy as np
+import pytest
+
+from charrnn.errors import ConfigError
+from charrnn.training.comm import Exchange, SharedMemory, share_of, share_out, usable_cores
+
+# ---- shares --------------------------------------------------------------------------------------
+
+
+def test_the_shares_of_all_processes_are_whole_pieces_and_make_the_vector():
+    for length in (1, 9, 10, 11, 64):
+        for size in (1, 2, 3, 7):
+            shares = [share_of(length, 10, rank, size) for rank in range(size)]
+            assert [i for s in shares for i in range(length)[s]] == list(range(length))
+            assert all(share.start % 10 == 0 for share in shares)
+
+
+def test_all_reduce_adds_in_order():
+    exchange = Exchange({}, {})
+    parts = np.array([[1.0, 2], [10, 20], [100, 200]])
+    np.testing.assert_array_equal(exchange.all_reduce(parts, slice(0, 2)), [111, 222])
+
+
+def test_shared_memory_holds_what_is_written():
+    exchange = SharedMemory(
+        {"numbers": ((2, 3), "f4"), "none": ((0,), "f8")}, {"text": np.arange(3)}, 2
+    )
+    exchange.arrays["numbers"][...] = 7
+    assert exchange.arrays["numbers"].sum() == 42
+    assert exchange.arrays["none"].shape == (0,)
+    assert exchange.arrays["text"].tolist() == [0, 1, 2]
+
+
+# ---- how many ------------------------------------------------------------------------------------
+
+
+def test_workers_are_as_many_as_the_cores_if_the_batch_is_wide_enough(monkeypatch):
+    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: 4)
+    assert share_out("auto", 0, 64) == (4, 4)
+    assert share_out("auto", 0, 32) == (2, 2)
+    assert share_out("auto", 0, 51) == (3, 3)
+    assert share_out("auto", 0, 8) == (1, 1)
+    assert share_out("auto", 2, 8) == (2, 2)  # a run's shards are not for others to change
+    assert share_out(1, 4, 8) == (1, 4)
+    assert share_out(2, 0, 8) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "shards", "batch"), [(3, 0, 8), (0, 0, 8), ("many", 0, 8), (2, 3, 9), (1, 3, 8)]
+)
+def test_numbers_that_do_not_divide_are_refused(workers, shards, batch):
+    with pytest.raises(ConfigError):
+        share_out(workers, shards, batch)
+
+
+def test_usable_cores_are_those_of_this_process():
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)

@@ -1,0 +1,90 @@
+"""A corpus is split, encoded and fitted to the batch, or refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.records import TrainConfig
+from charrnn.errors import CorpusError, UnknownCharacterError
+from charrnn.text.corpus import Corpus
+from charrnn.training.trainer import Trainer
+from tests.helpers import finish, run_to
+from tests.tiny import CORPUS, TRAIN, make_text, make_trainer
+
+# ---- short texts ---------------------------------------------------------------------------------
+
+
+def test_sizes_shrink_to_a_short_text_with_a_notice():
+    trainer = make_trainer(corpus=Corpus.from_texts(make_text(100)), train=TrainConfig())
+    sizes = trainer.data.config.batch_size, trainer.data.config.seq_len
+    assert sizes[0] * sizes[1] <= 90
+    (notice,) = trainer.notices
+    assert notice.startswith("the corpus has 90 characters to train on")
+    assert notice.endswith(f"made it batch_size {sizes[0]} x seq_len {sizes[1]}")
+    finish(trainer)
+    config = trainer.checkpoint().training.config
+    assert (config.batch_size, config.seq_len) == sizes
+
+
+def test_a_run_with_shrunk_sizes_resumes(tmp_path):
+    corpus, out = Corpus.from_texts(make_text(100)), tmp_path / "model"
+    run_to(make_trainer(out, corpus, train=TrainConfig()), 5)
+    resumed = Trainer.resume(corpus, out, batch_size=32)
+    assert resumed.train_config == TrainConfig(shards=1)
+    finish(resumed)
+    assert load(out).training.steps == 24
+
+
+@pytest.mark.parametrize("text", ["a", "ab", "\n"])
+def test_a_text_too_short_to_learn_from_is_refused(text):
+    with pytest.raises(CorpusError, match=r"[01] characters? to train on"):
+        make_trainer(corpus=Corpus.from_texts(text))
+
+
+@pytest.mark.parametrize("text", ["abc", "aaaa", "ab" * 9])
+def test_the_shortest_texts_train(text):
+    trainer = make_trainer(corpus=Corpus.from_texts(text), train=replace(TRAIN, valid_fraction=0.0))
+    assert finish(trainer)[-1].step == 24
+
+
+def test_too_little_to_validate_on_is_noticed():
+    trainer = make_trainer(corpus=Corpus.from_texts("abcdefghij"), train=replace(TRAIN, seq_len=2))
+    assert any("too little text is held out" in notice for notice in trainer.notices)
+    assert all(report.evaluation is None for report in finish(trainer))
+
+
+# ---- the alphabet and the texts ------------------------------------------------------------------
+
+
+def test_the_notices_of_the_corpus_are_passed_on():
+    corpus = replace(CORPUS, notices=("CRLF line ends were read as LF",))
+    assert make_trainer(corpus=corpus, valid=corpus).notices == list(2 * corpus.notices)
+
+
+def test_the_held_out_part_is_in_the_alphabet():
+    assert make_trainer(
+        corpus=Corpus.from_texts(make_text() + "Ω")
+    ).data.tokenizer.alphabet.endswith("Ω")
+
+
+@pytest.mark.parametrize(
+    ("texts", "documents"),
+    [(["ab" * 50], "lines"), (["ab" * 50], "paragraphs")],
+)
+def test_line_ends_that_splitting_adds_are_in_the_alphabet(texts, documents):
+    train = replace(TRAIN, documents=documents)
+    assert (
+        "\n" in make_trainer(corpus=Corpus.from_texts(*texts), train=train).data.tokenizer.alphabet
+    )
+
+
+def test_a_corpus_of_its_own_to_validate_on():
+    valid = Corpus.from_texts(make_text(500, seed=5))
+    trainer = make_trainer(valid=valid)
+    assert len(trainer.data.text) == 3000
+    assert len(trainer.data.valid) == 500
+    strange = Corpus.from_texts("the cat 🎶 sat")
+    with pytest.raises(UnknownCharacterError, match=r"U\+1F3B6"):
+        make_trainer(valid=strange)
+    assert len(make_trainer(valid=strange, unknown="skip").data.valid) == 12

@@ -1,0 +1,130 @@
+"""A run writes two files and no others, loses none, and survives a disk that fails."""
+
+import errno
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from charrnn.checkpoints import atomic, container
+from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.output import resume_path
+from charrnn.errors import CheckpointError
+from charrnn.training.limits import Limits
+from charrnn.training.trainer import Trainer
+from tests.helpers import failing, finish, run_to
+from tests.tiny import CORPUS, LIMITS, MODEL, TRAIN, make_trainer
+
+# ---- what is written where -----------------------------------------------------------------------
+
+
+def test_a_trainer_without_out_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer = make_trainer()
+    finish(trainer)
+    trainer.save()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_model_and_resume_file_are_all_that_is_written(tmp_path):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out)
+    assert list(tmp_path.iterdir()) == []
+    finish(trainer)
+    assert set(tmp_path.iterdir()) == {out, resume_path(out)}
+
+
+def test_an_out_that_cannot_be_written_is_refused_before_training(tmp_path):
+    with pytest.raises(CheckpointError, match="is a folder"):
+        make_trainer(tmp_path)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        make_trainer(tmp_path / "missing" / "model")
+    with pytest.raises(CheckpointError, match="name too long"):
+        make_trainer(tmp_path / ("x" * 240))  # its resume file's name is the longer one
+
+
+def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 3)
+    for lost in (out, resume_path(out)):
+        with pytest.raises(CheckpointError, match="--overwrite"):
+            make_trainer(out)
+        lost.unlink()
+    run_to(make_trainer(out), 3)
+    assert Trainer.new(CORPUS, MODEL, TRAIN, Limits(max_steps=1), out, overwrite=True)
+
+
+def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
+    text = tmp_path / "novel.txt"
+    text.write_text("my only copy")
+    with pytest.raises(CheckpointError, match=r"is no model file"):
+        Trainer.new(CORPUS, MODEL, TRAIN, out=text, overwrite=True)
+    with pytest.raises(CheckpointError, match="another one with --out"):
+        make_trainer(tmp_path / "a.resume.safetensors")
+    assert text.read_text() == "my only copy"
+
+
+# ---- saves that fail -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", [f("no space left") for f in (CheckpointError, MemoryError)])
+def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
+    out = tmp_path / "model.safetensors"
+    write, calls = container.write_atomically, []
+
+    def failing(path, data):
+        calls.append(path)
+        if len(calls) == 1:
+            raise failure
+        write(path, data)
+
+    monkeypatch.setattr(container, "write_atomically", failing)
+    reports = finish(make_trainer(out))
+    assert ["no space left" in r.notice for r in reports if r.notice] == [True]
+    assert load(out).training.steps == 24
+
+
+def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
+    out = tmp_path / "model.safetensors"
+    disk = SimpleNamespace(total=10**6, free=50_000)
+    monkeypatch.setattr("charrnn.checkpoints.output.shutil.disk_usage", lambda _: disk)
+    run_to(make_trainer(out), 2)
+    taken = out.stat().st_size + resume_path(out).stat().st_size
+    disk.free -= taken
+    Trainer.resume(CORPUS, out)  # what it writes takes the place of what is there
+    disk.free = 5_000
+    for make in (make_trainer, lambda out: Trainer.resume(CORPUS, out)):
+        out = tmp_path / ("other.safetensors" if make is make_trainer else "model.safetensors")
+        with pytest.raises(CheckpointError, match=r"0\.0 MB free .* --out"):
+            make(out)
+    disk.total = disk.free = 0  # not known
+    make_trainer(tmp_path / "other.safetensors")
+
+
+def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
+    tmp_path, full_disk, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    full_disk()
+    with pytest.raises(CheckpointError, match="no space left"):
+        finish(trainer)
+    assert trainer.counters.step == 24
+    monkeypatch.undo()
+    assert finish(trainer) == []
+    assert out.read_bytes() == uninterrupted[0]
+    assert trainer.finished()
+
+
+def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
+    tmp_path, monkeypatch, uninterrupted
+):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
+    monkeypatch.setattr(atomic, "sync_folder", failing(errno.EIO))
+    with pytest.raises(CheckpointError, match="Input/output"):
+        finish(trainer)
+    monkeypatch.undo()
+    assert out.exists()
+    finish(trainer)
+    assert out.read_bytes() == uninterrupted[0]
