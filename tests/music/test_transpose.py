@@ -31,7 +31,7 @@ def test_text_is_transposed_as_the_tune_is(key, semitones):
 
 @pytest.mark.parametrize("semitones", SEMITONES)
 def test_a_bar_line_of_any_kind_ends_an_accidental(semitones):
-    text = "T:A Beg: [K:C]\nM:4/4\nK:Cmaj\n|:^F8::F8|1^F8:|2F8||[M:3/4]F6|:^F6|F6:|\n\n"
+    text = "T:A Beg: [K:C]\nM:4/4\nK:Cmaj\n|:^F8::^F8|1^F8:|2^F8||[M:3/4]^F6|:^F6|F6:|\n\n"
     assert transposed_text(text, semitones) == by_reading(text, semitones)
 
 
