@@ -159,6 +159,14 @@ def compose(
         return
     name, what = Path(model).name, f"bars {rewrite} composed anew, " if rewrite else ""
     settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
-    title = f"Tunes from {name}"
-    index = write_folder(out, tunes, wanted, texts, encoding, corpus, title, settings)
+    index = write_folder(
+        out,
+        tunes,
+        formats=wanted,
+        texts=texts,
+        encoding=encoding,
+        against=corpus,
+        title=f"Tunes from {name}",
+        settings=settings,
+    )
     show(f"{index}: open it to see and hear {counted(len(tunes), 'tune')}")

@@ -17,6 +17,7 @@ from charrnn.music.writers import drawing, written
 def write_folder(
     folder: str | Path,
     tunes: Sequence[Tune],
+    *,
     formats: Sequence[str] = ("abc", "mid", "wav", "svg"),
     texts: Sequence[str] | None = None,
     encoding: str = "utf-8",
@@ -33,9 +34,8 @@ def write_folder(
 
     Raises CharRNNError if the folder cannot be made, and ConfigError for an unknown format.
     """
-    folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CharRNNError(f"the folder {folder} cannot be made: {error.strerror}") from None
     shown = []
@@ -45,11 +45,11 @@ def write_folder(
         made = {"abc": abc.encode(encoding), "svg": svg.encode()}
         for name in formats:
             data = made[name] if name in made else written([tune], name)
-            write_atomically(folder / f"{number:02}.{name}", data)
+            write_atomically(Path(folder, f"{number:02}.{name}"), data)
         heading = tune.title or f"Tune {number}"
         figures = _figures(Sample([tune], against))
         shown.append(PageTune(heading, tune, abc, figures, settings, svg))
-    index = folder / "index.html"
+    index = Path(folder, "index.html")
     write_atomically(index, page(shown, title).encode())
     return index
 

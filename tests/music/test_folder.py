@@ -33,15 +33,15 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
 
 
 def test_only_the_formats_that_are_wanted_are_written(tmp_path):
-    write_folder(tmp_path, TUNES, ["mid"])
+    write_folder(tmp_path, TUNES, formats=["mid"])
     assert {path.name for path in tmp_path.iterdir()} == {"01.mid", "02.mid", "index.html"}
     with pytest.raises(ConfigError, match="the format is 'pdf'"):
-        write_folder(tmp_path, TUNES, ["pdf"])
+        write_folder(tmp_path, TUNES, formats=["pdf"])
 
 
 def test_texts_are_kept_in_their_encoding(tmp_path):
     text = "X:1\r\nT:Caf\xe9\r\nK:D\r\nDEFG|\r\n"
-    write_folder(tmp_path, read_abc(text).tunes, ["abc"], [text], "latin-1")
+    write_folder(tmp_path, read_abc(text).tunes, formats=["abc"], texts=[text], encoding="latin-1")
     assert (tmp_path / "01.abc").read_bytes() == text.encode("latin-1")
 
 
