@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, as on Linux")
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals, pipes and files")
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 needs_data = pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA is not set")
 
 

@@ -10,9 +10,8 @@ from tests.helpers import ROOT
 
 
 @pytest.fixture
-def melody(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return pytest.importorskip("melody", reason="the benchmarks are not in a source archive")
+def melody(benchmark):
+    return benchmark("melody")
 
 
 def tune(melody, meter, body):

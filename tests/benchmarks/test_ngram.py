@@ -4,13 +4,10 @@ import math
 
 import pytest
 
-from tests.helpers import ROOT
-
 
 @pytest.fixture
-def ngram(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return pytest.importorskip("ngram", reason="the benchmarks are not in a source archive")
+def ngram(benchmark):
+    return benchmark("ngram")
 
 
 DOCUMENTS = ["abab\n\n", "abba\n\n", "a\n\n"]

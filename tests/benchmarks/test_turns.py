@@ -3,11 +3,13 @@
 import ast
 import doctest
 import io
+import itertools
 import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,14 +20,13 @@ SCRIPT = ROOT / "benchmarks" / "train_speed.py"
 
 
 @pytest.fixture
-def turns(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return pytest.importorskip("turns", reason="the benchmarks are not in a source archive")
+def turns(benchmark):
+    return benchmark("turns")
 
 
 @pytest.fixture
-def train_speed(turns):  # noqa: ARG001 (it makes the script importable)
-    return pytest.importorskip("train_speed")
+def train_speed(benchmark):
+    return benchmark("train_speed")
 
 
 @pytest.fixture
@@ -89,6 +90,8 @@ def test_a_side_works_on_one_job_at_a_time(turns, job, monkeypatch, capsys):
             log.append(f"stop {job.task}")
 
     requests = [["start", asdict(job("train"))], ["burst", 0], ["start", asdict(job("evaluate"))]]
+    clock = SimpleNamespace(perf_counter=itertools.count(step=0.001).__next__)
+    monkeypatch.setattr(turns, "time", clock)
     monkeypatch.setattr(turns, "BURST_SECONDS", 0)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(map(json.dumps, requests))))
     turns.serve(make)

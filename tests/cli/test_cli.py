@@ -11,8 +11,7 @@ from safetensors.numpy import save_file
 
 from charrnn import __version__
 from charrnn.checkpoints.checkpoint import load
-from charrnn.checkpoints.container import write
-from tests.helpers import assert_refused
+from tests.helpers import assert_refused, rewrite
 
 COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
 every_command = pytest.mark.parametrize("command", COMMANDS)
@@ -152,22 +151,14 @@ def resume_file(path, model):
     shutil.copy(model.with_name("tiny.resume.safetensors"), path)
 
 
-def odd_config(path, model):
-    checkpoint = load(model)
-    document = checkpoint._document() | {"config": {"cell": "gru"}}
-    write(path, "model", checkpoint.parameters, document)
+def says(**changes):
+    """Return a function that makes a model say something else of itself."""
 
+    def spoil(path, model):
+        shutil.copy(model, path)
+        rewrite(path, lambda document: document.update(changes))
 
-def odd_history(path, model):
-    checkpoint = load(model)
-    document = checkpoint._document() | {"history": [{"step": 1}, 2]}
-    write(path, "model", checkpoint.parameters, document)
-
-
-def odd_training(path, model):
-    checkpoint = load(model)
-    document = checkpoint._document() | {"training": {"valid_fraction": "much"}}
-    write(path, "model", checkpoint.parameters, document)
+    return spoil
 
 
 def other_shape(path, model):
@@ -182,7 +173,7 @@ def other_shape(path, model):
         (truncated, "damaged"),
         (flipped, "damaged"),
         (not_finite, "not finite"),
-        (odd_config, "damaged"),
+        (says(config={"cell": "gru"}), "damaged"),
         (other_shape, "damaged"),
         (huge_header, "damaged"),
         (foreign, "not written by charrnn"),
@@ -203,7 +194,13 @@ def test_a_bad_model_file_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     ("spoil", "command"),
-    [(odd_history, ["info"]), (odd_training, ["evaluate", "text.txt", "--split", "valid"])],
+    [
+        (says(history=[{"step": 1}, 2]), ["info"]),
+        (
+            says(training={"valid_fraction": "much"}),
+            ["evaluate", "text.txt", "--split", "valid"],
+        ),
+    ],
 )
 def test_a_record_that_makes_no_sense_is_told_or_left_aside(
     cli, model_file, tmp_path, spoil, command

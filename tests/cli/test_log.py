@@ -1,11 +1,9 @@
 """The log has a line of JSON for each report."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.cli.runs import SHORT, logged
-from tests.helpers import assert_refused
+from tests.helpers import assert_refused, needs_dev_full
 
 
 def test_the_log_has_a_line_for_each_report(cli, novel):
@@ -33,7 +31,7 @@ def test_a_log_that_cannot_be_written_is_found_before_training(cli, novel, files
     assert files() == ["novel.txt"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@needs_dev_full
 def test_a_full_disk_ends_the_log_and_not_the_run(cli, novel):
     result = cli("train", novel, *SHORT, "--log", "/dev/full")
     assert result.code == 0

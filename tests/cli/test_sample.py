@@ -11,7 +11,7 @@ import pytest
 from charrnn.checkpoints.checkpoint import load
 from charrnn.inference.sampling import generate
 from tests.cli.runs import save_constant_model
-from tests.helpers import assert_refused, posix
+from tests.helpers import assert_refused, needs_dev_full, posix
 
 
 def test_sample_prints_the_prompt_and_just_so_many_characters(process, model_file):
@@ -166,7 +166,7 @@ def test_nobody_need_read_the_result(start, model_file, arguments):
     assert writer.wait() == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@needs_dev_full
 def test_a_full_disk_is_an_error_in_one_line(start, model_file):
     with Path("/dev/full").open("wb") as full:
         writer = start("sample", model_file, "--seed", "1", stdout=full)

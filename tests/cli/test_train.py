@@ -6,12 +6,14 @@ import re
 import shlex
 import sys
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from tests.cli.runs import SHORT, TEXT
-from tests.helpers import assert_refused, posix
+from tests.helpers import assert_refused, linux, posix
 from tests.tiny import OPTIONS
 
 # ---- what it writes ------------------------------------------------------------------------------
@@ -313,8 +315,23 @@ def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
         assert_refused(result, 2, option.split()[0][2:].replace("-", "_"))
 
 
+@pytest.fixture
+def _no_more_memory():
+    """Let no more than another GB of memory be taken, however much the machine has."""
+    resource = pytest.importorskip("resource")
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 30), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@linux
+@pytest.mark.usefixtures("_no_more_memory")
 @pytest.mark.parametrize(("size", "code"), [(2**16, 1), (10**7, 2), (10**13, 2)])
-def test_a_model_that_no_memory_holds_is_an_error(cli, novel, files, size, code):
+def test_a_model_that_no_memory_holds_is_an_error(cli, novel, files, monkeypatch, size, code):
+    disk = SimpleNamespace(total=1 << 60, free=1 << 60)
+    monkeypatch.setattr("charrnn.checkpoints.output.shutil.disk_usage", lambda _: disk)
     result = cli("train", novel, "--hidden-size", size)
     assert_refused(result, code, "hidden")
     assert files() == ["novel.txt"]

@@ -1,9 +1,9 @@
 """What is too long for memory lies in a nameless file, and nothing else is different."""
 
+import gc
 import itertools
 import multiprocessing
 import os
-import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -24,18 +24,20 @@ from charrnn.text.split import split
 from charrnn.text.spool import Spool, joined, mapping_of
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
+from tests.helpers import finish, linux, needs_dev_full, posix, run_to
 
 LINES = [f"The cat {chr(0x3B1 + n % 20)} sat on mat {n}.\n" + "\n" * (n % 3) for n in range(99)]
 WORDS = "".join(LINES)
 MODEL = ModelConfig("gru", hidden_size=8, embedding_size=4)
 TRAIN = TrainConfig(seq_len=8, batch_size=8, shards=2)
 LIMITS = Limits(max_steps=12, eval_every=5)
-posix = pytest.mark.skipif(os.name != "posix", reason="files are handed on by descriptor")
 
 
 @pytest.fixture
 def small_memory(monkeypatch):
-    """Memory for so few bytes that every text goes to a file."""
+    """Memory for so few bytes that every text goes to a file, and a disk that has room for it."""
+    disk = SimpleNamespace(total=1 << 40, free=1 << 40)
+    monkeypatch.setattr("charrnn.text.spool.shutil.disk_usage", lambda _: disk)
     monkeypatch.setattr(charrnn.text.spool, "IN_MEMORY", 100)
     monkeypatch.setattr(charrnn.text.spool, "BLOCK", 64)
 
@@ -118,10 +120,11 @@ def descriptors():
     return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@linux
 @pytest.mark.usefixtures("small_memory")
 def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gc.collect()  # or what other tests have left may be closed meanwhile
     before = descriptors()
     array = joined(np.uint8, [np.zeros(1000)])
     assert list(tmp_path.iterdir()) == []
@@ -131,7 +134,7 @@ def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypat
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+@needs_dev_full
 @pytest.mark.usefixtures("small_memory")
 def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
     full = lambda buffering: open("/dev/full", "wb", buffering=buffering)  # noqa: E731, PTH123, SIM115
@@ -178,13 +181,9 @@ def outcome(files, documents, workers, out):
     corpus = read(files)
     train = replace(TRAIN, documents=documents)
     trainer = Trainer.new(corpus, MODEL, train, LIMITS, out, workers=workers, overwrite=True)
-    losses = []
-    for report in trainer.run():
-        losses.append(report.loss)
-        if report.step == 7:
-            trainer.stop()
+    reports = run_to(trainer, 7)
     resumed = Trainer.resume(read(files), out, workers=workers)
-    losses += [report.loss for report in resumed.run()]
+    losses = [report.loss for report in (*reports, *finish(resumed))]
     texts = [resumed.data.text, resumed.data.valid]
     arrays = [values.tolist() for text in texts for values in (text.ids, text.ends)]
     scores = [evaluate(resumed.checkpoint(), corpus, part, 4) for part in ("train", "valid")]

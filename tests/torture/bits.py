@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 from charrnn.checkpoints.container import Reader
+from tests.tiny import TEXT
 
-from .command import OUT, TEXT, Command, Ended, fresh, left_over
+from .command import OUT, Command, Ended, fresh, left_over
 from .row import Outcome, Skip, randomness
 
 # What a processor needs for a kernel, and what OpenBLAS calls it ("Katmai": its oldest).

@@ -6,6 +6,7 @@ import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +18,9 @@ import charrnn.cli
 import charrnn.inference.evaluate
 import charrnn.inference.sampling
 import charrnn.training.trainer
+from tests.tiny import TEXT
 
-TEXT = "".join(f"The cat sat on mat {n}, the dog on log {n * 7 % 100}.\n" for n in range(60))
-SIZES = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8", "--dropout=0.2"]
-SIZES += ["--weight-dropout=0", "--learning-rate=0.003"]  # else chosen, by the limits too
 OUT = "novel.safetensors"
-
 
 running: set[int] = set()  # commands that have not been waited for
 
@@ -50,6 +48,7 @@ class Ended:
 
 class Command:
     """A command that runs in `folder`, leader of its own session; `before` prepares its process.
+    The folder is that for temporary files too, so that whatever it leaves is found there.
 
     Whoever has its standard error still open, such as a worker, is waited for when it is read to
     its end.
@@ -70,7 +69,7 @@ class Command:
             _run([str(argument) for argument in arguments], folder, writing, before, call)
         os.close(writing)
         running.add(self.pid)
-        self.told = b""
+        self.told = self.line = b""  # all that was read, and the last line of it
         self._err = os.fdopen(reading, "rb")
         self._code: int | None = None
         self.memory = 0  # bytes that it had at most, once it has ended
@@ -79,6 +78,7 @@ class Command:
         """Read until so many lines have begun with `start`; return whether they have."""
         for line in iter(self._err.readline, b""):
             self.told += line
+            self.line = line
             times -= line.startswith(start)
             if not times:
                 return True
@@ -115,6 +115,7 @@ def _run(
     try:
         os.setsid()
         os.chdir(folder)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1):
             os.dup2(nowhere, number)
@@ -161,11 +162,6 @@ def train(*options: object, folder: Path, before: Callable[[], None] = lambda: N
     if not novel.exists():
         novel.write_text(TEXT)
     return Command("train", "novel.txt", *options, folder=folder, before=before)
-
-
-def in_shared_memory(pid: int) -> list[str]:
-    """Return what a process has left in shared memory."""
-    return [path.name for path in Path("/dev/shm").glob(f"*{pid}*")]
 
 
 def left_over(folder: Path, *others: str) -> list[str]:

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charrnn.checkpoints.checkpoint import load
+from tests.tiny import OPTIONS as TINY
+from tests.tiny import TEXT
 
-from .command import OUT, SIZES, TEXT, Command, left_over
+from .command import OUT, Command, left_over
 from .row import FULL, Outcome
 
 MEMORY = 1 << 30  # bytes of address space
 LARGE = 100_000_000 if FULL else 6_000_000  # what is called 100 MB
-OPTIONS = [*SIZES, "--max-steps=2", "--workers=1", "--eval-every=100"]
+OPTIONS = [*TINY, "--max-steps=2", "--workers=1", "--eval-every=100"]
 PANGRAM = "the quick brown fox jumps over the lazy dog\n" * 20
 MANY = "".join(chr(n) for n in range(0x20, 0x1A000) if not 0xD800 <= n < 0xE000)[:100_000]
 

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from charrnn.checkpoints.checkpoint import load
+from charrnn.training.trainer import Trainer
+from tests.tiny import OPTIONS as TINY
+from tests.tiny import TEXT
 
-from .command import OUT, SIZES, TEXT, Command, left_over, train
+from .command import OUT, Command, left_over, train
 from .row import Outcome, Skip
 
-OPTIONS = [*SIZES, "--workers=1", "--valid-fraction=0"]
+OPTIONS = [*TINY, "--workers=1", "--valid-fraction=0"]
 SHORT = [*OPTIONS, "--max-steps=9", "--save-every=3"]
+SAVED = b"test: saved"  # a line that a run of `fills_up` writes
 
 
 @contextlib.contextmanager
@@ -37,6 +41,26 @@ def small_disk(folder: Path, kilobytes: int, mode: str = "rw") -> Iterator[Path]
         subprocess.run(["umount", str(place)], check=True)
 
 
+def fill_after_a_save(filler: Path) -> None:
+    """Let a run fill its disk after its first save, when it writes nothing else there, and tell of
+    each save that succeeds.
+    """
+    save = Trainer.save
+    filled = False
+
+    def telling_save(trainer: Trainer) -> None:
+        nonlocal filled
+        save(trainer)
+        if not filled:
+            filled = True
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        os.write(2, SAVED + b"\n")
+
+    Trainer.save = telling_save
+
+
 def full_from_the_start(outcome: Outcome, folder: Path) -> None:
     with small_disk(folder, 8) as disk:
         ended = train(*SHORT, f"--out=disk/{OUT}", folder=folder).end()
@@ -48,38 +72,32 @@ def full_from_the_start(outcome: Outcome, folder: Path) -> None:
 def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
     """Fill the disk after the first save; empty it again, or not."""
     with small_disk(folder, 400) as disk:
+        filler = disk / "filler"
         run = train(
             *OPTIONS,
             "--schedule=constant",
             "--max-steps=1000000",
             "--save-every=5",
-            "--log=log",
             f"--out=disk/{OUT}",
             folder=folder,
+            before=lambda: fill_after_a_save(filler),
         )
-        first = disk / OUT
-        while not (disk / "novel.resume.safetensors").exists():
-            pass
-        filler = (disk / "filler").open("wb", buffering=0)
-        with contextlib.suppress(OSError), filler:
-            while True:
-                filler.write(bytes(4096))
-        told = run.until(b"charrnn: ", 5) and b"No space left" in run.told
+        outcome.expect(run.until(SAVED), f"the first save failed: {run.told!r}")
+        told = run.until(b"charrnn: ") and b"No space left" in run.line
         outcome.expect(told, f"a failed save was not told: {run.told!r}")
-        outcome.expect(b"tried again" in run.told, "it was not said that it is tried again")
-        load(first)
+        outcome.expect(b"tried again" in run.line, "it was not said that it is tried again")
+        load(disk / OUT)
         if emptied:
-            (disk / "filler").unlink()
+            filler.unlink()
+            outcome.expect(run.until(SAVED), f"no save succeeds any more: {run.told!r}")
         run.send(signal.SIGTERM)
         ended = run.end()
-        # What a save had taken while the disk was filled may be just enough for the last one.
         saved = ended.code == 143 and "saved. Go on with:" in ended.err
         failed = ended.one_line_error() and "No space left" in ended.last
-        fine = saved or (failed and not emptied)
-        outcome.expect(fine, f"it ended with {ended.code}: {ended.err}")
-        (disk / "filler").unlink(missing_ok=True)
-        load(first)
-        resumed = train("--resume", f"--out=disk/{OUT}", "--minutes=0.001", folder=folder).end()
+        outcome.expect(saved if emptied else failed, f"it ended with {ended.code}: {ended.err}")
+        filler.unlink(missing_ok=True)
+        load(disk / OUT)
+        resumed = train("--resume", f"--out=disk/{OUT}", "--max-steps=1", folder=folder).end()
         outcome.expect(resumed.code == 0, f"going on: {resumed.err}")
         outcome.expect(not left_over(disk), f"left behind: {left_over(disk)}")
 

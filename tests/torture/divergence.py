@@ -7,8 +7,9 @@ from pathlib import Path
 from charrnn.checkpoints.checkpoint import load
 from charrnn.nn.cells import CELLS
 from charrnn.nn.optim import OPTIMIZERS
+from tests.tiny import OPTIONS as TINY
 
-from .command import OUT, SIZES, left_over, train
+from .command import OUT, left_over, train
 from .row import Outcome
 
 PAIRS = [(cell, optimizer) for cell in CELLS for optimizer in OPTIMIZERS]
@@ -24,7 +25,7 @@ def case(index: int, folder: Path) -> Outcome:
     options = [f"--cell={cell}", f"--optimizer={optimizer}", f"--learning-rate={rate}"]
     options += ["--warmup-steps=0", f"--seed={seed}", f"--clip-norm={seed % 2}", "--workers=1"]
     ended = train(
-        *SIZES, *options, "--max-steps=60", "--eval-every=10", "--save-every=3", folder=folder
+        *TINY, *options, "--max-steps=60", "--eval-every=10", "--save-every=3", folder=folder
     ).end()
     outcome.expect(ended.code in (0, 3), f"it ended with {ended.code}: {ended.err}")
     outcome.expect("Traceback" not in ended.err, ended.err)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.checkpoints.container import Reader
+from tests.tiny import OPTIONS as TINY
 
 from . import hooks
-from .command import OUT, SIZES, Ended, left_over, train
+from .command import OUT, Ended, left_over, train
 from .row import Outcome
 
 KINDS = ["ENOSPC", "EIO", "EACCES", "EINTR", "short", "SIGKILL", "ENOSPC for good", "EIO for good"]
-OPTIONS = [*SIZES, "--workers=1", "--max-steps=4", "--save-every=2", "--valid-fraction=0"]
+OPTIONS = [*TINY, "--workers=1", "--max-steps=4", "--save-every=2", "--valid-fraction=0"]
 RESUME = "novel.resume.safetensors"
 
 

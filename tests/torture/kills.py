@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 
 from charrnn.checkpoints.checkpoint import load
+from tests.processes import in_shared_memory
+from tests.tiny import OPTIONS as TINY
 
-from .command import OUT, SIZES, in_shared_memory, left_over, train
+from .command import OUT, left_over, train
 from .row import Outcome, randomness
 
 SAVE_EVERY = 5
-OPTIONS = [*SIZES, "--max-steps=60", f"--save-every={SAVE_EVERY}", "--eval-every=10", "--shards=2"]
+OPTIONS = [*TINY, "--max-steps=60", f"--save-every={SAVE_EVERY}", "--eval-every=10", "--shards=2"]
 
 
 @functools.cache
@@ -36,14 +38,14 @@ def case(index: int, folder: Path) -> Outcome:
     moment = randomness("kills", index).uniform(0, seconds)
     run = train(*OPTIONS, f"--workers={workers}", "--log=log.jsonl", folder=folder)
     time.sleep(moment)
+    shared = in_shared_memory(run.pid)
     run.send(signal.SIGKILL)
     code = run.end().code
     outcome.expect(code in (-9, 0), f"it ended with {code} before it was killed")
     check_model(outcome, folder, whole, ["--log=log.jsonl", f"--workers={workers}"])
     left = left_over(folder, "log.jsonl")
     outcome.expect(not left, f"left behind: {left}")
-    in_memory = in_shared_memory(run.pid)
-    outcome.expect(not in_memory, f"left in shared memory: {in_memory}")
+    outcome.expect(not shared, f"left in shared memory: {shared}")
     return outcome
 
 

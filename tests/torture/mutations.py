@@ -332,7 +332,7 @@ def in_a_batch(attempts: Iterator[Callable[[], None]], folder: Path) -> Outcome:
             number = -1
             for number, action in enumerate(attempts):
                 count[:] = number.to_bytes(8, "little")
-                signal.alarm(10)
+                signal.alarm(60)
                 try:
                     action()
                 except BaseException:

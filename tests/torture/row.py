@@ -40,7 +40,7 @@ class Row:
     short: int
     full: int
     size: int = 1
-    seconds: int = 60  # a case that takes longer hangs
+    seconds: int = 600  # a case that takes longer hangs
 
     def cases(self, full: bool) -> int:
         """Return the number of cases of this form."""

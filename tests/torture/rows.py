@@ -28,8 +28,6 @@ ROWS = {
         faults.case,
         FAULTS,
         FAULTS,
-        1,
-        300,
     ),
     "power": Row(
         "the power fails after each step of each save, and the disk keeps more or less",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def quick_place() -> Path | None:
-    """Return a folder in memory, where there is one: no row needs a disk."""
+    """Return a folder in memory, where there is one with room: no row needs a disk."""
     place = Path("/dev/shm")
-    return place if os.access(place, os.W_OK) else None
+    if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 1 << 30:
+        return place
+    return None
 
 
 @dataclass

@@ -10,11 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from .command import OUT, SIZES, Command, left_over, train
+from tests.tiny import OPTIONS as TINY
+
+from .command import OUT, Command, left_over, train
 from .row import FULL, Outcome, randomness
 
 KINDS = ["SIGINT", "SIGTERM", "SIGHUP", "a second one during the save", "an ignored SIGHUP"]
-OPTIONS = [*SIZES, "--eval-every=5", "--schedule=constant", "--workers=1"]
+OPTIONS = [*TINY, "--eval-every=5", "--schedule=constant", "--workers=1"]
 ENDLESS = "--max-steps=1000000"
 
 

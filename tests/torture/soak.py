@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import charrnn
+from tests.tiny import TEXT
 
-from .command import OUT, TEXT, Command
+from .command import OUT, Command
 from .row import Outcome
 
 MINUTES = float(os.environ.get("TORTURE_SOAK_MINUTES", "60"))

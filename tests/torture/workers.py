@@ -7,12 +7,17 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from .command import OUT, SIZES, in_shared_memory, left_over, train
+from charrnn.training.trainer import Trainer
+from tests.processes import in_shared_memory, workers_of
+from tests.tiny import OPTIONS as TINY
+
+from .command import OUT, left_over, train
 from .row import FULL, Outcome, Skip, randomness
 
-OPTIONS = [*SIZES, "--eval-every=5", "--shards=2", "--schedule=constant"]
+OPTIONS = [*TINY, "--eval-every=5", "--shards=2", "--schedule=constant"]
 STEPS = 120
 
 
@@ -25,10 +30,22 @@ def whole() -> bytes:
         return Path(folder, OUT).read_bytes()
 
 
-def workers_of(pid: int) -> list[int]:
-    """Return the worker processes of a run."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+def waiting_at_the_end(gate: int) -> Callable[[], None]:
+    """Return what lets a run wait before its last step until something is written to `gate`, so
+    that however slow the rest of the machine is, the run has not ended before.
+    """
+
+    def prepare() -> None:
+        step = Trainer._step
+
+        def waiting_step(trainer: Trainer) -> str | None:
+            if trainer.counters.step == STEPS - 1:
+                os.read(gate, 1)
+            return step(trainer)
+
+        Trainer._step = waiting_step
+
+    return prepare
 
 
 def case(index: int, folder: Path) -> Outcome:
@@ -37,19 +54,24 @@ def case(index: int, folder: Path) -> Outcome:
         raise Skip("reads /proc")
     outcome = Outcome(1)
     random = randomness("workers", index)
-    run = train(*OPTIONS, f"--max-steps={STEPS}", "--workers=2", folder=folder)
+    gate, opened = os.pipe()
+    options = [*OPTIONS, f"--max-steps={STEPS}", "--workers=2"]
+    run = train(*options, folder=folder, before=waiting_at_the_end(gate))
     outcome.expect(run.until(b"step ", random.randint(1, 8)), "it did not train")
     time.sleep(random.uniform(0, 0.01))
     (worker,) = workers_of(run.pid)
+    shared = in_shared_memory(run.pid) | in_shared_memory(worker)
     kind = (signal.SIGKILL, signal.SIGSTOP)[index % 2]
     began = time.monotonic()
     os.kill(worker, kind)
+    os.write(opened, b"x")
+    os.close(gate)
+    os.close(opened)
+    ended = run.end()
+    seconds = time.monotonic() - began
     if kind == signal.SIGSTOP:
-        ended = run.end()
         outcome.expect(ended.code == 0, f"a stopped worker ended it: {ended.code} {ended.err}")
     else:
-        ended = run.end()
-        seconds = time.monotonic() - began
         outcome.figures["seconds until a killed worker is told, at most"] = seconds
         outcome.expect(not FULL or seconds <= 2, f"it took {seconds:.1f} s to notice")
         told = ended.one_line_error() and "a worker process died (SIGKILL" in ended.last
@@ -58,7 +80,6 @@ def case(index: int, folder: Path) -> Outcome:
         outcome.expect(again.code == 0, f"going on: {again.err}")
     outcome.expect((folder / OUT).read_bytes() == whole(), "other bits")
     outcome.expect(not Path(f"/proc/{worker}").exists(), "the worker outlived its run")
-    in_memory = in_shared_memory(run.pid)
-    outcome.expect(not in_memory, f"left in shared memory: {in_memory}")
+    outcome.expect(not shared, f"left in shared memory: {shared}")
     outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
     return outcome

@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 
-from charrnn.checkpoints.records import HistoryEntry, TrainConfig, selection_document
+from charrnn.checkpoints.records import TrainConfig, selection_document
 from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
-from charrnn.training.autoconfig import (
-    CHOSEN,
-    SHARES_DROPPED,
-    SIZES,
-    choose,
-    expected,
-)
-from charrnn.training.diagnosis import MOST_EPOCHS, is_getting_worse, verdict
+from charrnn.training.autoconfig import CHOSEN, SHARES_DROPPED, SIZES, choose, expected
+from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import Limits
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
@@ -133,23 +127,6 @@ def test_settings_out_of_range_are_refused(stated):
         choose(**NOVEL, **stated)
 
 
-def entries(*losses):
-    return [HistoryEntry(100 * n, valid - 0.1, valid) for n, valid in enumerate(losses)]
-
-
-@pytest.mark.parametrize(
-    ("losses", "epochs", "words"),
-    [
-        ((2.0,), 1.0, "too short"),
-        ((2.0, 1.6, 1.5), 4.0, "under-trained: it has read its text 4 times"),
-        ((2.0, 1.6, 1.5, 1.505), 45.0, "right: it has read its text 45 times"),
-        ((2.0, 1.6, 1.5, 1.55, 1.6), 45.0, "over-fitted: since step 200"),
-    ],
-)
-def test_the_verdict_tells_how_it_went(losses, epochs, words):
-    assert verdict(entries(*losses), epochs).startswith(words)
-
-
 def test_the_loss_to_expect_is_less_for_more_time_and_for_an_easier_text():
     letters = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 20_000))
     hard = expected(letters[:18_000], letters[18_000:], core_minutes=2)
@@ -157,27 +134,3 @@ def test_the_loss_to_expect_is_less_for_more_time_and_for_an_easier_text():
     assert expected(letters[:18_000], letters[18_000:], core_minutes=200) < hard
     easy = "round and round and round it goes\n" * 600
     assert expected(easy[2000:], easy[:2000], core_minutes=2) < hard / 5
-
-
-@pytest.mark.parametrize(
-    ("losses", "worse"),
-    [
-        ((), False),
-        ((2.0,), False),
-        ((2.0, 1.6, 1.5, 1.45), False),
-        ((1.5, 1.52, 1.54, 1.56), True),
-        ((1.5, 1.55, 1.6), False),  # not for long
-        ((1.5, 1.504, 1.502, 1.509), False),  # it stands still
-        ((1.5, 1.56, 1.57, 1.58, 1.49), False),
-    ],
-)
-def test_a_run_that_gets_worse_is_told_from_one_that_stands_still(losses, worse):
-    assert is_getting_worse(entries(*losses), patience=3) is worse
-
-
-def test_a_long_run_has_more_patience():
-    rising = [1.5 + 0.01 * n for n in range(6)]
-    falling = [2.0 - 0.01 * n for n in range(50)]
-    assert is_getting_worse(entries(*rising))
-    assert not is_getting_worse(entries(*falling, *rising[:6]))
-    assert is_getting_worse(entries(*falling, *[1.6] * 20))

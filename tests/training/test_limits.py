@@ -1,12 +1,17 @@
 """A run ends at the nearest limit, and limits may change when it is resumed."""
 
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import ConfigError
+from charrnn.inference.evaluate import validated_characters
 from charrnn.training.limits import Limits
+from charrnn.training.prepare import prepare
+from charrnn.training.state import Counters
 from charrnn.training.trainer import Trainer
 from tests.helpers import finish, run_to
 from tests.tiny import CORPUS, LIMITS, TRAIN, make_trainer
@@ -40,12 +45,18 @@ def test_a_limit_may_be_beyond_reach(limit):
             Limits(**{limit: value})
 
 
-@pytest.mark.parametrize("limits", [Limits(minutes=0.002), Limits(minutes=1e-9, max_steps=10**9)])
-def test_minutes_end_a_run(limits):
-    trainer = make_trainer(limits=limits)
+@pytest.mark.parametrize(
+    ("limits", "steps"), [(Limits(minutes=0.5), 30), (Limits(minutes=1e-9, max_steps=10**9), 1)]
+)
+def test_minutes_end_a_run(monkeypatch, limits, steps):
+    clock = SimpleNamespace(monotonic=itertools.count(1000.0).__next__)  # a second at each look
+    monkeypatch.setattr("charrnn.training.trainer.time", clock)
+    trainer = make_trainer(limits=limits, train=replace(TRAIN, valid_fraction=0.0))
     reports = finish(trainer)
+    assert [report.seconds for report in reports] == list(range(1, steps + 1))
+    assert trainer.checkpoint().training.steps == steps
+    assert trainer.counters.ended_by == "minutes"
     assert not trainer.stopped
-    assert trainer.checkpoint().training.steps == reports[-1].step > 0
 
 
 def test_patience_ends_a_run_that_gets_no_better():
@@ -95,3 +106,48 @@ def test_limits_may_change_and_are_kept(tmp_path, name, value):
     finish(Trainer.resume(CORPUS, out, Limits(**{name: value})))
     limits = Trainer.resume(CORPUS, out).limits
     assert limits == replace(LIMITS, **{name: value})
+
+
+# ---- shares --------------------------------------------------------------------------------------
+
+DATA = prepare(CORPUS, TRAIN)  # 84 chunks an epoch
+
+
+def shares(limits, step=21, seconds=60.0, closing=0.0):
+    return limits.shares(Counters(step=step, seconds=seconds), DATA, closing)
+
+
+def test_each_limit_that_is_given_has_a_share():
+    limits = Limits(epochs=2, max_steps=210, minutes=4)
+    assert shares(limits) == {"max_steps": 0.1, "epochs": 0.125, "minutes": 0.25}
+
+
+def test_without_a_limit_it_is_ten_minutes():
+    assert shares(Limits()) == {"minutes": 0.1}
+    assert shares(Limits(eval_every=5, patience=2)) == {"minutes": 0.1}
+    assert "minutes" not in shares(Limits(epochs=1))
+
+
+def test_a_part_of_an_epoch_is_so_many_steps_rounded_up():
+    assert shares(Limits(epochs=0.24), step=21) == {"epochs": 1.0}
+    assert shares(Limits(epochs=1e-9), step=1) == {"epochs": 1.0}
+
+
+def test_the_last_evaluation_is_part_of_the_minutes():
+    assert shares(Limits(minutes=3), seconds=90.0, closing=30.0) == {"minutes": 0.6}
+    assert shares(Limits(minutes=1), seconds=0.0, closing=60.0) == {"minutes": 1.0}
+
+
+def test_an_evaluation_that_was_not_measured_is_a_third_of_training_on_as_much():
+    characters = validated_characters(DATA.valid)
+    seconds = 3.0 * 21 * DATA.chunk_size / characters  # training on as much takes 3 seconds
+    unmeasured = shares(Limits(minutes=1), seconds=seconds, closing=None)
+    assert unmeasured["minutes"] == pytest.approx(seconds / 59)
+
+
+def test_limits_that_are_stated_again_replace_those_before():
+    before = Limits(epochs=3, max_steps=120, eval_every=10)
+    assert before.updated(Limits()) == before
+    assert before.updated(Limits(max_steps=200, patience=4)) == Limits(
+        epochs=3, max_steps=200, eval_every=10, patience=4
+    )

@@ -8,6 +8,8 @@ from charrnn.checkpoints.checkpoint import load
 from charrnn.checkpoints.records import TrainConfig
 from charrnn.errors import CorpusError, UnknownCharacterError
 from charrnn.text.corpus import Corpus
+from charrnn.text.tokenizer import Tokenizer
+from charrnn.training.prepare import prepare
 from charrnn.training.trainer import Trainer
 from tests.helpers import finish, run_to
 from tests.tiny import CORPUS, TRAIN, make_text, make_trainer
@@ -88,3 +90,28 @@ def test_a_corpus_of_its_own_to_validate_on():
     with pytest.raises(UnknownCharacterError, match=r"U\+1F3B6"):
         make_trainer(valid=strange)
     assert len(make_trainer(valid=strange, unknown="skip").data.valid) == 12
+
+
+# ---- what is prepared ----------------------------------------------------------------------------
+
+
+def test_data_count_their_chunks():
+    data = prepare(CORPUS, TRAIN)
+    assert (len(data.text), len(data.valid)) == (2700, 300)
+    assert (data.chunk_size, data.chunks_per_epoch) == (4 * 8, 2700 // 32)
+
+
+def test_an_alphabet_to_start_from_is_extended_with_a_notice():
+    known = Tokenizer("the c")
+    data = prepare(CORPUS, TRAIN, tokenizer=known)
+    assert data.tokenizer.alphabet.startswith(known.alphabet)
+    new = len(data.tokenizer) - len(known)
+    assert data.notices == (f"added to the model's alphabet: {new} characters",)
+
+
+def test_with_a_text_of_its_own_to_validate_on_nothing_is_held_out():
+    valid = Corpus.from_texts(make_text(500, seed=5))
+    data = prepare(CORPUS, TRAIN, valid)
+    assert data.config.valid_fraction == 0
+    assert data.digests == {"corpus": CORPUS.digest, "valid": valid.digest}
+    assert prepare(CORPUS, TRAIN).digests == {"corpus": CORPUS.digest, "valid": ""}

@@ -1,0 +1,83 @@
+"""Filters keep the likeliest characters; a filter is one entry."""
+
+import numpy as np
+import pytest
+
+from charrnn.errors import ConfigError
+from charrnn.inference.filters import FILTERS, Filter, min_p, top_k, top_p
+from charrnn.inference.sampling import generate
+from tests.inference.draws import P, assert_drawn_from, frequencies
+from tests.inference.models import ALPHABET
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        ({"top_k": 1}, 1),
+        ({"top_k": 3}, 3),
+        ({"top_k": 4}, 4),
+        ({"top_k": 1000}, 4),
+        ({"top_p": 0.0}, 1),
+        ({"top_p": 0.39}, 1),
+        ({"top_p": 0.41}, 2),
+        ({"top_p": 0.71}, 3),
+        ({"top_p": 1.0}, 4),
+        ({"min_p": 0.0}, 4),
+        ({"min_p": 0.3}, 3),
+        ({"min_p": 0.7}, 2),
+        ({"min_p": 1.0}, 1),
+        ({"top_k": 3, "top_p": 0.99}, 3),
+        ({"top_k": 3, "min_p": 0.7}, 2),
+        ({"top_k": 2, "top_p": 0.5}, 1),  # 0.4 of the 0.7 that top_k left is more than a half
+    ],
+    ids=str,
+)
+def test_filters_keep_the_likeliest(filters, kept):
+    expected = np.where(np.arange(4) < kept, P, 0)
+    assert_drawn_from(expected / expected.sum(), frequencies(P, **filters))
+
+
+@pytest.mark.parametrize(
+    ("filter", "value", "expected"),
+    [
+        (top_k, 2, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (top_p, 0.45, [[0, 0, 5, 0], [9, 0, 0, 0]]),
+        (top_p, 0.51, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (min_p, 0.7, [[0, 4, 5, 0], [9, 0, 0, 8]]),
+        (min_p, 0.85, [[0, 0, 5, 0], [9, 0, 0, 8]]),
+    ],
+)
+def test_filters_look_at_each_row_by_itself(filter, value, expected):
+    p = np.array([[1.0, 4, 5, 0], [9, 1, 2, 8]])
+    filter(p, value)
+    np.testing.assert_array_equal(p, expected)
+
+
+def test_of_equals_top_p_keeps_no_more_than_it_needs():
+    p = np.full((1, 4), 0.25)
+    top_p(p, 0.5)
+    np.testing.assert_array_equal(p, [[0.25, 0.25, 0, 0]])
+
+
+@pytest.mark.parametrize("off", [{"top_k": len(ALPHABET)}, {"top_p": 1.0}, {"min_p": 0.0}], ids=str)
+def test_a_filter_that_keeps_all_changes_nothing(model, off):
+    assert generate(model, seed=1, **off) == generate(model, seed=1)
+
+
+def test_top_k_1_is_greedy(model):
+    assert generate(model, seed=1, top_k=1) == generate(model, temperature=0)
+
+
+def test_a_filter_that_is_listed_can_be_used(model, monkeypatch):
+    def no_letters(p, count):
+        p[:, int(count) :] = 0
+
+    monkeypatch.setitem(FILTERS, "first", Filter(no_letters, int, 1, 9, "Keep the first."))
+    assert set(generate(model, seed=1, first=2)[0]) == {"\n", " "}
+    with pytest.raises(ConfigError, match="first is 10: it must be 1 to 9"):
+        generate(model, first=10)
+
+
+def test_an_unknown_filter_is_answered_with_those_there_are(model):
+    with pytest.raises(ConfigError, match="top_k, top_p, min_p"):
+        generate(model, topk=1)
