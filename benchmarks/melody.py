@@ -40,7 +40,8 @@ from turns import table_head, table_row
 from charrnn.checkpoints.checkpoint import load
 from charrnn.inference.evaluate import evaluate
 from charrnn.inference.sampling import generate
-from charrnn.music.abc import canonical, read_abc, write_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import compose
 from charrnn.music.grammar.form import sections
 from charrnn.music.grammar.tunes import tune_grammar

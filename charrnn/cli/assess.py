@@ -26,13 +26,12 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
       charrnn assess tunes/*.abc --against corpus.abc
       charrnn assess tunes/*.abc --json
     """
-    from charrnn.music.dataset import collect
+    from charrnn.music.dataset import training_and_held_out
     from charrnn.music.metrics import assess as measure
     from charrnn.music.metrics import table
 
-    others = collect(tunes_in(against), keep_irregular=True).tunes
-    last = len(others) - len(others) // 10  # the tenth that training holds out
-    result = measure(tunes_in(tunes), others[:last] or None, others[last:] or None)
+    training, held_out = training_and_held_out(tunes_in(against))
+    result = measure(tunes_in(tunes), training or None, held_out or None)
     if as_json:
         click.echo(json.dumps(asdict(result)))
         return

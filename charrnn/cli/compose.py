@@ -11,32 +11,13 @@ import click
 
 from charrnn.cli.options import EXISTING_MODEL
 from charrnn.cli.terminal import show, tell
-from charrnn.cli.tunes import tunes_in
-from charrnn.errors import CharRNNError, ConfigError, counted
+from charrnn.cli.tunes import tell_notices, tunes_in
+from charrnn.errors import ConfigError, counted
 
 if TYPE_CHECKING:
-    from charrnn.music.tune import Key, Meter
+    from charrnn.music.tune import Tune
 
 FILES = ("abc", "mid", "wav", "svg")
-
-
-def _meter(text: str | None) -> Meter | None:
-    if text is None:
-        return None
-    n, _, d = text.partition("/")
-    if not (n.isdecimal() and d.isdecimal() and len(text) < 8):
-        raise ConfigError(f"the metre is {text!r}: it must be such as 6/8")
-    return int(n), int(d)
-
-
-def _key(text: str | None) -> Key | None:
-    from charrnn.music.tune import Key
-
-    if text is None:
-        return None
-    length = 2 if text[1:2] in ("#", "b") else 1
-    mode = text[length:].strip().lower()[:3]
-    return Key(text[:length].capitalize(), {"": "maj", "m": "min"}.get(mode, mode))
 
 
 def _bars(text: str) -> tuple[int, int]:
@@ -113,15 +94,15 @@ def compose(
 
     Every tune parses, and its bars add up, unless --unconstrained is given.
     """
-    from charrnn.checkpoints.atomic import write_atomically
     from charrnn.checkpoints.checkpoint import load
-    from charrnn.music.abc import read_abc, write_abc
+    from charrnn.music.abc_parser import read_abc
+    from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
-    from charrnn.music.formats import abc_of
+    from charrnn.music.folder import write_folder
+    from charrnn.music.formats import read_text
     from charrnn.music.infill import rewrite as rewritten
-    from charrnn.music.metrics import FIGURES, assess
-    from charrnn.music.page import page
-    from charrnn.music.writers import on_page, written
+    from charrnn.music.metrics import Sample
+    from charrnn.music.tune import Key, parse_meter
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -138,57 +119,54 @@ def compose(
             raise ConfigError(f"rewrite is {rewrite}: name the file of the tune with --prompt-file")
         first, last = _bars(rewrite)
     checkpoint = load(model)
-    begun = tunes_in((prompt_file,)) if prompt_file else []
+    begun: tuple[Tune, ...] = ()
+    if rewrite is not None and prompt_file:
+        found, text, encoding = read_text(prompt_file)
+        tell_notices(found)
+    elif prompt_file:
+        begun = tunes_in((prompt_file,))
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
     others = tunes_in(against)
-    if rewrite is not None and prompt_file:
-        text, encoding = abc_of(prompt_file)
+    corpus = Sample(others) if others else None
+    if rewrite is not None:
         texts = rewritten(checkpoint, text, first, last, count, temperature, seed)
         tunes = [read_abc(text).tunes[0] for text in texts]
-        printed = "\n\n".join(texts).encode(encoding)
         if len(tunes) < count:
             tell(f"the model writes no more than {len(tunes)} of {count} versions that differ")
     else:
         tunes = composed(
             checkpoint,
             count,
-            _meter(meter),
-            _key(key),
+            parse_meter(meter) if meter is not None else None,
+            Key.parse(key) if key is not None else None,
             bars,
             form,
             temperature,
             seed,
             write_abc(begun[:1]) or prompt,
             not unconstrained,
-            others,
+            corpus,
             max_copy,
         )
-        texts, encoding = [write_abc([tune]) for tune in tunes], "utf-8"
-        printed = write_abc(tunes).encode()
+        texts, encoding = None, "utf-8"
         if len(tunes) < count:
             tell(f"{count - len(tunes)} of {count} could not be read as tunes, and are left out")
     if not out:
-        click.echo(printed, nl=False)
+        printed = write_abc(tunes) if texts is None else "\n\n".join(texts)
+        click.echo(printed.encode(encoding), nl=False)
         return
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CharRNNError(f"the folder {out} cannot be made: {error.strerror}") from None
-    shown, what = [], f"bars {rewrite} composed anew, " if rewrite else ""
-    for number, (tune, text) in enumerate(zip(tunes, texts, strict=True), 1):
-        for name in wanted:
-            data = text.encode(encoding) if name == "abc" else written([tune], name)
-            write_atomically(folder / f"{number:02}.{name}", data)
-        figures = assess([tune], others or None).figures
-        rows = {
-            figure.label: format(value, figure.format)
-            for name, figure in FIGURES.items()
-            if name != "tunes" and (value := figures[name]) is not None
-        }
-        settings = f"{Path(model).name}, {what}seed {seed}, temperature {temperature:g}"
-        shown.append(on_page(tune, tune.title or f"Tune {number}", text, rows, settings))
-    write_atomically(folder / "index.html", page(shown, f"Tunes from {Path(model).name}").encode())
-    show(f"{folder / 'index.html'}: open it to see and hear {counted(len(tunes), 'tune')}")
+    name, what = Path(model).name, f"bars {rewrite} composed anew, " if rewrite else ""
+    settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
+    index = write_folder(
+        out,
+        tunes,
+        formats=wanted,
+        texts=texts,
+        encoding=encoding,
+        against=corpus,
+        title=f"Tunes from {name}",
+        settings=settings,
+    )
+    show(f"{index}: open it to see and hear {counted(len(tunes), 'tune')}")

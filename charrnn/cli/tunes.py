@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 from charrnn.cli.terminal import tell
 
 if TYPE_CHECKING:
+    from charrnn.music.formats import Found
     from charrnn.music.tune import Tune
 
 
-def tunes_in(paths: tuple[str, ...]) -> list[Tune]:
+def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:
     """Return the tunes of some files, and tell what was found."""
     from charrnn.music.formats import read_tunes, together
 
     found = together([read_tunes(path) for path in paths])
+    tell_notices(found)
+    return found.tunes
+
+
+def tell_notices(found: Found) -> None:
+    """Tell what was found beside tunes."""
     for notice in found.notices():
         tell(notice)
-    return list(found.tunes)

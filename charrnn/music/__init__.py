@@ -1,1 +1,16 @@
-"""Tunes: read, written, heard, seen and measured. Nothing in here knows of networks."""
+"""Tunes: read, written, composed, measured, drawn and played. No other package but cli knows these.
+
+Reading order:
+
+- tune: what a tune is. transpose: tunes in other keys.
+- abc_parser, with abc_fields and abc_repeats: ABC notation to tunes. abc_writer: tunes to ABC.
+- midi_io: MIDI files. transcription and quantise: from performed times to written bars.
+- formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.
+- grammar: which characters keep a tune valid. repetition: a preference for bars that come back.
+- compose: new tunes. infill: bars of a tune rewritten. metrics: what tunes are like, and copies.
+- layout, with piano_roll and sheet_music: drawings. synth: sound. page: the HTML page.
+- writers: tunes to files, by suffix. folder: files of several tunes, and their page.
+
+What charrnn writes, in ABC or in MIDI, it reads again as the same music. The same model, seed and
+options give the same tunes. Deleting this package leaves a working charrnn for text.
+"""

@@ -7,20 +7,21 @@ the key that is wanted. What it writes on C is put into that key.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import generate
-from charrnn.music.abc import read_abc
-from charrnn.music.dataset import TuneReading, to_tonic
+from charrnn.inference.sampling import generate, stream
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.tunes import tune_grammar
-from charrnn.music.metrics import CopyIndex, melody
+from charrnn.music.metrics import Sample, melody
 from charrnn.music.repetition import Refrain
+from charrnn.music.transpose import to_tonic
 from charrnn.music.tune import Key, Meter, Tune
 
 MAX_CHARACTERS = 4000  # of a tune
@@ -41,7 +42,7 @@ def compose(
     seed: int = 0,
     prompt: str = "",
     constrained: bool = True,
-    against: Sequence[Tune] = (),
+    against: Sample | None = None,
     max_copy: int | None = None,
     **filters: float,
 ) -> list[Tune]:
@@ -65,7 +66,7 @@ def compose(
         "metre, key, bars and form are what the grammar sees to: leave them out, or keep it",
     )
     require(
-        max_copy is None or (max_copy >= 2 and len(against) > 0),
+        max_copy is None or (max_copy >= 2 and against is not None),
         f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
     )
     start, tonic = "", key
@@ -78,15 +79,14 @@ def compose(
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
         constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
-    copies = CopyIndex(against) if max_copy is not None else None
+    copies = against.copies if against and max_copy is not None else None
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
         options = filters | {"temperature": temperature, "seed": seed + attempt}
         starts = [start] * count
         if constraint and not start:
-            drawn = generate(checkpoint, "", HEADER, count, constraint=constraint, **options)
-            starts = [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in drawn]
+            starts = _headers(checkpoint, count, constraint, options)
         starts = [start for start in starts for _ in range(candidates)]
         forgone = np.zeros(len(starts))
         texts = generate(
@@ -113,6 +113,24 @@ def compose(
         f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
         "from the tunes given: allow more with --max-copy"
     )
+
+
+def _headers(
+    checkpoint: Checkpoint, count: int, constraint: Constraint, options: dict[str, Any]
+) -> list[str]:
+    """Draw the headers of so many tunes.
+
+    All are drawn until the last one is complete: a batch that shrinks may round differently.
+    """
+    texts, incomplete = [""] * count, set(range(count))
+    for index, text in stream(checkpoint, "", HEADER, count, constraint=constraint, **options):
+        texts[index] += text
+        after = _AFTER_HEADER.search(texts[index])
+        if after and len(texts[index]) >= after.start() + 2:  # enough to tell notes from a field
+            incomplete.discard(index)
+            if not incomplete:
+                break
+    return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
 
 
 def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:

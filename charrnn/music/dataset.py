@@ -7,30 +7,17 @@ more often than not, and the end of the text is held out. What a person may choo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from charrnn.errors import CorpusError, counted
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.formats import Found, read_tunes, together
+from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Tune
 from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
 from charrnn.text.documents import File, Reading
-
-SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
-
-
-def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
-    """Return the tune in the key of that pitch class, the mode kept, by the shortest way.
-
-    >>> from charrnn.music.tune import Key
-    >>> str(to_tonic(Tune((), Key("E", "dor"))).key)
-    'Cdor'
-    """
-    up = (pitch_class - tune.key.pitch_class) % 12
-    return tune.transposed(up if up in SEMITONES else up - 12)
-
 
 # In which key a tune is read: "all" has one name for each of the twelve, as its copies have.
 TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
@@ -139,18 +126,10 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
     return Collection(tuple(some[index] for index in order), tuple(notices))
 
 
-def in_all_keys(texts: Iterable[str]) -> Iterator[str]:
-    """Yield tunes, given as canonical texts, in each of the twelve keys: all of them as they are,
-    then all of them in another key, and so on. Raises CorpusError for a text that is no tune.
+def training_and_held_out(tunes: Sequence[Tune]) -> tuple[tuple[Tune, ...], tuple[Tune, ...]]:
+    """Return tunes as training divides them: no duplicates, the drawn order, the last tenth held
+    out. Irregular tunes are kept.
     """
-    tunes: list[Tune] = []
-    for text in texts:
-        try:
-            tunes += read_abc(text).tunes
-        except CorpusError as error:
-            raise CorpusError(
-                f"only whole tunes can be put in all keys, and {text[:40]!r} is none ({error}): "
-                "leave --documents or --transpose out"
-            ) from None
-    for semitones in sorted(SEMITONES, key=abs):
-        yield from (canonical(tune.transposed(semitones), title=True) for tune in tunes)
+    kept = collect(tunes, keep_irregular=True).tunes
+    last = len(kept) - len(kept) // 10
+    return kept[:last], kept[last:]

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import CorpusError, counted
-from charrnn.music.abc import read_abc, write_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import write_abc
 from charrnn.music.midi_io import read_midi
 from charrnn.music.tune import Tune
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
@@ -59,19 +60,23 @@ def together(parts: Sequence[Found]) -> Found:
     )
 
 
-def _encoding_of(data: bytes) -> str:
+def _found_in(text: str, name: str) -> Found:
+    parsed = read_abc(text.replace("\r\n", "\n"), name)
+    return Found((name,), parsed.tunes, parsed.skipped, parsed.dropped)
+
+
+def _text_of(file: BinaryIO, name: str) -> tuple[str, str]:
+    """Return the text of an .abc file and its encoding, which gives the same bytes again."""
+    data = _bytes_of(file, name)
+    encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "latin-1"  # of old collections; in titles and words alone
-    return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError:  # old collections have Latin-1, in titles and words alone
+        return data.decode("latin-1"), "latin-1"
 
 
 def _read_abc(file: BinaryIO, name: str, _: str) -> Found:
-    data = _bytes_of(file, name)
-    text = data.decode(_encoding_of(data))
-    parsed = read_abc(text.replace("\r\n", "\n"), name)
-    return Found((name,), parsed.tunes, parsed.skipped, parsed.dropped)
+    return _found_in(_text_of(file, name)[0], name)
 
 
 def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
@@ -96,16 +101,16 @@ def read_tunes(path: str | Path) -> Found:
     return found
 
 
-def abc_of(path: str | Path) -> tuple[str, str]:
-    """Return the ABC text of a file of tunes, and its encoding: an .abc file's own, which gives the
-    same bytes again, or what a file in another format is converted to.
+def read_text(path: str | Path) -> tuple[Found, str, str]:
+    """Return what `read_tunes` does, and the file's ABC text with its encoding: an .abc file's own
+    text, or what the tunes of a file in another format are converted to.
     """
     if Path(path).suffix.lower() != ".abc":
-        return write_abc(read_tunes(path).tunes), "utf-8"
+        found = read_tunes(path)
+        return found, write_abc(found.tunes), "utf-8"
     with opened(path, "a file of tunes") as file:
-        data = _bytes_of(file, str(path))
-    encoding = _encoding_of(data)
-    return data.decode(encoding), encoding
+        text, encoding = _text_of(file, str(path))
+        return _found_in(text, str(path)), text, encoding
 
 
 def _bytes_of(file: BinaryIO, name: str) -> bytes:

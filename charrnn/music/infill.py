@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, require
 from charrnn.inference.sampling import generate, terminator
-from charrnn.music.abc import Span, canonical, read_abc, write_bars
+from charrnn.music.abc_parser import Span, read_abc
+from charrnn.music.abc_writer import canonical, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Key, Tune

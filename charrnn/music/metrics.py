@@ -22,7 +22,7 @@ from statistics import mean, median
 from typing import NamedTuple
 
 from charrnn.errors import CorpusError
-from charrnn.music.tune import Bar, Key, Note, Tune
+from charrnn.music.tune import Key, Tune
 
 COPY_LENGTHS = (8, 12, 16)  # notes
 MIN_COPY = 6  # notes; shorter runs are in every corpus
@@ -44,6 +44,7 @@ class Tone(NamedTuple):
 def melody(tune: Tune) -> list[Tone]:
     """Return the notes as written: each repeat once, ties joined, rests left aside.
 
+    >>> from charrnn.music.tune import Bar, Note
     >>> half = Note(60, Fraction(1, 2), tied=True)
     >>> [(tone.pitch, str(tone.duration)) for tone in melody(Tune((Bar((half,)), Bar((half,)))))]
     [(60, '1')]
@@ -95,16 +96,6 @@ class CopyIndex:
         self._places: dict[str, list[int]] = defaultdict(list)
         for end in range(MIN_COPY - 1, len(self._text)):
             self._places[self._text[end - MIN_COPY + 1 : end]].append(end)
-        self._runs: dict[int, frozenset[str]] = {}
-
-    def contains(self, notes: Sequence[Note], length: int) -> bool:
-        """Return whether the last `length` of these notes, 2 or more, stand together in a tune.
-
-        Ties are joined and rests left aside; notes fewer than `length` do not. So composing keeps
-        copies to N notes if it never goes on where the last N + 1 are contained.
-        """
-        steps = self._written(_steps(melody(Tune((Bar(tuple(notes)),)))))
-        return steps[1 - length :] in self._run(length)
 
     def matches(self, tones: Sequence[Tone]) -> list[int]:
         """Return for each note how many notes, itself the last, stand together in a tune.
@@ -136,13 +127,6 @@ class CopyIndex:
 
     def _written(self, steps: Iterable[Step]) -> str:
         return "".join([self._characters.get(step, _UNKNOWN) for step in steps])
-
-    def _run(self, length: int) -> frozenset[str]:
-        """Return all runs of so many notes; kept, as composing asks for one length many times."""
-        if length not in self._runs:
-            ends = range(length - 1, len(self._text))
-            self._runs[length] = frozenset(self._text[end - length + 1 : end] for end in ends)
-        return self._runs[length]
 
 
 def _steps(tones: Sequence[Tone]) -> list[Step]:
@@ -346,20 +330,21 @@ def assess(
     corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
     return Assessment(
-        _measure(sample),
+        measure(sample),
         _mean_of_groups(held_out, len(tunes), corpus) if held_out else None,
         [corpus.copies.longest(tones) for tones in sample.melodies] if corpus else [],
     )
 
 
-def _measure(sample: Sample) -> Figures:
+def measure(sample: Sample) -> Figures:
+    """Return the FIGURES of a sample."""
     return {name: figure.measure(sample) for name, figure in FIGURES.items()}
 
 
 def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> Figures:
     """Return the mean of each figure over groups of about `size` tunes, where they have it."""
     groups = max(1, len(tunes) // size)
-    measured = [_measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
+    measured = [measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
     means: Figures = {}
     for name in FIGURES:
         values = [value for figures in measured if (value := figures[name]) is not None]

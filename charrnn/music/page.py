@@ -18,7 +18,7 @@ from importlib.resources import files
 
 from charrnn.music.layout import beat, escaped, performance
 from charrnn.music.piano_roll import piano_roll
-from charrnn.music.tune import Tune
+from charrnn.music.tune import Tune, tempo_of
 
 _POLICY = (
     "default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; "
@@ -56,8 +56,8 @@ class PageTune:
     abc: str
     figures: Mapping[str, str] = field(default_factory=dict)  # name and value, in order
     settings: str = ""  # a line: the seed, and how it was made
-    svg: str = ""  # `engraved` music; else the piano roll
-    tempo: float = 160.0  # quarter notes a minute
+    svg: str = ""  # a drawing; by default the piano roll
+    tempo: float | None = None  # quarter notes a minute; by default `tempo_of` the metre
 
 
 def page(tunes: Sequence[PageTune], title: str = "Tunes") -> str:
@@ -86,7 +86,7 @@ def _article(shown: PageTune) -> str:
         for note in performance(shown.tune)
     ]
     unit = beat(shown.tune.meter)
-    tempo = round(shown.tempo / (4 * unit))
+    tempo = round(tempo_of(shown.tune.meter, shown.tempo) / (4 * unit))
     return _TUNE.format(
         title=escaped(shown.title),
         settings=escaped(shown.settings),

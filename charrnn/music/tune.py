@@ -53,6 +53,17 @@ class Key:
         require(self.mode in MODES, f"the mode is {self.mode!r}: choose one of {', '.join(MODES)}")
         require(abs(self.sharps) <= 7, f"{self} has {abs(self.sharps)} accidentals: the most is 7")
 
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Return the key that a person, or canonical ABC, writes so; raises ConfigError.
+
+        >>> Key.parse("Bb"), Key.parse("f# minor"), Key.parse("Ador")
+        (Key(tonic='Bb', mode='maj'), Key(tonic='F#', mode='min'), Key(tonic='A', mode='dor'))
+        """
+        length = 2 if text[1:2] in ("#", "b") else 1
+        mode = text[length:].strip().lower()[:3]
+        return cls(text[:length].capitalize(), {"": "maj", "m": "min"}.get(mode, mode))
+
     def __str__(self) -> str:
         return self.tonic + self.mode
 
@@ -291,6 +302,20 @@ class Tune:
             for bar in self.bars
         )
         return replace(self, bars=bars, key=self.key.transposed(semitones))
+
+
+def parse_meter(text: str) -> Meter:
+    """Return the metre written as two whole numbers; raises ConfigError for anything else.
+
+    >>> parse_meter("6/8")
+    (6, 8)
+    """
+    beats, _, unit = text.partition("/")
+    require(
+        beats.isdecimal() and unit.isdecimal() and len(text) < 8,
+        f"the metre is {text!r}: it must be such as 6/8",
+    )
+    return int(beats), int(unit)
 
 
 def tempo_of(meter: Meter | None, wanted: float | None = None) -> float:

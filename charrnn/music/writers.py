@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from charrnn.errors import ConfigError, require
-from charrnn.music.abc import write_abc
+from charrnn.music.abc_writer import write_abc
 from charrnn.music.midi_io import write_midi
 from charrnn.music.page import PageTune, page
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.sheet_music import engraved
 from charrnn.music.synth import wav_bytes
-from charrnn.music.tune import Tune, tempo_of
+from charrnn.music.tune import Tune
 
 
 def drawing(tune: Tune) -> str:
@@ -23,18 +23,14 @@ def drawing(tune: Tune) -> str:
     return engraved(tune) if find_spec("verovio") else piano_roll(tune)
 
 
-def on_page(
-    tune: Tune, title: str, abc: str, figures: Mapping[str, str] | None = None, settings: str = ""
-) -> PageTune:
-    """Return the tune as a page shows it, with its drawing and its tempo."""
-    return PageTune(title, tune, abc, figures or {}, settings, drawing(tune), tempo_of(tune.meter))
-
-
 def plain_page(tunes: Sequence[Tune]) -> str:
     """Return an HTML page of tunes, without figures."""
-    titles = [tune.title or f"Tune {number}" for number, tune in enumerate(tunes, 1)]
-    abc = [write_abc([tune]) for tune in tunes]
-    return page([on_page(*shown) for shown in zip(tunes, titles, abc, strict=True)])
+    return page(
+        [
+            PageTune(tune.title or f"Tune {number}", tune, write_abc([tune]), svg=drawing(tune))
+            for number, tune in enumerate(tunes, 1)
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,20 @@
 """Tunes from a model: what is asked for is honoured, whatever the model knows."""
 
+import re
+from collections import Counter
+
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.music.abc import canonical, read_abc, write_abc
-from charrnn.music.compose import CANDIDATES, compose
+from charrnn.inference.sampling import generate, stream
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical, write_abc
+from charrnn.music.compose import CANDIDATES, _headers, compose
 from charrnn.music.dataset import TuneReading
-from charrnn.music.metrics import CopyIndex, melody
+from charrnn.music.grammar.tunes import tune_grammar
+from charrnn.music.metrics import CopyIndex, Sample, melody
+from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key
 from charrnn.text.loading import read
 
@@ -90,17 +97,37 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
 ):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def generate(_checkpoint, prompts, _length, count, forgone=None, **_options):
-        if forgone is None:
-            return [header + "|:CDE" for header in headers[:count]]
+    def headers_of(_checkpoint, _prompt, _length, count, **_options):
+        return [(index, header + "|:CDE") for index, header in enumerate(headers[:count])]
+
+    def tunes_of(_checkpoint, prompts, _length, _count, forgone, **_options):
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
         forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
         return [f"{note}4|]" for note in "CDEFGABc"]
 
-    monkeypatch.setattr("charrnn.music.compose.generate", generate)
+    monkeypatch.setattr("charrnn.music.compose.stream", headers_of)
+    monkeypatch.setattr("charrnn.music.compose.generate", tunes_of)
     tunes = compose(model, 2)
     assert [tune.meter for tune in tunes] == [(2, 4), (4, 4)]
     assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
+
+
+def test_headers_are_drawn_until_they_are_complete_and_no_further(model, monkeypatch):
+    constraint = Refrain(tune_grammar(model.tokenizer.alphabet))
+    whole = generate(model, "", 120, 8, constraint=constraint, seed=3)
+    drawn = Counter()
+
+    def counted(*arguments, **options):
+        for index, text in stream(*arguments, **options):
+            drawn[index] += len(text)
+            yield index, text
+
+    monkeypatch.setattr("charrnn.music.compose.stream", counted)
+    headers = _headers(model, 8, constraint, {"seed": 3})
+    for header, text in zip(headers, whole, strict=True):
+        assert re.fullmatch(r"M:.+\nK:.+\n", header)
+        assert text.startswith(header)
+    assert max(drawn.values()) <= max(map(len, headers)) + 2
 
 
 def test_a_prompt_is_what_the_tunes_begin_with(model):
@@ -115,7 +142,7 @@ def test_a_prompt_is_what_the_tunes_begin_with(model):
 def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
     others = read_abc(tunes_file.read_text("utf-8")).tunes
     index = CopyIndex(others)
-    for tune in compose(model, 2, bars=8, against=others, max_copy=12, temperature=1.5):
+    for tune in compose(model, 2, bars=8, against=Sample(others), max_copy=12, temperature=1.5):
         match = index.longest(melody(tune))
         assert match is None or match.notes <= 12
 

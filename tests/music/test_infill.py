@@ -10,9 +10,10 @@ import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError, CorpusError
-from charrnn.music.abc import canonical, read_abc
-from charrnn.music.dataset import to_tonic
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.infill import log_likelihoods, rewrite
+from charrnn.music.transpose import to_tonic
 
 LEARNT = "".join(
     f"X:{n}\nM:4/4\nL:1/8\nK:{key}\n"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CorpusError
-from charrnn.music.abc import read_abc
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.metrics import (
     FIGURES,
     MIN_COPY,
@@ -165,18 +165,6 @@ def test_shares_of_copied_runs():
     assert figures["copied_8"] == 3 / 5
     assert figures["copied_12"] == 0
     assert figures["copied_16"] is None  # the tune has no 16 notes
-
-
-@pytest.mark.parametrize("length", [2, 5, 8])
-def test_contains_tells_whether_the_last_notes_are_a_copy(length):
-    index = CopyIndex([tune(PITCHES)])
-    notes = [Note(50, EIGHTH), *(Note(pitch + 3, QUARTER) for pitch in PITCHES[4 : 4 + length])]
-    assert index.contains(notes, length)
-    assert index.contains(notes[1:], length)
-    assert index.contains([*notes, Note(None, QUARTER)], length)
-    assert not index.contains(notes, length + 1)
-    assert not index.contains(notes[1:], length + 1)
-    assert not index.contains([*notes, Note(50, QUARTER)], length)
 
 
 DEGENERATE = {

@@ -1,12 +1,9 @@
-"""What is written is read again, exactly; what others wrote or played is read as it was meant."""
+"""MIDI files: what is written is read again, exactly; what is no tune is refused."""
 
 import io
-import os
 import shutil
 import subprocess
 from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
 
 import mido
 import numpy as np
@@ -15,17 +12,10 @@ import pytest
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.midi_io import read_midi, write_midi
 from charrnn.music.tune import Bar, Key, Note, Tune
+from tests.music.midi_examples import heard, meter_message, midi_file, played, read, scale
 
 METERS = [(4, 4), (2, 2), (2, 4), (3, 4), (6, 8), (9, 8), (12, 8), (5, 4), (7, 8)]
 KEYS = [Key(), Key("D"), Key("Bb"), Key("C#"), Key("Cb"), Key("F#", "min"), Key("G#", "min")]
-
-
-def heard(tune):
-    return [(event.pitch, event.start, event.duration) for event in tune.events()]
-
-
-def read(data):
-    return read_midi(data, "tune.mid")[0]
 
 
 def make_bar(*notes, **what):
@@ -100,40 +90,6 @@ def random_tune(seed):
             notes = random_notes(rng, max(Fraction(1, 8), Fraction(*meter) - pick_up))
             bars.append(Bar(notes, repeats=repeats, closes=not repeats))
     return Tune(tuple(bars), KEYS[rng.integers(len(KEYS))], tuned)
-
-
-def midi_file(*tracks, type=1, ticks_per_beat=480):
-    """A MIDI file of tracks, each a list of (tick, message)."""
-    file = mido.MidiFile(type=type, ticks_per_beat=ticks_per_beat)
-    for messages in tracks:
-        track, now = mido.MidiTrack(), 0
-        for tick, message in sorted(messages, key=lambda each: each[0]):
-            track.append(message.copy(time=round(tick) - now))
-            now = round(tick)
-        file.tracks.append(track)
-    data = io.BytesIO()
-    file.save(file=data)
-    return data.getvalue()
-
-
-def played(notes, channel=0):
-    """Messages of (pitch, tick of its beginning, tick of its end)."""
-    for pitch, start, end in notes:
-        yield start, mido.Message("note_on", note=pitch, channel=channel)
-        yield end, mido.Message("note_off", note=pitch, channel=channel)
-
-
-def meter_message(beats, unit):
-    return mido.MetaMessage("time_signature", numerator=beats, denominator=unit)
-
-
-SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
-
-
-def scale(length=240, gate=1.0, lag=lambda _: 0):
-    for index, pitch in enumerate(SCALE * 2):
-        start = max(0, index * length + lag(index))
-        yield pitch, start, start + gate * length
 
 
 # ---- there and back ------------------------------------------------------------------------------
@@ -230,85 +186,6 @@ def test_what_midi_has_no_room_for_is_refused(tune, program, named):
 # ---- what others wrote ---------------------------------------------------------------------------
 
 
-def durations(tune):
-    return [event.duration for event in tune.events()]
-
-
-@pytest.mark.parametrize("ticks_per_beat", [24, 96, 100, 120, 192, 384, 480, 960, 1024])
-def test_any_clock_will_do(ticks_per_beat):
-    lengths = [2, 1, 1, 4, 6, 2, 3, 1] * 3  # sixteenths
-    starts = np.cumsum([0, *lengths]) * ticks_per_beat / 4
-    notes = [(60 + index, *span) for index, span in enumerate(pairwise(starts))]
-    tune = read(midi_file(played(notes), ticks_per_beat=ticks_per_beat))
-    assert durations(tune) == [Fraction(length, 16) for length in lengths]
-
-
-@pytest.mark.parametrize("ticks_per_beat", [24, 100, 480, 1000])
-def test_triplets_are_found_by_any_clock(ticks_per_beat):
-    starts = np.array([0, 1 / 3, 2 / 3, 1, 1.5, 2, 8 / 3, 3, 4]) * ticks_per_beat
-    notes = [(60 + index, *span) for index, span in enumerate(pairwise(starts))]
-    tune = read(midi_file(played(notes), ticks_per_beat=ticks_per_beat))
-    third = Fraction(1, 12)
-    eighth = Fraction(1, 8)
-    assert durations(tune) == [third, third, third, eighth, eighth, 2 * third, third, 2 * eighth]
-
-
-@pytest.mark.parametrize("gate", [0.98, 0.9, 0.75, 0.5])
-def test_notes_let_go_early_are_read_in_full(gate):
-    tune = read(midi_file(played(scale(gate=gate))))
-    assert durations(tune)[:-1] == [Fraction(1, 8)] * 15
-
-
-def test_human_timing_is_tolerated():
-    rng = np.random.default_rng(1)
-    lags = rng.normal(0, 480 * 0.03, 16)  # 15 ms at 120 quarter notes a minute
-    tune = read(midi_file(played(scale(gate=0.9, lag=lambda index: lags[index]))))
-    assert [event.start for event in tune.events()] == [Fraction(n, 8) for n in range(16)]
-
-
-@pytest.mark.parametrize("swing", [0.57, 0.62, 0.66])
-def test_swung_eighths_are_read_as_eighths(swing):
-    def lag(index):
-        return (index % 2) * (swing - 0.5) * 480 + index * 7 % 11 - 5
-
-    tune = read(midi_file(played(scale(gate=0.9, lag=lag))))
-    assert [event.start for event in tune.events()] == [Fraction(n, 8) for n in range(16)]
-
-
-def test_legato_becomes_one_note_after_the_other():
-    tune = read(midi_file(played(scale(gate=1.3))))
-    assert [event.pitch for event in tune.events()] == SCALE * 2
-    assert durations(tune)[:-1] == [Fraction(1, 8)] * 15
-
-
-def test_the_highest_line_is_taken():
-    melody = list(scale())
-    chords = [(pitch, 0 + bar * 1920, 1900 + bar * 1920) for bar in range(2) for pitch in (40, 47)]
-    assert heard(read(midi_file(played([*melody, *chords])))) == heard(
-        read(midi_file(played(melody)))
-    )
-
-
-def test_a_chord_counts_as_its_highest_note_also_when_rolled():
-    notes = [
-        (pitch + step, start + 2 * step, end) for pitch, start, end in scale() for step in (0, 4)
-    ]
-    assert heard(read(midi_file(played(notes)))) == [
-        (pitch + 4, Fraction(n, 8), Fraction(1, 8)) for n, pitch in enumerate(SCALE * 2)
-    ]
-
-
-def test_the_busiest_voice_is_taken_and_drums_are_left_out():
-    drums = played([(42, tick, tick + 60) for tick in range(0, 3840, 120)], channel=9)
-    bass = played([(36, 0, 1920), (43, 1920, 3840)], channel=2)
-    file = midi_file(list(drums), list(bass), list(played(scale(), channel=1)))
-    tune, notices = read_midi(file, "x")
-    assert [event.pitch for event in tune.events()] == SCALE * 2
-    assert "several voices: the busiest one taken" in notices
-    mixed = midi_file([*played(scale(), 1), *played([(36, 0, 3840)], 2)], type=0)
-    assert heard(read(mixed)) == heard(tune)
-
-
 def test_running_status_and_velocity_0_end_notes():
     track = bytes.fromhex("00 90 3C 40 60 3C 00 00 3E 40 60 3E 00 00 FF 2F 00")
     head = bytes.fromhex("4D546864 00000006 0000 0001 0060 4D54726B") + len(track).to_bytes(4)
@@ -322,55 +199,6 @@ def test_a_key_never_let_go_is_held_until_the_next_note():
     lost = [(0, mido.Message("note_on", note=60))]
     tune = read(midi_file([*lost, *played([(62, 480, 960), (64, 960, 1440)])]))
     assert heard(tune)[0] == (60, 0, Fraction(1, 4))
-
-
-def test_metre_and_key_change_at_the_next_bar():
-    metas = [
-        (0, meter_message(3, 4)),
-        (0, mido.MetaMessage("key_signature", key="Em")),
-        (1500, meter_message(2, 4)),
-        (2880, mido.MetaMessage("key_signature", key="G")),
-    ]
-    tune, notices = read_midi(midi_file(metas, list(played(scale()))), "x")
-    assert (tune.meter, tune.key, notices) == ((3, 4), Key("E", "min"), ())
-    assert [bar.meter for bar in tune.bars] == [None, None, (2, 4)]
-    assert [bar.key for bar in tune.bars] == [None, None, Key("G")]
-
-
-def test_a_rest_before_the_first_note_makes_a_pick_up():
-    notes = [(67, 1680, 1920), (60, 1920, 3840), (62, 3840, 5280)]
-    tune = read(midi_file(played(notes)))
-    assert [bar.duration for bar in tune.bars] == [Fraction(1, 8), 1, Fraction(7, 8)]
-    assert heard(tune)[0][:2] == (67, 0)
-
-
-def test_notes_are_tied_over_bar_lines_and_rests_fill_bars():
-    tune = read(midi_file([(0, meter_message(2, 4)), *played([(60, 0, 1200), (62, 1680, 1920)])]))
-    eighth = Fraction(1, 8)
-    assert [bar.notes for bar in tune.bars] == [
-        (Note(60, 4 * eighth, tied=True),),
-        (Note(60, eighth), Note(None, 2 * eighth), Note(62, eighth)),
-    ]
-
-
-@pytest.mark.parametrize("key", [Key("C"), Key("G"), Key("Bb"), Key("A", "min"), Key("E", "min")])
-def test_a_key_is_estimated_from_the_notes(key):
-    degrees = {"maj": [0, 2, 4, 5, 7, 4, 2, 0, 7, 0], "min": [0, 2, 3, 5, 7, 3, 2, 0, 7, 0]}
-    pitches = [60 + key.pitch_class + degree for degree in degrees[key.mode]]
-    notes = [(pitch, n * 240, n * 240 + 240) for n, pitch in enumerate(pitches)]
-    tune, notices = read_midi(midi_file(played(notes)), "x")
-    assert tune.key == key
-    assert notices == (
-        "no metre in the file: taken as 4/4",
-        "no key in the file: estimated from the notes",
-    )
-
-
-def test_a_tune_out_of_range_is_moved_by_octaves():
-    notes = [(pitch - 36, start, end) for pitch, start, end in scale()]
-    tune, notices = read_midi(midi_file(played(notes)), "x")
-    assert [event.pitch for event in tune.events()] == [pitch - 24 for pitch in SCALE * 2]
-    assert "notes out of range: moved by octaves" in notices
 
 
 def test_an_impossible_metre_is_no_metre():
@@ -421,28 +249,3 @@ def test_a_damaged_file_is_read_or_refused():
         else:
             assert all(0 < note.duration <= 1800 for bar in tune.bars for note in bar.notes)
     assert 300 < refused < 2700
-
-
-# ---- real tunes ----------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
-@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is not installed")
-def test_melodies_are_found_beside_their_chords(tmp_path):
-    """abc2midi writes melody and chords; the same without chords is what should be found."""
-    source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "waltzes.abc"
-    for folder, flags in (("with", []), ("without", ["-NGUI"])):
-        (tmp_path / folder).mkdir()
-        # A copy, since abc2midi writes its files beside the source.
-        (tmp_path / folder / "waltzes.abc").write_bytes(source.read_bytes())
-        subprocess.run(
-            ["abc2midi", "waltzes.abc", *flags],
-            cwd=tmp_path / folder,
-            capture_output=True,
-            check=False,
-        )
-    files = sorted((tmp_path / "with").glob("*.mid"))
-    assert len(files) > 40
-    for file in files:
-        alone = (tmp_path / "without" / file.name).read_bytes()
-        assert heard(read(file.read_bytes())) == heard(read(alone))

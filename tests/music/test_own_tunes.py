@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from tests.conftest import ROOT
 
 FILE = ROOT / "corpora" / "tunes.abc"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn.inference.constraint import Leaning, read
-from charrnn.music.abc import read_abc
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, repeated_bars
 from charrnn.music.repetition import BONUS, Refrain

@@ -1,11 +1,13 @@
 """A tune: in which order it is played, how it sounds, whether its bars add up."""
 
+import doctest
 from fractions import Fraction
 
 import pytest
 
+import charrnn.music.tune
 from charrnn.errors import ConfigError
-from charrnn.music.tune import MODES, Bar, Key, Note, Tune
+from charrnn.music.tune import MODES, Bar, Key, Note, Tune, parse_meter
 
 
 def bar(length=4, pitch=60, **says):
@@ -140,3 +142,39 @@ def test_the_notes_of_the_scale_are_spelled_as_the_signature_has_them(tonic, mod
 def test_keys_that_are_none(wrong):
     with pytest.raises(ConfigError):
         Key(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("C", Key()), ("Dmaj", Key("D")), ("Em", Key("E", "min")), ("f# Minor", Key("F#", "min")),
+        ("Bb", Key("Bb")), ("bmin", Key("B", "min")), ("A dorian", Key("A", "dor")),
+    ],
+)  # fmt: skip
+def test_keys_are_read_as_people_write_them(text, key):
+    assert Key.parse(text) == key
+
+
+def test_a_key_is_read_as_it_is_written():
+    for mode in MODES:
+        key = Key("Eb").transposed(3) if mode == "maj" else Key("E", mode)
+        assert Key.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("text", ["", "H", "C##", "Gx", "G#"])
+def test_text_that_is_no_key_is_refused(text):
+    with pytest.raises(ConfigError):
+        Key.parse(text)
+
+
+def test_metres_are_two_whole_numbers():
+    assert parse_meter("12/8") == (12, 8)
+    for text in ("", "4", "C", "6/", "-6/8", "6-8", "6/8/8", "100/1000"):
+        with pytest.raises(ConfigError, match="it must be such as 6/8"):
+            parse_meter(text)
+
+
+def test_documentation_examples_hold():
+    results = doctest.testmod(charrnn.music.tune)
+    assert results.attempted > 0
+    assert results.failed == 0

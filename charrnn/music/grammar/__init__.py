@@ -1,7 +1,8 @@
 """A grammar of tunes: which characters may come next, so that every bar adds up.
 
-The grammar knows the canonical text that `charrnn.music.abc` writes. It allows a character only if
-some complete tune in the given alphabet continues with it, so sampling never reaches a dead end.
+The grammar knows the canonical text that `charrnn.music.abc_writer` writes. It allows a character
+only if some complete tune in the given alphabet continues with it, so sampling never reaches a dead
+end.
 
 A tune is a sequence of words, such as a pitch, a length or a bar line. Three machines decide which
 words may come next. Each has states, values that its methods take and return:

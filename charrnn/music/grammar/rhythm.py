@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache, reduce
 from operator import or_
 
-from charrnn.music.abc import length_text
+from charrnn.music.abc_writer import length_text
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.words import (
     LINE,

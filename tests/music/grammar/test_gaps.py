@@ -6,7 +6,8 @@ import pytest
 
 from charrnn.errors import ConfigError
 from charrnn.inference.constraint import read
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Key
 from tests.music.grammar.walks import ALPHABET, walk

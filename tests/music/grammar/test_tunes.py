@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import ConfigError
-from charrnn.music.abc import canonical, read_abc
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
 from charrnn.music.grammar.header import KEYS, METERS
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.tune import Key

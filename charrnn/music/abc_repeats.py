@@ -1,0 +1,145 @@
+"""Repeats, endings and ties of ABC as people write them, brought into the normal form of a Tune.
+
+In the normal form every repeat says where it begins, an ending is a first or a second one, and a
+tie leads to a note of the same pitch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from charrnn.music.tune import Key, Meter, Note, Tune
+
+
+@dataclass
+class Draft:
+    """A bar while it is read, its repeat signs and ending as the text has them."""
+
+    begin: int
+    end: int
+    unit: Fraction
+    meter: Meter | None
+    key: Key
+    opens: bool
+    ending: int
+    notes: list[Note] = field(default_factory=list)
+    repeats: bool = False
+    closes: bool = False
+
+    def is_full(self) -> bool:
+        """Tell whether its notes fill the metre."""
+        duration = sum((note.duration for note in self.notes), Fraction(0))
+        return self.meter is not None and duration == Fraction(*self.meter)
+
+
+def without_third_endings(drafts: list[Draft], dropped: Counter[str]) -> list[Draft]:
+    """Return the bars without the third and later endings of a section; `dropped` counts those."""
+    kept: list[Draft] = []
+    dropping = False
+    for draft in drafts:
+        if draft.ending > 2:
+            dropping = True
+            dropped["endings"] += 1
+        elif draft.opens or draft.ending:
+            dropping = False
+        if not dropping:
+            kept.append(draft)
+        elif draft.repeats or draft.closes:
+            dropping = False
+    return kept
+
+
+def resolve_repeats(drafts: list[Draft]) -> None:
+    """Bring repeats and endings into the normal form: `|:`, then `:|`, with two endings or none.
+
+    A `:|` without its `|:` goes back to where the last section ended, be it at a `:|`, with a
+    second ending, or, after these, at a double bar line; else to the tune's beginning.
+    """
+    begin, opened = 0, False
+    first: int | None = None
+    second: int | None = None
+    ended = 0  # the bar after the second ending
+    starts = [draft.opens for draft in drafts] + [False]
+    for draft in drafts:
+        draft.opens = False
+    for index, draft in enumerate(drafts):
+        before = drafts[index - 1]
+        if index == ended:
+            begin, opened, first, second = index, False, None, None
+        elif index > begin > 0 and before.closes and not opened and first is None:
+            begin = index
+        if starts[index]:
+            if opened and second is None and index > begin:
+                _repeat(drafts, begin, index - 1, first)
+            begin, opened, first, second = index, True, None, None
+        if draft.ending == 2 and first is not None and second is None:
+            _repeat(drafts, begin, index - 1, None)
+            second, ended = index, _after_second(drafts, starts, index, index - first)
+        elif draft.ending == 1 and first is None and index > begin:
+            first = index
+        else:
+            draft.ending = 0
+        if not draft.repeats:
+            continue
+        if second is not None:
+            draft.repeats, draft.closes = False, True
+        elif first is not None and index + 1 < len(drafts) and not starts[index + 1]:
+            drafts[index + 1].ending = 2
+        else:
+            _repeat(drafts, begin, index, first)
+            begin, opened, first = index + 1, False, None
+    if first is not None and second is None:
+        drafts[first].ending = 0
+    for draft, after in pairwise(drafts):
+        if after.opens or after.ending:
+            draft.closes = False
+    drafts[-1].closes = not drafts[-1].repeats
+
+
+def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: int) -> int:
+    """Return the bar after a second ending: it ends with a double bar line or a repeat sign, and
+    before a later section's `:|` it is as long as the first.
+    """
+    for index in range(second, len(drafts)):
+        if drafts[index].repeats:
+            return min(index + 1, second + length)
+        if drafts[index].closes or starts[index + 1]:
+            return index + 1
+    return len(drafts)
+
+
+def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -> None:
+    """Have the bars from `begin` to `end` repeated; a first ending that is alone is none."""
+    drafts[begin].opens = True
+    drafts[end].repeats = True
+    for draft in drafts[begin : end + 1]:
+        draft.closes = False
+    if unfinished is not None:
+        drafts[unfinished].ending = 0
+
+
+def with_true_ties(tune: Tune) -> Tune:
+    """Drop the ties that never lead to a note of the same pitch."""
+    if not any(note.tied for bar in tune.bars for note in bar.notes):
+        return tune
+    joined = set()
+    last: tuple[int, int] | None = None
+    for index in tune.played():
+        for place, note in enumerate(tune.bars[index].notes):
+            if last and note.pitch == tune.bars[last[0]].notes[last[1]].pitch:
+                joined.add(last)
+            last = (index, place)
+    bars = [
+        replace(
+            bar,
+            notes=tuple(
+                replace(note, tied=note.tied and (index, place) in joined)
+                for place, note in enumerate(bar.notes)
+            ),
+        )
+        for index, bar in enumerate(tune.bars)
+    ]
+    return replace(tune, bars=tuple(bars))

@@ -1,0 +1,167 @@
+"""Tunes to text in ABC notation, version 2.1.
+
+One body in two dresses: canonical text, which has one way to write a tune and is what a network
+learns from, and files for people and notation programs, with spaces between beats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from charrnn.music.abc_fields import EIGHTH
+from charrnn.music.tune import Bar, Key, Meter, Note, Tune
+
+BARS_IN_LINE = 4
+_ALTERED = {2: "^^", 1: "^", 0: "=", -1: "_", -2: "__"}
+
+
+def canonical(tune: Tune, title: bool = False) -> str:
+    """Return the one way to write the tune: header, one line of music, a blank line."""
+    head = _title(tune) if title else ""
+    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False)}\n\n"
+
+
+def write_abc(tunes: Iterable[Tune]) -> str:
+    """Return a file of the tunes, numbered from 1, that people and notation programs read."""
+    return "".join(
+        f"X:{number}\n{_title(tune)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
+        f"{_body(tune, True)}\n\n"
+        for number, tune in enumerate(tunes, 1)
+    )
+
+
+def write_bars(tune: Tune, first: int, last: int, unit: Fraction = EIGHTH) -> str:
+    """Return the music from one bar to another, both counted from 0 and included, as it stands in
+    a file between the bar line before the first and the one after the last.
+    """
+    return _music(tune, first, last + 1, unit, True).lstrip()
+
+
+def _title(tune: Tune) -> str:
+    title = " ".join(tune.title.replace("%", "\\%").split()).lstrip("|: ")
+    return f"T:{title}\n" if title else ""
+
+
+def _meter_text(meter: Meter | None) -> str:
+    return "none" if meter is None else f"{meter[0]}/{meter[1]}"
+
+
+def _body(tune: Tune, spaced: bool) -> str:
+    begin = "|:" if tune.bars[0].opens else ""
+    end = ":|" if tune.bars[-1].repeats else "|]"
+    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced) + end
+
+
+def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> str:
+    """Return the bars from `begin` up to `end`, with the bar lines between them."""
+    parts = []
+    meter, key = tune.meter, tune.key
+    in_line = 0
+    for index, bar in enumerate(tune.bars[:end]):
+        before = tune.bars[index - 1]
+        if index > begin:
+            parts.append(_bar_line(before, bar))
+            if spaced and in_line >= BARS_IN_LINE and not bar.ending:
+                parts.append("\n")
+                in_line = 0
+        meter, key = bar.meter or meter, bar.key or key
+        if index > begin or index == 0:
+            parts.append(f"[M:{_meter_text(bar.meter)}]" if bar.meter else "")
+            parts.append(f"[K:{bar.key}]" if bar.key else "")
+        if index >= begin:
+            short = max(Fraction(0), Fraction(*(meter or (0, 1))) - bar.duration)
+            begins = index == 0 or bar.opens or before.repeats or before.closes
+            in_line += not (short and begins)
+            parts.append(_bar(bar, key, unit, spaced, _beat(meter), short if begins else short * 0))
+    return "".join(parts)
+
+
+def _bar_line(before: Bar, after: Bar) -> str:
+    if before.repeats:
+        return "::" if after.opens else f":|{after.ending or ''}"
+    if after.opens:
+        return "|:"
+    if after.ending:
+        return f"|{after.ending}"
+    return "||" if before.closes else "|"
+
+
+def _beat(meter: Meter | None) -> Fraction:
+    """Return how long the notes go on that are written together, without a space."""
+    count, unit = meter or (4, 4)
+    if unit >= 8:
+        return Fraction(3 if count % 3 == 0 else count, unit)
+    return Fraction(2 if (count, unit) == (4, 4) else 1, unit)
+
+
+def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start: Fraction) -> str:
+    """Return the notes of a bar; `start` is where in the metre it begins."""
+    signature = key.signature()
+    heard: dict[str, int] = {}  # the accidentals so far, by letter and by letter and octave
+    now = start
+    parts = []
+    for group in _groups(bar.notes):
+        if spaced and now != start and now % beat == 0:
+            parts.append(" ")
+        p = math.lcm(*(note.duration.denominator for note in group))
+        p //= p & -p
+        q = 1 << (p.bit_length() - 1)
+        if p > 1:
+            short = (p, q, len(group)) == (3, 2, 3)
+            parts.append("(3" if short else f"({p}:{q}:{len(group)}")
+        for note in group:
+            parts.append(pitch_text(note.pitch, key, signature, heard, spaced))
+            parts.append(length_text(note.duration / unit * p / q))
+            parts.append("-" if note.tied else "")
+            now += note.duration
+    return "".join(parts)
+
+
+def _groups(notes: Iterable[Note]) -> Iterator[list[Note]]:
+    """Yield the notes one by one, and those of a tuplet together: the shortest run that lasts a
+    multiple of some half of a half of a whole note.
+    """
+    group: list[Note] = []
+    total = Fraction(0)
+    for note in notes:
+        group.append(note)
+        total += note.duration
+        if total.denominator & (total.denominator - 1) == 0:
+            yield group
+            group, total = [], Fraction(0)
+    if group:
+        yield group
+
+
+def pitch_text(
+    pitch: int | None, key: Key, signature: dict[str, int], heard: dict[str, int], careful: bool
+) -> str:
+    """Return accidental, letter and octave; `careful` writes an accidental also where only some
+    readers need one, since they have accidentals hold at all octaves.
+    """
+    if pitch is None:
+        return "z"
+    letter, alteration, height = key.spelling(pitch)
+    place = f"{letter}{height}"
+    accidental = ""
+    known = [heard.get(name, signature[letter]) for name in (place, letter)[: 1 + careful]]
+    if known != [alteration] * len(known):
+        accidental = _ALTERED[alteration]
+        heard[place] = heard[letter] = alteration
+    if height > 0:
+        return accidental + letter.lower() + "'" * (height - 1)
+    return accidental + letter + "," * -height
+
+
+def length_text(length: Fraction) -> str:
+    """Return how a length in units is written after a note.
+
+    >>> [length_text(Fraction(ticks, 4)) for ticks in (4, 8, 2, 6, 1, 3)]
+    ['', '2', '/', '3/2', '/4', '3/4']
+    """
+    over, under = length.numerator, length.denominator
+    if under == 1:
+        return "" if over == 1 else str(over)
+    return ("" if over == 1 else str(over)) + ("/" if (over, under) == (1, 2) else f"/{under}")

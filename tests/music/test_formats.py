@@ -1,0 +1,47 @@
+"""Files of tunes, and their text as it stands in them."""
+
+import pytest
+
+from charrnn.errors import CorpusError
+from charrnn.music import formats
+from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import write_abc
+from charrnn.music.formats import read_text, read_tunes
+from charrnn.music.midi_io import write_midi
+
+TEXT = 'X:1\r\nT:Caf\xe9\r\nM:2/4\r\nL:1/8\r\nK:D\r\nDEFG|"A"A2d2|]\r\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_the_text_of_a_file_gives_its_bytes_again(tmp_path, encoding):
+    file = tmp_path / "air.abc"
+    file.write_bytes(TEXT.encode(encoding))
+    found, text, found_encoding = read_text(file)
+    assert (text, found_encoding) == (TEXT, encoding)
+    assert found == read_tunes(file)
+    assert (found.tunes[0].title, found.beside) == ("Caf\xe9", {"chord symbols": 1})
+
+
+def test_the_text_of_a_midi_file_is_the_abc_of_its_tune(tmp_path):
+    file = tmp_path / "air.mid"
+    file.write_bytes(write_midi(read_abc(TEXT).tunes[0]))
+    found, text, encoding = read_text(file)
+    assert found == read_tunes(file)
+    assert (text, encoding) == (write_abc(found.tunes), "utf-8")
+
+
+@pytest.mark.parametrize("name", ["air.abc", "air.mid"])
+def test_a_file_is_read_once(tmp_path, monkeypatch, name):
+    file = tmp_path / name
+    file.write_bytes(TEXT.encode() if name == "air.abc" else write_midi(read_abc(TEXT).tunes[0]))
+    read = []
+    real = formats.opened
+    monkeypatch.setattr(formats, "opened", lambda path, what: read.append(path) or real(path, what))
+    read_text(file)
+    assert read == [file]
+
+
+@pytest.mark.parametrize("name", ["none.abc", "none.mid", "prose.txt"])
+def test_a_file_that_is_missing_or_no_file_of_tunes_is_told(tmp_path, name):
+    with pytest.raises(CorpusError, match=r"does not exist|its name must end in"):
+        read_text(tmp_path / name)
