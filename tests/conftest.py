@@ -29,6 +29,13 @@ class Result:
     err: str
 
 
+def pytest_collection_modifyitems(items):
+    """Mark the tests that drive a browser."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="session")
 def corpus_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "tiny.txt"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals, pipes and files")
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 needs_data = pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA is not set")
+
+
+def compares_with(program):
+    """Mark a test that compares with another program, and skip it where that is missing."""
+    missing = pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+    return lambda test: pytest.mark.oracle(missing(test))
 
 
 # ---- runs ----------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """abc2midi, another reader of ABC, to compare with."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
-needs_abc2midi = pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is missing")
 SHARE = 0.3  # of the corpora's tunes that are compared
 
 

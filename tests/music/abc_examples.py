@@ -4,11 +4,8 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-import pytest
-
 from charrnn.music.abc_parser import read_abc
 
-needs_data = pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA is missing")
 HEAD = "X:1\nT:Test\nM:4/4\nL:1/8\nK:C\n"
 
 # What is written in HEAD's key and metre, and what sounds: MIDI pitches and lengths in eighths (1

@@ -12,8 +12,9 @@ from charrnn.errors import CharRNNError, CorpusError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from charrnn.music.tune import Key
-from tests.music.abc2midi import SHARE, agree, needs_abc2midi, play
-from tests.music.abc_examples import ALL, HEAD, MUSIC, corpus_files, needs_data, read_one, sounds
+from tests.helpers import compares_with, needs_data
+from tests.music.abc2midi import SHARE, agree, play
+from tests.music.abc_examples import ALL, HEAD, MUSIC, corpus_files, read_one, sounds
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -117,7 +118,7 @@ def test_no_mutation_of_a_tune_raises_or_hangs():
 # --- abc2midi -------------------------------------------------------------------------------------
 
 
-@needs_abc2midi
+@compares_with("abc2midi")
 def test_abc2midi_hears_the_same_music(tmp_path):
     texts = [HEAD.replace("X:1", f"X:{n}") + MUSIC[name][0] for n, name in enumerate(MUSIC, 1)]
     tunes, _ = play(tmp_path, "\n\n".join(texts) + "\n")
@@ -158,7 +159,7 @@ def plain(text):
     return re.sub(r"\|\|+:(?!\|)", "|:", text)
 
 
-@needs_abc2midi
+@compares_with("abc2midi")
 @needs_data
 def test_abc2midi_hears_the_same_in_the_corpora(tmp_path):
     rng = random.Random(0)

@@ -8,8 +8,9 @@ import pytest
 import charrnn.music.abc_writer
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc, write_bars
-from tests.music.abc2midi import SHARE, agree, needs_abc2midi, play
-from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files, needs_data, read_one
+from tests.helpers import compares_with, needs_data
+from tests.music.abc2midi import SHARE, agree, play
+from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files, read_one
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -88,7 +89,7 @@ def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
         assert canonical(read_one(text), title=True) == text
 
 
-@needs_abc2midi
+@compares_with("abc2midi")
 @needs_data
 def test_abc2midi_takes_what_is_written_without_a_warning(tmp_path, corpus_tunes):
     tunes = [tune for tune in corpus_tunes if tune.title not in MISCOUNTED]

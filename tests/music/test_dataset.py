@@ -21,6 +21,7 @@ from charrnn.music.transpose import in_all_keys
 from charrnn.music.tune import Key
 from charrnn.text.documents import recorded_reading
 from charrnn.training.resume import reading_of_run
+from tests.helpers import needs_data
 
 
 def jig(n, low, high):
@@ -339,7 +340,7 @@ def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
 # ---- the tunes of people -------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+@needs_data
 def test_tunes_of_people_are_read_in_every_way(tmp_path):
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"
     file = tmp_path / "jigs.abc"

@@ -14,6 +14,7 @@ from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from charrnn.music.infill import log_likelihoods, rewrite
 from charrnn.music.transpose import to_tonic
+from tests.helpers import needs_data
 
 LEARNT = "".join(
     f"X:{n}\nM:4/4\nL:1/8\nK:{key}\n"
@@ -92,7 +93,7 @@ def test_all_but_the_notes_of_the_bars_is_kept_byte_for_byte(model, bars):
         check(TUNE, new, *bars)
 
 
-@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+@needs_data
 @pytest.mark.parametrize("name", ["irish.abc", "nottingham/jigs.abc", "nottingham/waltzes.abc"])
 def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
     monkeypatch.setattr("charrnn.music.infill.CANDIDATES", 2)

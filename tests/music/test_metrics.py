@@ -24,6 +24,7 @@ from charrnn.music.metrics import (
     table,
 )
 from charrnn.music.tune import Bar, Key, Note, Tune
+from tests.helpers import needs_data
 
 QUARTER, EIGHTH = Fraction(1, 4), Fraction(1, 8)
 D_MAJOR = Key("D")
@@ -224,7 +225,7 @@ def test_the_table_shows_what_was_measured(monkeypatch):
     assert copies.split()[-2:] == ["100.0%", "-"]
 
 
-@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
+@needs_data
 def test_people_s_tunes():
     text = (Path(os.environ["CHARRNN_DATA"]) / "irish.abc").read_text("utf-8")
     tunes = list({tune.fingerprint(): tune for tune in read_abc(text).tunes}.values())

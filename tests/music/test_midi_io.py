@@ -1,7 +1,6 @@
 """MIDI files: what is written is read again, exactly; what is no tune is refused."""
 
 import io
-import shutil
 import subprocess
 from fractions import Fraction
 
@@ -12,6 +11,7 @@ import pytest
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.midi_io import read_midi, write_midi
 from charrnn.music.tune import Bar, Key, Note, Tune
+from tests.helpers import compares_with
 from tests.music.midi_examples import heard, meter_message, midi_file, played, read, scale
 
 METERS = [(4, 4), (2, 2), (2, 4), (3, 4), (6, 8), (9, 8), (12, 8), (5, 4), (7, 8)]
@@ -160,7 +160,7 @@ def test_others_can_read_the_file():
     assert file.length == pytest.approx(sum(bar.duration for bar in REEL.bars) * 2 * 4 * 0.6)
 
 
-@pytest.mark.skipif(not shutil.which("midi2abc"), reason="midi2abc is not installed")
+@compares_with("midi2abc")
 def test_midi2abc_reads_the_same_notes(tmp_path):
     (tmp_path / "reel.mid").write_bytes(write_midi(REEL))
     command = ["midi2abc", "reel.mid", "-midigram"]

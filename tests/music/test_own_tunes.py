@@ -6,11 +6,10 @@ import subprocess
 from collections import Counter
 from itertools import pairwise
 
-import pytest
-
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from tests.conftest import ROOT
+from tests.helpers import compares_with
 
 FILE = ROOT / "corpora" / "tunes.abc"
 PARSED = read_abc(FILE.read_text("utf-8"), FILE.name)
@@ -92,7 +91,7 @@ def test_forms_have_pick_ups_endings_and_third_parts():
     assert len(short) >= 200
 
 
-@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is missing")
+@compares_with("abc2midi")
 def test_abc2midi_writes_every_tune_and_has_nothing_to_say(tmp_path):
     copy = shutil.copy(FILE, tmp_path)  # the files that it writes lie beside what it reads
     result = subprocess.run(["abc2midi", copy], capture_output=True, text=True, check=True)

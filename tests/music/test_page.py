@@ -147,7 +147,7 @@ UNTIL = """new Promise((resolve) => {
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     if COMMAND is None:
-        pytest.skip("no Chromium here")
+        pytest.skip("Chromium is not installed")
     browser = Browser(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()

@@ -1,7 +1,6 @@
 """The melody in what others wrote or played, in its bars, metre and key."""
 
 import os
-import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from charrnn.music.midi_io import read_midi
 from charrnn.music.tune import Key, Note
+from tests.helpers import compares_with, needs_data
 from tests.music.midi_examples import SCALE, heard, meter_message, midi_file, played, read, scale
 
 
@@ -91,8 +91,8 @@ def test_a_tune_out_of_range_is_moved_by_octaves():
     assert "notes out of range: moved by octaves" in notices
 
 
-@pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRNN_DATA names no corpora")
-@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is not installed")
+@needs_data
+@compares_with("abc2midi")
 def test_melodies_are_found_beside_their_chords(tmp_path):
     """abc2midi writes melody and chords; the same without chords is what should be found."""
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "waltzes.abc"

@@ -10,7 +10,8 @@ from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from charrnn.music.midi_io import read_midi, write_midi
 from charrnn.music.transpose import SEMITONES, in_all_keys, transposed_text
-from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files, needs_data
+from tests.helpers import needs_data
+from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files
 
 KEYS = ["C", "F#", "Bb", "C#", "Cb", "Dm", "G#m", "Ador", "Emix", "Fphr", "Blyd", "Cloc"]
 

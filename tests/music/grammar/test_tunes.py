@@ -6,7 +6,6 @@ The hardest draw is at random, with no network that would know better.
 import os
 import random
 import re
-import shutil
 import subprocess
 from contextlib import suppress
 from fractions import Fraction
@@ -20,6 +19,7 @@ from charrnn.music.abc_writer import canonical
 from charrnn.music.grammar.header import KEYS, METERS
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.tune import Key
+from tests.helpers import compares_with, needs_data
 from tests.music.grammar.walks import ALPHABET, walk
 
 
@@ -133,7 +133,7 @@ def test_no_alphabet_leads_into_a_dead_end(seed):
         read(walk(grammar, seed))
 
 
-@pytest.mark.skipif(not shutil.which("abc2midi"), reason="abc2midi is not installed")
+@compares_with("abc2midi")
 def test_another_program_finds_all_bars_full(tmp_path):
     grammars = [tune_grammar(ALPHABET, bars=8), tune_grammar(ALPHABET, bars=6, form="AABA")]
     tunes = [walk(grammar, seed) for grammar in grammars for seed in range(6)]
@@ -199,10 +199,9 @@ def test_what_is_not_allowed_cannot_be_written():
         grammar.advance(grammar.start, "K")
 
 
+@needs_data
 def test_the_tunes_that_people_wrote_are_accepted():
-    folder = os.environ.get("CHARRNN_DATA")
-    if not folder:
-        pytest.skip("CHARRNN_DATA names no folder with tunes")
+    folder = os.environ["CHARRNN_DATA"]
     texts = []
     for file in ("nottingham/jigs.abc", "nottingham/reelsa-c.abc", "nottingham/waltzes.abc"):
         for tune in read_abc((Path(folder) / file).read_text("utf-8")).tunes:
