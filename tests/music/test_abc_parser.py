@@ -159,6 +159,7 @@ def plain(text):
     return re.sub(r"\|\|+:(?!\|)", "|:", text)
 
 
+@pytest.mark.slow
 @compares_with("abc2midi")
 @needs_data
 def test_abc2midi_hears_the_same_in_the_corpora(tmp_path):

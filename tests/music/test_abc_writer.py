@@ -79,6 +79,7 @@ def corpus_tunes():
     return [tune for tune in regular if rng.random() < SHARE]
 
 
+@pytest.mark.slow
 @needs_data
 def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
     for number, tune in enumerate(corpus_tunes):
@@ -89,6 +90,7 @@ def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
         assert canonical(read_one(text), title=True) == text
 
 
+@pytest.mark.slow
 @compares_with("abc2midi")
 @needs_data
 def test_abc2midi_takes_what_is_written_without_a_warning(tmp_path, corpus_tunes):

@@ -340,6 +340,7 @@ def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
 # ---- the tunes of people -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_data
 def test_tunes_of_people_are_read_in_every_way(tmp_path):
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"

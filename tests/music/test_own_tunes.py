@@ -6,6 +6,8 @@ import subprocess
 from collections import Counter
 from itertools import pairwise
 
+import pytest
+
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from tests.conftest import ROOT
@@ -16,6 +18,7 @@ PARSED = read_abc(FILE.read_text("utf-8"), FILE.name)
 TUNES = PARSED.tunes
 
 
+@pytest.mark.slow
 def test_the_script_composes_the_file_byte_for_byte(process):
     result = process(script=[ROOT / "corpora" / "compose_tunes.py"])
     assert (result.code, result.err) == (0, "")

@@ -173,6 +173,7 @@ def visit(browser, tmp_path):
     assert [event for event in browser.events if event["method"] in trouble] == []
 
 
+@pytest.mark.slow
 def test_a_click_plays_the_tune_and_lights_its_notes(visit):
     tab = visit(shown("First"))
     tab.click(".play")

@@ -199,6 +199,7 @@ def test_what_is_not_allowed_cannot_be_written():
         grammar.advance(grammar.start, "K")
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_tunes_that_people_wrote_are_accepted():
     folder = os.environ["CHARRNN_DATA"]
