@@ -121,7 +121,7 @@ class Bench:
     def loss(self, name: str) -> dict[str, Any]:
         """Score a model on the held-out tunes."""
         checkpoint = load(self.model(name))
-        result = evaluate(checkpoint, self.corpus, "valid")
+        result = evaluate(checkpoint, self.corpus, part="valid")
         config, training = checkpoint.config, checkpoint.training
         characters = training["steps"] * training["batch_size"] * training["seq_len"]
         return self._nats(result.nats_per_char) | {
@@ -186,14 +186,16 @@ class Bench:
         self, count: int, request: Request, temperature: float, constrained: bool
     ) -> list[Tune]:
         checkpoint = load(self.model(CHOSEN))
-        wanted = request.meter, request.key, request.bars, request.form
         return [
             tune
             for seed, begin in enumerate(range(0, count, BATCH))
             for tune in compose(
                 checkpoint,
                 min(BATCH, count - begin),
-                *wanted,
+                meter=request.meter,
+                key=request.key,
+                bars=request.bars,
+                form=request.form,
                 temperature=temperature,
                 seed=seed,
                 constrained=constrained,

@@ -1,12 +1,63 @@
 """What can go wrong by a user's hand: each message says what, the value, and the remedy."""
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
+_OPTIONS = {"part": "split"}  # where the command line has another name
+
+
+def as_names(message: str) -> str:
+    """Return a message with its settings as Python names them.
+
+    >>> as_names("`batch_size` is 0: replace the model with `overwrite=True`")
+    'batch_size is 0: replace the model with overwrite=True'
+    """
+    return _SETTING.sub(lambda found: found[0].strip("`"), message)
+
+
+def as_options(message: str) -> str:
+    """Return a message with its settings as options of the command line.
+
+    >>> as_options("`batch_size` is 0: replace the model with `overwrite=True`")
+    '--batch-size is 0: replace the model with --overwrite'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name, value = _OPTIONS.get(found[1], found[1]), (found[2] or "").strip("\"'")
+        return f"--{name.replace('_', '-')}" + (f" {value}" if value not in ("", "True") else "")
+
+    return _SETTING.sub(option, message)
+
 
 class CharRNNError(Exception):
-    """A mistake that one clear line explains; the command line shows that line and exits with 1."""
+    """A mistake that one clear line explains; the command line shows that line and exits with 1.
+
+    In the message that it is made with, settings stand in backticks. Its text has them as Python
+    names them; the command line shows `options`, the message with options in their place.
+    """
+
+    def __str__(self) -> str:
+        return as_names(super().__str__())
+
+    @property
+    def options(self) -> str:
+        """The message for the command line."""
+        return as_options(super().__str__())
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that the message names, the one at fault first."""
+        return tuple(found[0] for found in _SETTING.findall(super().__str__()))
 
 
 class ConfigError(CharRNNError, ValueError):
     """A setting outside its range; on the command line a usage error, exit code 2."""
+
+
+class UnknownFieldError(ConfigError):
+    """A field that no version up to this one has: a newer charrnn wrote it."""
 
 
 class CorpusError(CharRNNError):
@@ -27,6 +78,22 @@ class WorkerError(CharRNNError):
 
 class DivergedError(CharRNNError):
     """Training left all bounds twice; exit code 3."""
+
+
+def require_type(
+    value: object, kind: type | tuple[type, ...], name: str, wanted: str, remedy: str = ""
+) -> None:
+    """Raise TypeError, saying what is `wanted`, unless the argument `name` is of this kind."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        hint = f": {remedy}" if remedy else ""
+        raise TypeError(f"{name} must be {wanted}, got {value!r:.60}{hint}")
+
+
+def unexpected_keyword(function: str, name: str, known: Iterable[str]) -> TypeError:
+    """Return the error for a keyword that a function doesn't have, as Python would word it."""
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def counted(number: int, noun: str) -> str:

@@ -73,13 +73,10 @@ def forged(model_file, tmp_path):
     def change(document):
         document["vocabulary"] = document["vocabulary"][:-3] + "\x1b\x9b\u202e"
         document["training"] |= {
-            NASTY: NASTY,
-            "out": "/tmp/evil",
-            "init_from": "../evil",
-            "list": [NASTY],
+            "corpus": "/etc/passwd" + NASTY,
+            "selection": {"stated": [NASTY], "selected": ["seed", NASTY]},
         }
-        document["history"][0][NASTY] = NASTY
-        document[NASTY] = "/etc/passwd"
+        document["version"] = NASTY
 
     rewrite(path, change)
     return path
@@ -101,7 +98,7 @@ def test_what_a_model_says_is_escaped_on_a_terminal(forged, corpus_file, on_term
 def test_what_a_model_says_of_itself_is_no_line_of_ours(forged, model_file, cli):
     """A line break in a name could make it look so."""
     lines = cli("info", forged).out.splitlines()
-    assert len(lines) == len(cli("info", model_file).out.splitlines()) + 4
+    assert len(lines) == len(cli("info", model_file).out.splitlines()) + 2
     assert not any(line.startswith("../") for line in lines)
 
 
@@ -142,8 +139,9 @@ def test_a_model_cannot_lead_us_to_other_files(process, model_file, corpus_file,
     path = tmp_path / "model.safetensors"
 
     def change(document):
-        document |= {"out": "/tmp/evil", "corpus_file": "/etc/passwd", "log": "../evil"}
-        document["history"][0] |= {"out": "/tmp/evil", "valid_file": "/etc/passwd"}
+        record = document["training"] if document["kind"] == "model" else document
+        record["selection"] = {"stated": ["/etc/passwd"], "selected": ["/tmp/evil"]}
+        document["version"] = "/etc/passwd"
 
     for source, target in (
         (model_file, path),

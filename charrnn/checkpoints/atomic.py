@@ -19,14 +19,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
         temporary.unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        # With the final mode from the start: what is private is never readable to others.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        handle = os.open(temporary, flags, 0o666 if mode is None else mode)
         try:
             with os.fdopen(handle, "wb") as file:
+                if mode is not None:
+                    temporary.chmod(mode)  # the umask may have taken some of it
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            if mode is not None:
-                temporary.chmod(mode)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

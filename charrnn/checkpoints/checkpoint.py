@@ -7,19 +7,25 @@ shapes them. How files are built and checked is in container.py.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from charrnn import __version__
 from charrnn.checkpoints.container import Reader, write
-from charrnn.checkpoints.records import HistoryEntry, TrainingRecord, parsed_history
-from charrnn.errors import ConfigError, CorpusError
+from charrnn.checkpoints.records import (
+    HistoryEntry,
+    TrainingRecord,
+    history_document,
+    parsed_history,
+    parsed_record,
+)
+from charrnn.errors import ConfigError, CorpusError, require_type
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import Reading, recorded_reading
+from charrnn.text.documents import Reading, stored_reading
 from charrnn.text.split import split
 from charrnn.text.tokenizer import Tokenizer
 
@@ -33,11 +39,19 @@ class Checkpoint:
     parameters: Parameters
     training: TrainingRecord = field(default_factory=TrainingRecord)
     history: list[HistoryEntry] = field(default_factory=list)  # its evaluations during training
+    version: str = __version__  # the charrnn that trained it
+
+    def __repr__(self) -> str:
+        return (
+            f"<Checkpoint {self.config.describe()}, {self.parameters.flat.size:,} parameters, "
+            f"alphabet of {len(self.tokenizer)}, {self.training.steps:,} steps>"
+        )
 
     @property
     def reading(self) -> Reading:
         """How it reads files: as in its training."""
-        return recorded_reading(self.training.reading)
+        reading = self.training.reading
+        return stored_reading(reading.documents, reading.settings)
 
     def model(self) -> CharRNN:
         """Return the network, for use without training; it shares the parameters."""
@@ -49,14 +63,19 @@ class Checkpoint:
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is and how it was trained, all of it fit for JSON."""
-        return {"parameters": self.parameters.flat.size, **self._document()}
+        return {
+            "parameters": self.parameters.flat.size,
+            "version": self.version,
+            **self._document(),
+            "history": [asdict(entry) for entry in self.history],
+        }
 
     def _document(self) -> dict[str, Any]:
         return {
             "config": asdict(self.config),
             "vocabulary": self.tokenizer.alphabet,
-            "training": self.training.document(),
-            "history": [asdict(entry) for entry in self.history],
+            "training": asdict(self.training),
+            "history": history_document(self.history),
         }
 
 
@@ -64,31 +83,41 @@ def load(path: str | Path) -> Checkpoint:
     """Read a model file; raises CheckpointError, in one line, for whatever is not one."""
     with Reader(path, "model") as reader:
         config, tokenizer = reader.config_and_tokenizer()
-        parameters = Parameters(reader.expect(config.shapes(len(tokenizer)), np.float32))
-        for name, values in parameters.items():
-            values[...] = reader.tensor(name)
         try:
-            training = TrainingRecord.parsed(reader.document.get("training"))
+            training = parsed_record(reader.document.get("training"))
             history = parsed_history(reader.document.get("history"))
-            recorded_reading(training.reading)
+            stored_reading(training.reading.documents, training.reading.settings)
         except ConfigError as error:
-            raise reader.damaged(str(error)) from None
-        reader.verify(parameters)
-    return Checkpoint(config, tokenizer, parameters, training, history)
+            raise reader.refused(error) from None
+        shapes = config.shapes(len(tokenizer))
+        tensors = reader.tensors(shapes)
+        first = next(tensors)  # by now the shapes are known to be the file's
+        parameters = Parameters(shapes)
+        for name, values in chain([first], tensors):
+            parameters[name][...] = values
+        version = str(reader.document.get("version"))
+    return Checkpoint(config, tokenizer, parameters, training, history, version)
+
+
+def require_checkpoint(model: object) -> None:
+    """Raise TypeError unless this is a Checkpoint."""
+    require_type(model, Checkpoint, "checkpoint", "a Checkpoint", "load one with charrnn.load")
 
 
 def part_of(
     model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
 ) -> Encoded:
     """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
-    "all" of it, encoded.
+    "all" of it, encoded. Raises TypeError for what is no Checkpoint or Corpus.
     """
+    require_checkpoint(model)
+    require_type(corpus, Corpus, "corpus", "a Corpus", "read one with charrnn.read")
     config = model.training.config
     fraction = config.valid_fraction if part != "all" else 0.0
     if part == "valid" and fraction == 0:
         raise CorpusError(
             "the model's training held out no part of its corpus: evaluate another text, with "
-            "--split all"
+            "`part='all'`"
         )
     train, valid = split(corpus, config.documents, fraction)
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,14 +18,29 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from charrnn import __version__
 from charrnn.checkpoints.atomic import write_atomically
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.checkpoints.migrate import FORMAT, migrated, migrated_shape, migrated_tensor
+from charrnn.errors import CharRNNError, CheckpointError, ConfigError, UnknownFieldError
 from charrnn.nn.model import ModelConfig
-from charrnn.nn.parameters import Array
-from charrnn.settings import from_dict
+from charrnn.nn.parameters import Array, Shapes
+from charrnn.settings import from_dict, require_known
 from charrnn.text.tokenizer import Tokenizer
 
-FORMAT = 1
+# A file must not take more memory than twice its size and this (SECURITY.md).
+SPARE = 64 << 20
+# Bytes that Python takes at most for an object, a list, and each value of JSON.
+OBJECT, LIST, VALUE = 240, 64, 40
+
+# What may stand in a description, by the kind of file.
+ENTRIES = {
+    "model": {"config", "vocabulary", "training", "history"},
+    "resume": {
+        *("config", "vocabulary", "training", "limits", "selection", "reading", "corpus", "valid"),
+        *("counters", "history", "fingerprint", "good"),
+    },
+}
+COMMON = {"format", "kind", "version", "digest"}
 
 
 def write(
@@ -33,7 +49,7 @@ def write(
     """Write `tensors` and `document` atomically as a file of this kind, and return its digest."""
     # safetensors writes other layouts wrongly, without a word.
     contiguous = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-    content = {"format": FORMAT, "kind": kind, **document}
+    content = {"format": FORMAT, "kind": kind, "version": __version__, **document}
     content["digest"] = digest(contiguous, content)
     data = save(contiguous, {"charrnn": canonical_json(content)})
     write_atomically(Path(path), data)
@@ -44,12 +60,19 @@ def digest(tensors: Mapping[str, Array], document: Mapping[str, Any]) -> str:
     """Return a SHA-256 over names, shapes, types and bytes of `tensors`, and over `document`."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
-        values = tensors[name]
-        sha.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        sha.update(values.data)
+        _add_tensor(sha, name, tensors[name])
+    return _with_document(sha, document)
+
+
+def _add_tensor(sha: Any, name: str, values: Array) -> None:
+    sha.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+    sha.update(values.data)
+
+
+def _with_document(sha: Any, document: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in document.items() if key != "digest"}
     sha.update(canonical_json(rest).encode())
-    return sha.hexdigest()
+    return str(sha.hexdigest())
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:
@@ -58,7 +81,10 @@ def canonical_json(content: Mapping[str, Any]) -> str:
 
 
 class Reader:
-    """A file being read: nothing is allocated before names, shapes and types have been checked."""
+    """A file being read: nothing is allocated before names, shapes and types have been checked.
+
+    `document` is its description as the current format has it.
+    """
 
     def __init__(self, path: str | Path, kind: str) -> None:
         self.path = path
@@ -77,14 +103,14 @@ class Reader:
         try:
             self._file = cast(Any, safe_open(self.path, framework="np"))
             metadata = self._file.metadata() or {}
-            self.names = set(self._file.keys())
+            self.names = sorted(self._file.keys())
         except Exception as error:  # half a dozen types, by what is wrong with the file
             raise CheckpointError(
                 f"{self.path} is no {self.kind} file, or a damaged one ({error}): give a file that "
                 "charrnn train wrote"
             ) from None
         try:
-            self._take_up(metadata)
+            self._take_up(metadata, status.st_size)
         except BaseException:
             self.__exit__()
             raise
@@ -93,69 +119,101 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._file.__exit__(None, None, None)
 
-    def _take_up(self, metadata: Mapping[str, str]) -> None:
+    def _take_up(self, metadata: Mapping[str, str], size: int) -> None:
         if "charrnn" not in metadata:
             raise CheckpointError(f"{self.path} was not written by charrnn: give a charrnn model")
+        text = metadata["charrnn"]
+        needed = OBJECT * text.count("{") + LIST * text.count("[") + VALUE * text.count(",")
+        if needed > 2 * size + SPARE:
+            raise CheckpointError(
+                f"{self.path} has a description that would take {needed / 1e6:,.0f} MB of memory: "
+                "use another copy of it"
+            )
         try:
-            document = json.loads(metadata["charrnn"])
+            document = json.loads(text)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise self.damaged("its description cannot be read")
-        self.document: Any = document
-        version = self.document.get("format")
-        if type(version) is not int or version < 1:
+        format = document.get("format")
+        if type(format) is not int or format < 1:
             raise self.damaged("it has no format number")
-        if version > FORMAT:
-            raise CheckpointError(
-                f"{self.path} has format {version}, this charrnn reads up to {FORMAT}: upgrade it"
-            )
-        if self.document.get("kind") != self.kind:
+        self._written: dict[str, Any] = document
+        self._format = format
+        if format > FORMAT:
+            raise self._newer()
+        if document.get("kind") != self.kind:
             other = "a resume file; give the model beside it" if self.kind == "model" else "a model"
             raise CheckpointError(f"{self.path} is {other}")
+        self.document: dict[str, Any] = migrated(document, format)
+        try:
+            require_known(self.document, ENTRIES[self.kind] | COMMON, "the description")
+        except UnknownFieldError as error:
+            raise self.refused(error) from None
 
     def damaged(self, what: str) -> CheckpointError:
         """Return the error that says that the file is damaged."""
         return CheckpointError(f"{self.path} is damaged: {what}; use another copy of it")
 
+    def refused(self, error: ConfigError) -> CheckpointError:
+        """Return the error that says why a description is refused: a sound file with unknown fields
+        comes from a newer version, all else is damage.
+        """
+        if isinstance(error, UnknownFieldError) and self._is_sound():
+            return self._newer()
+        return self.damaged(str(error))
+
+    def _newer(self) -> CheckpointError:
+        version = str(self._written.get("version", "unknown version"))[:20]
+        return CheckpointError(f"{self.path} was written by a newer charrnn ({version}): upgrade")
+
+    def _is_sound(self) -> bool:
+        """Return whether the file's digest is that of its content, whatever that is."""
+        sha = hashlib.sha256()
+        for name in self.names:
+            _add_tensor(sha, name, self._file.get_tensor(name))
+        return self._is_digest(sha)
+
+    def _is_digest(self, sha: Any) -> bool:
+        try:
+            return _with_document(sha, self._written) == self._written.get("digest")
+        except ValueError:
+            return False
+
     def config_and_tokenizer(self) -> tuple[ModelConfig, Tokenizer]:
         """Return the model's configuration and alphabet."""
         alphabet = self.document.get("vocabulary")
-        if not isinstance(alphabet, str):
+        if not isinstance(alphabet, str) or len(alphabet) > sys.maxunicode:
             raise self.damaged("it has no vocabulary")
         try:
             return from_dict(ModelConfig, self.document.get("config")), Tokenizer(alphabet)
+        except ConfigError as error:
+            raise self.refused(error) from None
         except CharRNNError as error:
             raise self.damaged(str(error)) from None
 
-    def expect(
-        self, shapes: dict[str, tuple[int, ...]], dtype: type[np.floating[Any]]
-    ) -> dict[str, tuple[int, ...]]:
-        """Return `shapes` if the file has just such tensors."""
-        code = {np.float32: "F32", np.float64: "F64"}[dtype]
-        if shapes.keys() != self.names:
-            odd = sorted(shapes.keys() ^ self.names)
+    def tensors(self, shapes: Shapes) -> Iterator[tuple[str, Array]]:
+        """Yield the float32 tensors of these shapes, which must be all that the file has.
+
+        Raises CheckpointError before anything is read for other names, shapes or types; for numbers
+        that are not finite; and, having yielded the last tensor, for a wrong digest.
+        """
+        if (names := sorted(shapes)) != self.names:
+            odd = sorted(set(names) ^ set(self.names))
             raise self.damaged(f"missing or unknown tensors, {', '.join(odd)[:200]}")
-        for name, shape in shapes.items():
+        for name in names:
             part = self._file.get_slice(name)
-            if tuple(part.get_shape()) != shape or part.get_dtype() != code:
+            shape = migrated_shape(name, tuple(part.get_shape()), self._format)
+            if shape != shapes[name] or part.get_dtype() != "F32":
                 raise self.damaged(
-                    f"{name} is {part.get_dtype()} {part.get_shape()} instead of {code} {shape}"
+                    f"{name} is {part.get_dtype()} {list(shape)} instead of F32 {shapes[name]}"
                 )
-        return shapes
-
-    def tensor(self, name: str) -> Array:
-        """Return the tensor of this name; raises CheckpointError if it is not finite."""
-        values: Array = self._file.get_tensor(name)
-        if not np.isfinite(values).all():
-            raise self.damaged(f"{name} has numbers that are not finite")
-        return values
-
-    def verify(self, tensors: Mapping[str, Array]) -> None:
-        """Raise CheckpointError unless the file's digest is that of its content."""
-        try:
-            genuine = digest(tensors, self.document) == self.document.get("digest")
-        except ValueError:
-            genuine = False
-        if not genuine:
+        sha = hashlib.sha256()
+        for name in names:
+            values: Array = self._file.get_tensor(name)
+            if not np.isfinite(values).all():
+                raise self.damaged(f"{name} has numbers that are not finite")
+            _add_tensor(sha, name, values)
+            yield name, migrated_tensor(name, values, self._format)
+        if not self._is_digest(sha):
             raise self.damaged("its content does not match its digest")

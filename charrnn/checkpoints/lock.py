@@ -44,12 +44,12 @@ def locked(path: str | Path) -> Iterator[None]:
         handle = _take(file)
     except OSError as error:
         raise CheckpointError(
-            f"{file.parent} cannot be written to: {error.strerror}; give another place with --out"
+            f"{file.parent} cannot be written to: {error.strerror}; give another place with `out`"
         ) from None
     if handle is None:
         raise CheckpointError(
             f"another run writes {path} ({_holder(file)}): wait for it, stop it, or give another "
-            "place with --out"
+            "place with `out`"
         )
     try:
         with suppress(OSError):  # a full disk: the lock holds all the same

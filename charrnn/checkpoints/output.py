@@ -56,11 +56,11 @@ class Output:
         if not os.path.exists(resume_path(path)):  # noqa: PTH110 (Path's raises for some names)
             if not os.path.exists(path):  # noqa: PTH110 (likewise)
                 raise CheckpointError(
-                    f"there is no run of {path} to go on with: leave --resume out"
+                    f"there is no run of {path} to go on with: leave `resume` out"
                 )
             raise CheckpointError(
                 f"{resume_path(path)} is missing, without which the run of {path} cannot go on: "
-                "start another from its weights with --init-from and a new --out"
+                "start another from its weights with `init_from` and a new `out`"
             )
         return cls(path)
 
@@ -73,7 +73,7 @@ class Output:
             if description(self.path).get("digest") not in (self.digest, None):
                 raise CheckpointError(
                     f"another run has written {self.path} since this one was made: go on with that "
-                    "by --resume, or give another place with --out"
+                    "by `resume`, or give another place with `out`"
                 )
             yield
 
@@ -97,7 +97,7 @@ class Output:
         if disk.total and disk.free < needed:  # some network shares know neither
             raise CheckpointError(
                 f"the disk of {folder} has {disk.free / 1e6:,.1f} MB free and the run's files need "
-                f"{needed / 1e6:,.1f} MB more: make room, or give another place with --out"
+                f"{needed / 1e6:,.1f} MB more: make room, or give another place with `out`"
             )
 
 
@@ -112,14 +112,14 @@ def description(path: str | Path, kind: str = "model") -> dict[str, Any]:
 
 def _check_free(path: Path, overwrite: bool) -> None:
     if path.name.endswith(".resume" + SUFFIX) or str(path) == "-":
-        raise CheckpointError(f"{path} cannot be a model's name: give another one with --out")
+        raise CheckpointError(f"{path} cannot be a model's name: give another one with `out`")
     for file, kind in ((path, "model"), (resume_path(path), "resume")):
         if not os.path.isfile(file):  # noqa: PTH113 (Path's raises for some names)
             continue
         if not overwrite:
             raise CheckpointError(
-                f"{file} exists: go on with its run by --resume, start another from its weights "
-                "with --init-from and a new --out, or replace it with --overwrite"
+                f"{file} exists: go on with its run by `resume`, start another from its weights "
+                "with `init_from` and a new `out`, or replace it with `overwrite=True`"
             )
         with Reader(file, kind):
             pass
@@ -133,7 +133,7 @@ def _check_writable(path: Path) -> None:
         for file, target in zip(files, targets, strict=True):
             if target.exists() and not target.is_file():
                 what = "a folder" if target.is_dir() else "no file"
-                raise CheckpointError(f"{file} is {what}: give the model file's name with --out")
+                raise CheckpointError(f"{file} is {what}: give the model file's name with `out`")
             if not target.parent.is_dir():
                 raise CheckpointError(f"the folder {target.parent} does not exist: make it first")
         with locked(path):  # what another run is writing is not ours to sweep
@@ -144,5 +144,5 @@ def _check_writable(path: Path) -> None:
                 temporary.unlink()
     except OSError as error:
         raise CheckpointError(
-            f"{target.parent} cannot be written to: {error.strerror}; give another place with --out"
+            f"{target.parent} cannot be written to: {error.strerror}; give another place with `out`"
         ) from None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from charrnn.errors import require
 from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.rng import MAX_SEED
-from charrnn.settings import check_fields, require_range, setting
+from charrnn.settings import check_fields, from_dict, require_known, require_range, setting
 from charrnn.text.documents import DOCUMENTS
 
 MAX_CHUNK = 2**20
@@ -50,7 +50,7 @@ class TrainConfig:
         require_range(self, "batch_size", 1, MAX_CHUNK)
         require_range(self, "shards", 0, MAX_SHARDS)
         require_range(self, "learning_rate", 0)
-        require(self.learning_rate > 0, "learning_rate is 0: nothing would be learnt")
+        require(self.learning_rate > 0, "`learning_rate` is 0: nothing would be learnt")
         require_range(self, "momentum", 0, 1, open_end=True)
         require_range(self, "warmup_steps", 0)
         require_range(self, "weight_decay", 0)
@@ -71,14 +71,18 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Selection:
-    """How the settings of a run came about: names of those stated, and of those selected, and for
-    how many cores and minutes.
-    """
+    """How the settings of a run came about: the names of those stated, and of those selected."""
 
-    stated: tuple[str, ...]
-    selected: tuple[str, ...]
-    cores: int
-    minutes: float
+    stated: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredReading:
+    """How a model's files are read: the kind of document, and settings that its Reading knows."""
+
+    documents: str = "whole"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class TrainingRecord:
     """How a model was trained.
 
     `config` has the sizes as they were fitted to the text, and a `valid_fraction` of 0 if another
-    file was validated on. `reading` holds the settings of the Reading of its files, uninterpreted.
+    file was validated on. What doesn't affect the weights, such as the number of workers, isn't
+    stored.
     """
 
     config: TrainConfig = TrainConfig()
@@ -95,75 +100,72 @@ class TrainingRecord:
     corpus: str = ""  # digests of the corpus and of the file validated on, if there was one
     valid: str = ""
     selection: Selection | None = None
-    reading: Mapping[str, Any] = field(default_factory=dict)
-
-    def document(self) -> dict[str, Any]:
-        """Return the record as its file has it: one flat JSON object, by the names' order."""
-        document = {
-            **asdict(self.config),
-            "steps": self.steps,
-            "characters": self.characters,
-            "corpus": self.corpus,
-            "valid": self.valid,
-            **selection_document(self.selection),
-            **self.reading,
-        }
-        return {name: document[name] for name in sorted(document)}
-
-    @classmethod
-    def parsed(cls, document: object) -> TrainingRecord:
-        """Return the record in a file; raises ConfigError for what cannot be one."""
-        require(isinstance(document, dict), "the record of its training is none")
-        assert isinstance(document, dict)
-        rest = dict(document)
-
-        def taken(names: Iterable[str]) -> dict[str, Any]:
-            return {name: rest.pop(name) for name in names if name in rest}
-
-        config = TrainConfig(**taken(each.name for each in fields(TrainConfig)))
-        numbers, digests = taken(("steps", "characters")), taken(("corpus", "valid"))
-        require(all(map(is_number, numbers.values())), "the record of its training is none")
-        selection = parsed_selection(taken(("stated", "chosen", "cores", "minutes")))
-        return cls(config, **numbers, **digests, selection=selection, reading=rest)
+    reading: StoredReading = StoredReading()
 
 
-def selection_document(selection: Selection | None) -> dict[str, Any]:
-    """Return the selection as a file has it. Runs in which everything was stated, and which differ
-    in their cores and limits alone, have one record.
-    """
-    if selection is None:
-        return {}
-    stated = {"stated": ", ".join(selection.stated)}
-    if not selection.selected:
-        return stated
-    selected = {"chosen": ", ".join(selection.selected)}
-    return stated | selected | {"cores": selection.cores, "minutes": selection.minutes}
+# ---- as files have them --------------------------------------------------------------------------
+
+
+def parsed_record(document: object) -> TrainingRecord:
+    """Return the training record in a file; raises ConfigError for what cannot be one."""
+    require(isinstance(document, Mapping), "the training record is not an object")
+    assert isinstance(document, Mapping)
+    values = {
+        **document,
+        "config": from_dict(TrainConfig, document.get("config")),
+        "selection": parsed_selection(document.get("selection")),
+        "reading": parsed_reading(document.get("reading")),
+    }
+    record = from_dict(TrainingRecord, values)
+    for name in ("steps", "characters"):
+        require(is_number(getattr(record, name)), f"{name} in the training record is no number")
+    for name in ("corpus", "valid"):
+        require(isinstance(getattr(record, name), str), f"{name} in the training record is no text")
+    return record
 
 
 def parsed_selection(document: object) -> Selection | None:
-    """Return the selection in a file, None if there is none that can be read."""
-    if not isinstance(document, dict) or not document:
+    """Return the selection in a file; raises ConfigError for what cannot be one."""
+    if document is None:
         return None
+    selection = from_dict(Selection, document)
+    lists = selection.stated, selection.selected
+    require(
+        all(isinstance(names, (list, tuple)) and set(map(type, names)) <= {str} for names in lists),
+        "the selection is not of two lists of names",
+    )
+    return Selection(*map(tuple, lists))
 
-    def names(key: str) -> tuple[str, ...]:
-        return tuple(filter(None, str(document.get(key, "")).split(", ")))
 
-    cores, minutes = document.get("cores", 0), document.get("minutes", 0.0)
-    if not (is_number(cores) and is_number(minutes)):
-        return None
-    return Selection(names("stated"), names("chosen"), cores, minutes)
+def parsed_reading(document: object) -> StoredReading:
+    """Return the Reading in a file; raises ConfigError for what cannot be one."""
+    reading = from_dict(StoredReading, document)
+    require(
+        isinstance(reading.documents, str) and isinstance(reading.settings, Mapping),
+        "how files are read is not a kind of document and its settings",
+    )
+    return reading
+
+
+def history_document(history: Sequence[HistoryEntry]) -> dict[str, list[Any]]:
+    """Return a history as a file has it, by column: that takes less room, and less to parse."""
+    names = [field.name for field in fields(HistoryEntry)]
+    return {name: [getattr(entry, name) for entry in history] for name in names}
 
 
 def parsed_history(document: object) -> list[HistoryEntry]:
     """Return the history in a file; raises ConfigError for what cannot be one."""
+    require(isinstance(document, Mapping), "the history is not an object")
+    assert isinstance(document, Mapping)
     names = [field.name for field in fields(HistoryEntry)]
-    valid = isinstance(document, list) and all(
-        isinstance(entry, dict) and all(is_number(entry.get(name)) for name in names)
-        for entry in document
+    require_known(document, names, "the history")
+    columns: list[Any] = [document.get(name) for name in names]
+    valid = all(
+        isinstance(column, list) and len(column) == len(columns[0]) and all(map(is_number, column))
+        for column in columns
     )
-    require(valid, "the record of its training is none")
-    assert isinstance(document, list)
-    return [HistoryEntry(**{name: entry[name] for name in names}) for entry in document]
+    require(valid, "the history is not of columns of numbers")
+    return list(map(HistoryEntry, *columns))
 
 
 def is_number(value: object) -> bool:

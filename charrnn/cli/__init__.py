@@ -86,7 +86,7 @@ def _run(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except CharRNNError as error:
-        tell(f"error: {error}")
+        tell(f"error: {error.options}")
         return 2 if isinstance(error, ConfigError) else 3 if isinstance(error, DivergedError) else 1
     except MemoryError:
         tell(

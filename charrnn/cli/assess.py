@@ -26,12 +26,11 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
       charrnn assess tunes/*.abc --against corpus.abc
       charrnn assess tunes/*.abc --json
     """
-    from charrnn.music.dataset import training_and_held_out
-    from charrnn.music.metrics import assess as measure
+    from charrnn.music.assess import assess as measure
     from charrnn.music.metrics import table
 
-    training, held_out = training_and_held_out(tunes_in(against))
-    result = measure(tunes_in(tunes), training or None, held_out or None)
+    others = tunes_in(against)
+    result = measure(tunes_in(tunes), against=others)
     if as_json:
         click.echo(json.dumps(asdict(result)))
         return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL
+from charrnn.cli.options import EXISTING_MODEL, SettingsCommand, filter_options, given
 from charrnn.cli.terminal import show, tell
 from charrnn.cli.tunes import tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted
@@ -20,15 +19,7 @@ if TYPE_CHECKING:
 FILES = ("abc", "mid", "wav", "svg")
 
 
-def _bars(text: str) -> tuple[int, int]:
-    """Return the first and the last of the bars that --rewrite names."""
-    found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
-    if not found or int(found[2] or found[1]) < int(found[1]):
-        raise ConfigError(f"rewrite is {text!r}: it must be a bar such as 5, or some such as 5-8")
-    return int(found[1]), int(found[2] or found[1])
-
-
-@click.command()
+@click.command(cls=SettingsCommand, settings=filter_options)
 @EXISTING_MODEL
 @click.option("-n", "--count", default=1, show_default=True, help="How many tunes.")
 @click.option("--meter", help="The metre, such as 6/8; by default the model decides.")
@@ -82,6 +73,7 @@ def compose(
     seed: int | None,
     out: str | None,
     formats: str,
+    **filters: float | None,
 ) -> None:
     """Compose tunes with MODEL, which `charrnn train` made from .abc or .mid files.
 
@@ -100,9 +92,9 @@ def compose(
     from charrnn.music.compose import compose as composed
     from charrnn.music.folder import write_folder
     from charrnn.music.formats import read_text
+    from charrnn.music.infill import parse_bars
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
-    from charrnn.music.tune import Key, parse_meter
 
     if prompt and prompt_file:
         raise click.UsageError("give --prompt or --prompt-file, not both")
@@ -111,13 +103,14 @@ def compose(
         if name not in FILES:
             raise ConfigError(f"formats has {name!r}: choose among {', '.join(FILES)}")
     if rewrite is not None:
-        given = {"--prompt": prompt, "--meter": meter, "--key": key, "--bars": bars, "--form": form}
-        given |= {"--unconstrained": unconstrained, "--max-copy": max_copy}
-        if against_it := ", ".join(name for name, value in given.items() if value):
+        options = {"--prompt": prompt, "--meter": meter, "--key": key, "--bars": bars}
+        options |= {"--form": form, "--unconstrained": unconstrained, "--max-copy": max_copy}
+        if against_it := ", ".join(name for name, value in options.items() if value):
             raise ConfigError(f"--rewrite keeps to the tune that is given: leave out {against_it}")
         if not prompt_file:
             raise ConfigError(f"rewrite is {rewrite}: name the file of the tune with --prompt-file")
-        first, last = _bars(rewrite)
+        parse_bars(rewrite)  # a mistake is found before anything is read
+    drawn = given(filters)
     checkpoint = load(model)
     begun: tuple[Tune, ...] = ()
     if rewrite is not None and prompt_file:
@@ -131,7 +124,9 @@ def compose(
     others = tunes_in(against)
     corpus = Sample(others) if others else None
     if rewrite is not None:
-        texts = rewritten(checkpoint, text, first, last, count, temperature, seed)
+        texts = rewritten(
+            checkpoint, text, bars=rewrite, count=count, temperature=temperature, seed=seed, **drawn
+        )
         tunes = [read_abc(text).tunes[0] for text in texts]
         if len(tunes) < count:
             tell(f"the model writes no more than {len(tunes)} of {count} versions that differ")
@@ -139,16 +134,17 @@ def compose(
         tunes = composed(
             checkpoint,
             count,
-            parse_meter(meter) if meter is not None else None,
-            Key.parse(key) if key is not None else None,
-            bars,
-            form,
-            temperature,
-            seed,
-            write_abc(begun[:1]) or prompt,
-            not unconstrained,
-            corpus,
-            max_copy,
+            meter=meter,
+            key=key,
+            bars=bars,
+            form=form,
+            prompt=write_abc(begun[:1]) or prompt,
+            constrained=not unconstrained,
+            against=corpus,
+            max_copy=max_copy,
+            temperature=temperature,
+            seed=seed,
+            **drawn,
         )
         texts, encoding = None, "utf-8"
         if len(tunes) < count:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from charrnn.cli.tunes import tunes_in
-from charrnn.errors import ConfigError
+from charrnn.cli.tunes import tell_notices
 
 
 @click.command()
@@ -23,12 +20,6 @@ def convert(source: str, target: str, number: int | None) -> None:
       charrnn convert session.abc session.html
       charrnn convert session.abc third.wav --tune 3
     """
-    from charrnn.checkpoints.atomic import write_atomically
-    from charrnn.music.writers import written
+    from charrnn.music.convert import convert as converted
 
-    tunes = tunes_in((source,))
-    if number is not None:
-        if not 1 <= number <= len(tunes):
-            raise ConfigError(f"tune is {number}: {source} has {len(tunes)}")
-        tunes = tunes[number - 1 : number]
-    write_atomically(Path(target), written(tunes, Path(target).suffix.removeprefix(".").lower()))
+    tell_notices(converted(source, target, tune=number))

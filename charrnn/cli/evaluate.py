@@ -71,7 +71,7 @@ def evaluate(
     from charrnn.text.loading import read
 
     checkpoint = load(model)
-    texts = read(corpus, encoding, checkpoint.reading)
+    texts = read(corpus, encoding, reading=checkpoint.reading)
     for notice in texts.notices:
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.corpus:
@@ -79,7 +79,15 @@ def evaluate(
     lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
     if lacking and unknown == "skip":
         tell(f"what the model lacks is left out: {counted(len(lacking), 'distinct character')}")
-    result = measure(checkpoint, texts, part, streams, block_size, unknown, dynamic)
+    result = measure(
+        checkpoint,
+        texts,
+        part=part,
+        streams=streams,
+        block_size=block_size,
+        unknown=unknown,
+        dynamic=dynamic,
+    )
     figures = {
         "nats_per_char": result.nats_per_char,
         "bits_per_char": result.bits_per_char,

@@ -15,8 +15,7 @@ from charrnn.cli.terminal import show
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.checkpoint import Checkpoint
-
-TOLD = {"chosen", "stated", "cores", "minutes"}  # in lines of their own
+    from charrnn.checkpoints.records import TrainingRecord
 
 
 @click.command()
@@ -47,17 +46,14 @@ def info(model: str, as_json: bool) -> None:
         f"{model}: {content['bytes']:,} bytes, {content['parameters']:,} parameters",
         f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
         f"dropout {config.dropout:g}, of recurrent weights {config.weight_dropout:g}",
+        f"written   by charrnn {checkpoint.version}",
         f"alphabet  {len(checkpoint.tokenizer)} characters: "
         + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
-    record = checkpoint.training.document()
+    record = _record(checkpoint.training)
     lines += _selected(checkpoint, asdict(config) | record)
-    lines += [
-        f"  {name:16} {value}"
-        for name, value in sorted(record.items())
-        if name not in TOLD and value != ""
-    ]
+    lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
     if checkpoint.history:
         lines.append("history   step, loss while training, loss in validation (nats/char)")
         lines += [
@@ -66,6 +62,13 @@ def info(model: str, as_json: bool) -> None:
         ]
     for line in lines:
         show(line)
+
+
+def _record(training: TrainingRecord) -> dict[str, Any]:
+    """Return all of a record but the selection, by name."""
+    names = ("steps", "characters", "corpus", "valid")
+    others = {name: getattr(training, name) for name in names}
+    return asdict(training.config) | others | dict(training.reading.settings)
 
 
 def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
@@ -80,10 +83,8 @@ def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
     stated = [f"stated    {values(selection.stated)}"] if selection.stated else []
     if not selection.selected:
         return stated
-    cores = selection.cores
     return [
-        f"chosen    {values(selection.selected)}; for {checkpoint.training.characters} characters, "
-        f"an alphabet of {len(checkpoint.tokenizer)}, {cores} core{'' if cores == 1 else 's'}, "
-        f"{selection.minutes} minutes",
+        f"chosen    {values(selection.selected)}; for {checkpoint.training.characters} characters "
+        f"and an alphabet of {len(checkpoint.tokenizer)}",
         *stated,
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -63,6 +63,21 @@ def stated(ctx: click.Context, settings: type) -> dict[str, Any]:
         for field in dataclasses.fields(settings)
         if ctx.get_parameter_source(field.name) is not ParameterSource.DEFAULT
     }
+
+
+def filter_options() -> list[click.Parameter]:
+    """Return an option for each of the filters."""
+    from charrnn.inference.filters import FILTERS
+
+    return [
+        click.Option(["--" + name.replace("_", "-")], type=filter.kind, help=filter.help)
+        for name, filter in FILTERS.items()
+    ]
+
+
+def given(filters: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the filters whose options were given."""
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 ENCODING = click.option(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import one_line, sparkline, write_line
+from charrnn.errors import as_options
 
 if TYPE_CHECKING:
     from charrnn.training.state import Report
@@ -36,7 +37,7 @@ def shown(trainer: Trainer) -> Iterator[Report]:
                 bar.update(max(0, int(1000 * report.progress) - bar.n))
             write = partial(_write_above, bar)
             if report.notice:
-                write(f"charrnn: {report.notice}")
+                write(f"charrnn: {as_options(report.notice)}")
             if report.evaluation is not None:
                 write(_line(report, speed))
                 write("    " + _curves(trainer))

@@ -7,20 +7,19 @@ import secrets
 
 import click
 
-from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, SettingsCommand
+from charrnn.cli.options import (
+    ENCODING,
+    EXISTING_MODEL,
+    JSON,
+    UNKNOWN,
+    SettingsCommand,
+    filter_options,
+    given,
+)
 from charrnn.cli.terminal import Output, tell
 
 
-def _filter_options() -> list[click.Parameter]:
-    from charrnn.inference.filters import FILTERS
-
-    return [
-        click.Option(["--" + name.replace("_", "-")], type=filter.kind, help=f"{filter.help}")
-        for name, filter in FILTERS.items()
-    ]
-
-
-@click.command(cls=SettingsCommand, settings=_filter_options)
+@click.command(cls=SettingsCommand, settings=filter_options)
 @EXISTING_MODEL
 @click.option("-p", "--prompt", default="", help="Text to go on from; it is printed first.")
 @click.option("--prompt-file", type=click.Path(), help="A file with the text to go on from.")
@@ -80,28 +79,26 @@ def sample(
         from charrnn.inference.dynamic import adapt as adapted
 
         tell(f"learning from {adapt} first")
-        checkpoint = adapted(checkpoint, read(adapt, encoding, checkpoint.reading), unknown)
+        corpus = read(adapt, encoding, reading=checkpoint.reading)
+        checkpoint = adapted(checkpoint, corpus, unknown=unknown)
     if prompt_file:
-        corpus = read(prompt_file, encoding, checkpoint.reading)
+        corpus = read(prompt_file, encoding, reading=checkpoint.reading)
         prompt = "".join(corpus.texts)
         for notice in corpus.notices:
             tell(notice)
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
-    given = {name: value for name, value in filters.items() if value is not None}
     pieces = stream(
         checkpoint,
         prompt,
-        length,
-        num_samples,
-        temperature,
-        seed,
-        stop,
-        unknown,
-        None,
-        None,
-        **given,
+        length=length,
+        num_samples=num_samples,
+        temperature=temperature,
+        seed=seed,
+        stop=stop,
+        unknown=unknown,
+        **given(filters),
     )
     texts = [""] * num_samples
     if as_json:

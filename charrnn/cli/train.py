@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,10 +20,11 @@ from charrnn.cli.log import logged, opened
 from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
 from charrnn.cli.progress import shown
 from charrnn.cli.terminal import quoted, tell, write_line
-from charrnn.errors import CharRNNError, ConfigError, counted
+from charrnn.errors import CharRNNError, as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.output import Output
+    from charrnn.text.documents import Reading
     from charrnn.training.autoconfig import Choice
     from charrnn.training.state import Summary
     from charrnn.training.trainer import Trainer
@@ -114,15 +115,15 @@ def train(
         raise click.UsageError(f"--log {log} is a file of the run itself: give another name")
     if log and Path(log).is_file() and not resume and not overwrite:
         raise CharRNNError(f"the log {log} exists: give another name, or --overwrite")
-    trainer, choice = _make_trainer(ctx, output)
+    trainer = _make_trainer(ctx, output)
     for notice in trainer.notices:
-        tell(notice)
+        tell(as_options(notice))
     if resume and trainer.finished():
         name = trainer.summary().ended_by
         option = f"--{name.replace('_', '-')} {getattr(trainer.limits, name) or ''}".rstrip()
         tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
         return 0
-    if choice is not None:
+    if choice := trainer.choice:
         _tell_choice(choice)
         _tell_plan(choice, expected_loss(choice, trainer.data) if init_from is None else None)
     _describe(trainer.summary(), resume)
@@ -149,71 +150,47 @@ def _default_out(corpus: str) -> Path:
     return Path(f"{name}.safetensors")
 
 
-def _make_trainer(ctx: click.Context, output: Output) -> tuple[Trainer, Choice | None]:
+def _make_trainer(ctx: click.Context, output: Output) -> Trainer:
     from charrnn.checkpoints.checkpoint import load
     from charrnn.checkpoints.records import TrainConfig
     from charrnn.nn.model import ModelConfig
-    from charrnn.text.documents import readings
-    from charrnn.text.formats import suffixes_of
-    from charrnn.text.loading import read
     from charrnn.text.plain import PLAIN_TEXT
-    from charrnn.training.autoconfig import choose
-    from charrnn.training.comm import usable_cores
     from charrnn.training.limits import Limits
     from charrnn.training.resume import reading_of_run
-    from charrnn.training.trainer import Trainer
+    from charrnn.training.train import resume, train
 
     options = ctx.params
-    model_settings, train_settings = stated(ctx, ModelConfig), stated(ctx, TrainConfig)
-    limits = Limits(**stated(ctx, Limits))
-    base = load(options["init_from"]) if options["init_from"] else None
-    ModelConfig(**model_settings)  # wrong settings are told before a long text is read
-    train_config = TrainConfig(**train_settings)
-    reading = (
-        base.reading if base else reading_of_run(output.path) if options["resume"] else PLAIN_TEXT
-    )
-    for kind in readings():
-        if given := stated(ctx, kind):
-            reading = replace(reading if isinstance(reading, kind) else kind(), **given)
-    corpus = read(options["corpus"], options["encoding"], reading)
-    for kind in readings():
-        for name, value in stated(ctx, kind).items():
-            if not isinstance(corpus.reading, kind):
-                suffixes = " or ".join(suffixes_of(kind.documents))
-                raise ConfigError(
-                    f"{name} is {value}, and {options['corpus'][0]} is no file of "
-                    f"{kind.documents}: leave --{name.replace('_', '-')} out, or give {suffixes} "
-                    "files"
-                )
-    common: dict[str, Any] = {
-        "corpus": corpus,
-        "valid": read(options["valid"], options["encoding"], reading) if options["valid"] else None,
+    settings = stated(ctx, ModelConfig) | stated(ctx, TrainConfig) | stated(ctx, Limits)
+    workers: int | str = options["workers"]
+    if str(workers).isdecimal():
+        workers = int(workers)
+    common = {
+        "valid": options["valid"],
+        "workers": workers,
+        "encoding": options["encoding"],
         "unknown": options["unknown"],
     }
-    workers: str = options["workers"]
-    common["workers"] = int(workers) if workers.isdecimal() else workers
     if options["resume"]:
-        given = model_settings | train_settings
-        return Trainer.resume(out=output, limits=limits, **common, **given), None
-    held_out = 0.0 if options["valid"] else train_config.valid_fraction
-    choice = choose(
-        max(1, round(len(corpus.ids) * (1 - held_out))) * corpus.reading.copies,
-        len(corpus.characters()),
-        int(workers) if workers.isdecimal() and int(workers) else usable_cores(),
-        limits,
-        base.config if base else None,
-        **model_settings | train_settings,
+        reading = _stated_reading(ctx, lambda: reading_of_run(output.path))
+        return resume(options["corpus"], output, reading=reading, **common, **settings)
+    base = load(options["init_from"]) if options["init_from"] else None
+    reading = _stated_reading(ctx, lambda: base.reading if base else PLAIN_TEXT)
+    if workers == 1:
+        settings = {"shards": 1} | settings  # one process that is asked for is one shard
+    return train(
+        options["corpus"], out=output, init_from=base, reading=reading, **common, **settings
     )
-    trainer = Trainer.new(
-        model=choice.model,
-        train=choice.train,
-        limits=choice.limits,
-        out=output,
-        init_from=base,
-        selection=choice.selection(),
-        **common,
-    )
-    return trainer, choice
+
+
+def _stated_reading(ctx: click.Context, known: Callable[[], Reading]) -> Reading | None:
+    """Return the `known` Reading with the settings that the person gave, None without any."""
+    from charrnn.text.documents import readings
+
+    for kind in readings():
+        if given := stated(ctx, kind):
+            reading = known()
+            return replace(reading if isinstance(reading, kind) else kind(), **given)
+    return None
 
 
 def _tell_choice(choice: Choice) -> None:
@@ -295,8 +272,8 @@ def _conclude(
     from charrnn.training.diagnosis import verdict
 
     if trainer.history:
-        tell(verdict(trainer.history, run.epochs))
-    if trainer.data.reading:
+        tell(as_options(verdict(trainer.history, run.epochs)))
+    if trainer.data.reading.documents == "tunes":
         tell("now let it compose:")
         command = _command("compose", (str(out),), ["--out", "tunes"])
     else:

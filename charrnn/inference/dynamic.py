@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
-from charrnn.nn.model import CharRNN, threads_for
+from charrnn.nn.blas import threads_for
+from charrnn.nn.model import CharRNN
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
@@ -65,7 +66,7 @@ def trainable_copy(checkpoint: Checkpoint) -> CharRNN:
     return CharRNN(checkpoint.config, len(checkpoint.tokenizer), parameters=parameters)
 
 
-def adapt(checkpoint: Checkpoint, corpus: Corpus, unknown: str = "error") -> Checkpoint:
+def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> Checkpoint:
     """Return a copy of the model that has learnt from `corpus` by one reading.
 
     Raises CorpusError for fewer than 2 characters, and UnknownCharacterError for characters that

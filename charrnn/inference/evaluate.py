@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import require
 from charrnn.inference.dynamic import read_and_learn, trainable_copy
-from charrnn.nn.model import CharRNN, threads_for
+from charrnn.nn.blas import threads_for
+from charrnn.nn.model import CharRNN
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
@@ -44,6 +45,7 @@ class Evaluation:
 def evaluate(
     checkpoint: Checkpoint,
     corpus: Corpus,
+    *,
     part: str = "all",
     streams: int = 1,
     block_size: int | None = None,
@@ -82,10 +84,10 @@ def evaluate_text(
     model: CharRNN, text: Encoded, streams: int = 1, block_size: int | None = None
 ) -> Evaluation:
     """Score `text` as `evaluate` does."""
-    require(streams >= 1, f"streams is {streams}: it must be at least 1")
+    require(streams >= 1, f"`streams` is {streams}: it must be at least 1")
     if block_size is None:
         return score(model, text, *_pieces(text, streams))
-    require(block_size >= 1, f"block_size is {block_size}: it must be at least 1")
+    require(block_size >= 1, f"`block_size` is {block_size}: it must be at least 1")
     require(streams == 1, "streams and block_size exclude each other: give one of them")
     require_two(text, "evaluate on")
     length = min(block_size, len(text))

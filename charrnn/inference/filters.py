@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import ConfigError, require
+from charrnn.errors import require, require_type
 
 Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 
@@ -58,11 +58,10 @@ FILTERS: dict[str, Filter] = {
 
 
 def check_filter(name: str, value: float) -> None:
-    """Raise ConfigError for a filter that isn't listed, or a value out of its range."""
-    if name not in FILTERS:
-        raise ConfigError(f"there is no filter {name!r}: choose among {', '.join(FILTERS)}")
+    """Raise ConfigError for a value out of the range of a filter, TypeError for no number."""
     filter = FILTERS[name]
+    require_type(value, (int, float), name, "a number")
     require(
         filter.low <= value <= filter.high,
-        f"{name} is {value}: it must be {filter.low} to {filter.high:,}",
+        f"`{name}` is {value}: it must be {filter.low} to {filter.high:,}",
     )

@@ -6,7 +6,7 @@ must be like from beginning to end for a constraint (constraint.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.errors import CharRNNError, require
+from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
+from charrnn.errors import CharRNNError, require, require_type, unexpected_keyword
 from charrnn.inference.constraint import Constraint, Leaning, read
 from charrnn.inference.filters import FILTERS, check_filter
-from charrnn.nn.model import QUIET, Stepper, threads_for
+from charrnn.nn.blas import threads_for
+from charrnn.nn.model import QUIET, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.documents import DOCUMENTS
@@ -31,26 +32,45 @@ MIN_TEMPERATURE = 1e-30  # as good as 0, and no logit divided by it overflows
 MAX_SAMPLES = 100_000
 
 
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How characters are drawn, for sampling, composing and rewriting alike.
+
+    `temperature` divides the logits; 0 takes the likeliest character. `filters` are values for some
+    of FILTERS. Raises ConfigError for values out of range, and TypeError for what is no number.
+    """
+
+    temperature: float = 1.0
+    seed: int = 0
+    filters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_type(self.temperature, (int, float), "temperature", "a number")
+        require_type(self.seed, int, "seed", "a whole number")
+        require(
+            0 <= self.temperature < np.inf,
+            f"`temperature` is {self.temperature}: it must be 0 (greedy) or a number above",
+        )
+        require(0 <= self.seed <= MAX_SEED, f"`seed` is {self.seed}: it must be 0 to {MAX_SEED}")
+        for name, value in self.filters.items():
+            check_filter(name, value)
+
+    @classmethod
+    def of(
+        cls, function: str, temperature: float, seed: int, filters: Mapping[str, float]
+    ) -> SamplingOptions:
+        """Return the options that a `function` was called with; raises TypeError for a keyword that
+        is no filter.
+        """
+        for name in filters.keys() - FILTERS.keys():
+            raise unexpected_keyword(function, name, [*FILTERS, "temperature", "seed"])
+        return cls(temperature, seed, filters)
+
+
 def generate(
     checkpoint: Checkpoint,
     prompt: str | Sequence[str] = "",
-    length: int = 500,
-    num_samples: int = 1,
-    **options: Any,
-) -> list[str]:
-    """Return `num_samples` texts that go on from `prompt`, not repeated in them.
-
-    All arguments are those of `stream`.
-    """
-    texts = [""] * num_samples
-    for index, text in stream(checkpoint, prompt, length, num_samples, **options):
-        texts[index] += text
-    return texts
-
-
-def stream(
-    checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    *,
     length: int = 500,
     num_samples: int = 1,
     temperature: float = 1.0,
@@ -58,7 +78,32 @@ def stream(
     stop: str = "",
     unknown: str = "error",
     constraint: Constraint | None = None,
-    forgone: NDArray[np.float64] | None = None,
+    **filters: float,
+) -> list[str]:
+    """Return `num_samples` texts that continue `prompt`, which isn't repeated in them.
+
+    All arguments are those of `stream`.
+    """
+    options = SamplingOptions.of("generate", temperature, seed, filters)
+    prompts = _prompts(checkpoint, prompt, num_samples)
+    rng = generator(seed, SAMPLE)
+    return collected(
+        len(prompts),
+        draw(checkpoint, prompts, length, options, rng, stop, unknown, constraint),
+    )
+
+
+def stream(
+    checkpoint: Checkpoint,
+    prompt: str | Sequence[str] = "",
+    *,
+    length: int = 500,
+    num_samples: int = 1,
+    temperature: float = 1.0,
+    seed: int = 0,
+    stop: str = "",
+    unknown: str = "error",
+    constraint: Constraint | None = None,
     **filters: float,
 ) -> Iterator[tuple[int, str]]:
     """Yield (sample, characters) as they come, all samples being one batch.
@@ -66,35 +111,69 @@ def stream(
     A sample ends after `length` characters, before the text `stop`, and where a document does, if
     the model was trained on several. Without a `prompt` it begins as a document does; there may be
     one for all samples, or one for each. `temperature` divides the logits; 0 takes the likeliest
-    character. `filters` are those of FILTERS. With a `constraint`, only what it allows is drawn,
-    and the filters look at that alone; one that is `Leaning` makes some of it likelier. To
-    `forgone`, (num_samples,), is added as they come what it costs each sample: nats, -ln of the
-    share of the model's probability that was allowed.
+    character. `filters` are those of FILTERS: `top_k`, `top_p`, `min_p`. With a `constraint`, only
+    what it allows is drawn, and the filters look at that alone.
 
     Raises ConfigError for values out of range and for a prompt that the constraint forbids,
-    UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`).
+    UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`),
+    and TypeError for arguments of another type.
     """
-    require(length >= 0, f"length is {length}: it must be at least 0")
+    options = SamplingOptions.of("stream", temperature, seed, filters)
+    prompts = _prompts(checkpoint, prompt, num_samples)
+    rng = generator(seed, SAMPLE)
+    return draw(checkpoint, prompts, length, options, rng, stop, unknown, constraint)
+
+
+def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
+    """Return the texts of so many samples, whose characters come in `pieces`."""
+    texts = [""] * count
+    for index, text in pieces:
+        texts[index] += text
+    return texts
+
+
+def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: int) -> list[str]:
+    """Return a prompt for each sample."""
+    require_checkpoint(checkpoint)
+    require_type(num_samples, int, "num_samples", "a whole number")
     require(
         1 <= num_samples <= MAX_SAMPLES,
-        f"num_samples is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
+        f"`num_samples` is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
     )
+    require_type(prompt, Sequence, "prompt", "a text, or a list of texts")
+    prompts = [prompt] * num_samples if isinstance(prompt, str) else list(prompt)
+    for text in prompts:
+        require_type(text, str, "prompt", "a text, or a list of texts")
     require(
-        0 <= temperature < np.inf,
-        f"temperature is {temperature}: it must be 0 (greedy) or a number above",
+        len(prompts) == num_samples,
+        f"there are {len(prompts)} prompts for {num_samples} samples: give one, or one for each",
     )
-    require(0 <= seed <= MAX_SEED, f"seed is {seed}: it must be 0 to {MAX_SEED}")
-    for name, value in filters.items():
-        check_filter(name, value)
+    return prompts
+
+
+def draw(
+    checkpoint: Checkpoint,
+    prompts: Sequence[str],
+    length: int,
+    options: SamplingOptions,
+    rng: Rng,
+    stop: str = "",
+    unknown: str = "error",
+    constraint: Constraint | None = None,
+    forgone: NDArray[np.float64] | None = None,
+) -> Iterator[tuple[int, str]]:
+    """Yield what continues each of the prompts, as `stream` does, with the random numbers of `rng`.
+
+    A constraint that is `Leaning` makes some of what it allows likelier. To `forgone`, (samples,),
+    is added as they come what the constraint costs each sample: nats, -ln of the share of the
+    model's probability that was allowed.
+    """
+    require_type(length, int, "length", "a whole number")
+    require(length >= 0, f"`length` is {length}: it must be at least 0")
     alphabet = checkpoint.tokenizer.alphabet
     require(
         constraint is None or constraint.alphabet == alphabet,
         "the constraint was made for another alphabet than the model's",
-    )
-    prompts = [prompt] * num_samples if isinstance(prompt, str) else prompt
-    require(
-        len(prompts) == num_samples,
-        f"there are {len(prompts)} prompts for {num_samples} samples: give one, or one for each",
     )
     read_once = {
         prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
@@ -106,10 +185,10 @@ def stream(
         np.concatenate(logits, axis=1),
         np.concatenate(states, axis=3),
         length,
-        temperature,
-        generator(seed, SAMPLE),
+        options.temperature,
+        rng,
         [text for text in (stop, end) if text],
-        filters,
+        dict(options.filters),
         constraint,
         list(said),
         forgone,

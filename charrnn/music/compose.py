@@ -7,22 +7,23 @@ the key that is wanted. What it writes on C is put into that key.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.errors import CharRNNError, ConfigError, require
+from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
+from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import generate, stream
+from charrnn.inference.sampling import SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.transpose import to_tonic
-from charrnn.music.tune import Key, Meter, Tune
+from charrnn.music.tune import Key, Meter, Tune, parse_meter
+from charrnn.rng import BODIES, HEADERS, generator
 
 MAX_CHARACTERS = 4000  # of a tune
 CANDIDATES = 4  # for each tune under the grammar; of one header, else common metres would win
@@ -34,40 +35,47 @@ TRIES = 20  # batches, before a limit on copies is given up
 def compose(
     checkpoint: Checkpoint,
     count: int = 1,
-    meter: Meter | None = None,
-    key: Key | None = None,
+    *,
+    meter: Meter | str | None = None,
+    key: Key | str | None = None,
     bars: int | None = None,
     form: str = "",
     temperature: float = 0.9,
     seed: int = 0,
     prompt: str = "",
     constrained: bool = True,
-    against: Sample | None = None,
+    against: Sample | Sequence[Tune] | None = None,
     max_copy: int | None = None,
     **filters: float,
 ) -> list[Tune]:
     """Return `count` new tunes.
 
-    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.tunes`);
-    what is left out, the model decides. `prompt` is ABC that each tune begins with, its header
-    included. Under the grammar, bars that were there before are liked (`charrnn.music.repetition`),
-    and each tune is the best of CANDIDATES with one header: that in which the model had to forgo
-    least of what it would have written. With `max_copy`, no tune has more notes in a row that stand
-    so in one `against`, however transposed. Without the grammar (`constrained=False`), what cannot
-    be read as a tune is left out, so that there may be fewer.
+    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.tunes`); what
+    isn't stated, the model decides. Metre and key may be texts such as "6/8" and "Dmaj". `prompt`
+    is ABC that each tune begins with, its header included. Under the grammar, bars that were there
+    before are preferred (`charrnn.music.repetition`), and each tune is the best of CANDIDATES with
+    one header: the one that the grammar constrained least. With `max_copy`, no tune has more notes
+    in a row that stand so in one `against`, however transposed. Without the grammar
+    (`constrained=False`), what cannot be read as a tune is dropped, so there may be fewer.
+    `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
 
-    Raises ConfigError for what cannot be, for a model of something else than tunes, and for a
-    prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept.
+    Raises ConfigError for values out of range, for a model that wasn't trained on tunes, and for a
+    prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept; TypeError for
+    arguments of another type.
     """
+    options = SamplingOptions.of("compose", temperature, seed, filters)
     reading = reading_of_tunes(checkpoint)
-    require(count >= 1, f"the number of tunes is {count}: it must be at least 1")
+    meter = parse_meter(meter) if isinstance(meter, str) else meter
+    key = Key.parse(key) if isinstance(key, str) else key
+    require_type(count, int, "count", "a whole number")
+    require(count >= 1, f"`count` is {count}: it must be at least 1")
     require(
         constrained or not (meter or key or bars or form),
         "metre, key, bars and form are what the grammar sees to: leave them out, or keep it",
     )
     require(
         max_copy is None or (max_copy >= 2 and against is not None),
-        f"max_copy is {max_copy}: it must be at least 2, and there must be tunes to compare with",
+        f"`max_copy` is {max_copy}: it must be at least 2, and there must be tunes to compare with",
     )
     start, tonic = "", key
     if prompt:
@@ -79,25 +87,28 @@ def compose(
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
         constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
+    if against is not None and not isinstance(against, Sample):
+        against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
-        options = filters | {"temperature": temperature, "seed": seed + attempt}
         starts = [start] * count
         if constraint and not start:
-            starts = _headers(checkpoint, count, constraint, options)
+            starts = _headers(checkpoint, count, constraint, options, attempt)
         starts = [start for start in starts for _ in range(candidates)]
         forgone = np.zeros(len(starts))
-        texts = generate(
+        rng = generator(seed, BODIES, attempt)
+        drawn = draw(
             checkpoint,
             starts,
             MAX_CHARACTERS,
-            len(starts),
+            options,
+            rng,
             constraint=constraint,
             forgone=forgone,
-            **options,
         )
+        texts = collected(len(starts), drawn)
         texts = [start + text for start, text in zip(starts, texts, strict=True)]
         for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
             own, texts = texts[:candidates], texts[candidates:]
@@ -111,19 +122,24 @@ def compose(
             return tunes[:count]
     raise CharRNNError(
         f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
-        "from the tunes given: allow more with --max-copy"
+        "from the tunes given: raise `max_copy`"
     )
 
 
 def _headers(
-    checkpoint: Checkpoint, count: int, constraint: Constraint, options: dict[str, Any]
+    checkpoint: Checkpoint,
+    count: int,
+    constraint: Constraint,
+    options: SamplingOptions,
+    attempt: int,
 ) -> list[str]:
     """Draw the headers of so many tunes.
 
     All are drawn until the last one is complete: a batch that shrinks may round differently.
     """
     texts, incomplete = [""] * count, set(range(count))
-    for index, text in stream(checkpoint, "", HEADER, count, constraint=constraint, **options):
+    rng = generator(options.seed, HEADERS, attempt)
+    for index, text in draw(checkpoint, [""] * count, HEADER, options, rng, constraint=constraint):
         texts[index] += text
         after = _AFTER_HEADER.search(texts[index])
         if after and len(texts[index]) >= after.start() + 2:  # enough to tell notes from a field
@@ -135,6 +151,7 @@ def _headers(
 
 def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
     """Return how the model reads tunes; raises ConfigError for a model of something else."""
+    require_checkpoint(checkpoint)
     if checkpoint.training.config.documents != "tunes":
         raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
     reading = checkpoint.reading

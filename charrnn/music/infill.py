@@ -23,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
-from charrnn.errors import CharRNNError, require
-from charrnn.inference.sampling import generate, terminator
+from charrnn.errors import CharRNNError, ConfigError, require, require_type
+from charrnn.inference.sampling import SamplingOptions, collected, draw, terminator
 from charrnn.music.abc_parser import Span, read_abc
 from charrnn.music.abc_writer import canonical, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Key, Tune
+from charrnn.rng import BARS, generator
 
 CANDIDATES = 16  # for each version
 _KEPT = re.compile(r"%.*|\[[A-Za-z]:[^\]]*\]?|^[A-Za-z+]:(?![|:]).*", re.MULTILINE)
@@ -38,15 +39,15 @@ _KEPT = re.compile(r"%.*|\[[A-Za-z]:[^\]]*\]?|^[A-Za-z+]:(?![|:]).*", re.MULTILI
 def rewrite(
     checkpoint: Checkpoint,
     text: str,
-    first: int,
-    last: int,
+    *,
+    bars: str | tuple[int, int],
     count: int = 1,
     temperature: float = 0.9,
     seed: int = 0,
     **filters: float,
 ) -> list[str]:
-    """Return versions of an ABC text of one tune that differ in its bars from `first` to `last`,
-    numbered as by `Tune.numbers`, and in nothing else; the best one first.
+    """Return versions of an ABC text of one tune that differ in some `bars`, such as "5-8" or
+    (5, 8), numbered as by `Tune.numbers`, and in nothing else; the best one first.
 
     They differ from each other; there are fewer than `count` if the model writes no more.
 
@@ -54,21 +55,23 @@ def rewrite(
     model of something else than tunes; CorpusError for a text that is no tune; CharRNNError if the
     model writes nothing but what is there.
     """
+    options = SamplingOptions.of("rewrite", temperature, seed, filters)
     reading = reading_of_tunes(checkpoint)
-    require(count >= 1, f"the number of versions is {count}: it must be at least 1")
+    require_type(text, str, "text", "a tune in ABC")
+    require_type(count, int, "count", "a whole number")
+    require(count >= 1, f"`count` is {count}: it must be at least 1")
+    first, last = parse_bars(bars) if isinstance(bars, str) else bars
     tune, spans = _only_tune(text)
-    bars = _chosen(tune, first, last)
-    for index in bars:
+    chosen = _chosen(tune, first, last)
+    for index in chosen:
         _require_whole(text, spans, index, tune.numbers()[index])
     home = reading.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
     frame = canonical(home)
     places = read_abc(frame).spans[0]
-    before, after = frame[: places[bars[0]].start], frame[places[bars[-1]].end :]
-    between = [frame[places[index].end : places[index + 1].start] for index in bars[:-1]]
-    drawn = _candidates(
-        checkpoint, home, bars, before, between, count * CANDIDATES, temperature, seed, filters
-    )
+    before, after = frame[: places[chosen[0]].start], frame[places[chosen[-1]].end :]
+    between = [frame[places[index].end : places[index + 1].start] for index in chosen[:-1]]
+    drawn = _candidates(checkpoint, home, chosen, before, between, count * CANDIDATES, options)
     if drawn == {frame[len(before) : len(frame) - len(after)]}:
         raise CharRNNError("the model writes the same bars again: raise the temperature")
     versions: dict[str, str] = {}
@@ -76,8 +79,8 @@ def rewrite(
         written = _read(before + passage + after)
         if written is None:
             continue
-        fresh = _with_notes(tune, written.transposed(-up), bars)
-        version = _spliced(text, spans, fresh, bars)
+        fresh = _with_notes(tune, written.transposed(-up), chosen)
+        version = _spliced(text, spans, fresh, chosen)
         if fresh != tune and _read(version) == fresh:
             versions[version] = passage
     require(
@@ -89,6 +92,18 @@ def rewrite(
     scores = log_likelihoods(checkpoint, beginnings, after)
     best = np.argsort(-scores, kind="stable")[:count]
     return [list(versions)[index] for index in best]
+
+
+def parse_bars(text: str) -> tuple[int, int]:
+    """Return the first and the last of some bars; raises ConfigError for what names none.
+
+    >>> parse_bars("5"), parse_bars("5-8")
+    ((5, 5), (5, 8))
+    """
+    found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
+    if not found or int(found[2] or found[1]) < int(found[1]):
+        raise ConfigError(f"`rewrite` is {text!r}: it must be a bar such as 5, or some such as 5-8")
+    return int(found[1]), int(found[2] or found[1])
 
 
 def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
@@ -134,9 +149,7 @@ def _candidates(
     before: str,
     between: Sequence[str],
     count: int,
-    temperature: float,
-    seed: int,
-    filters: dict[str, float],
+    options: SamplingOptions,
 ) -> set[str]:
     """Return passages to stand in the bars of the tune, of so many those that differ: the notes,
     and `between` them what stands there in its canonical text.
@@ -145,18 +158,16 @@ def _candidates(
     known = str.maketrans(dict.fromkeys(set(before).union(*between) - set(alphabet)))
     begun = before.translate(known)  # what the model has never seen, it goes without
     lines = [line.translate(known) for line in between] + ["|"]
-    drawn = generate(
+    drawn = draw(
         checkpoint,
-        begun,
+        [begun] * count,
         MAX_CHARACTERS * len(bars),  # more than any has
-        count,
-        temperature=temperature,
-        seed=seed,
+        options,
+        generator(options.seed, BARS),
         constraint=gap_grammar(alphabet, begun, _gaps(tune, bars, lines)),
-        **filters,
     )
     passages = set()
-    for rest in drawn:
+    for rest in collected(count, drawn):
         passage = ""
         for line, there in zip(lines, [*between, ""], strict=True):
             notes, _, rest = rest.partition(line)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from charrnn.nn.cells import CELLS
 from charrnn.nn.embedding import sum_by_id
@@ -56,6 +54,14 @@ class ModelConfig:
         for name in DROPOUTS:
             require_range(self, name, 0, 1, open_end=True)
 
+    def describe(self) -> str:
+        """Return the shape in a few words.
+
+        >>> ModelConfig("lstm", 256, 2).describe()
+        'lstm, 2 x 256'
+        """
+        return f"{self.cell}, {self.num_layers} x {self.hidden_size}"
+
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Return names and shapes of all parameters, as a torch twin's state_dict has them."""
         V, H, E = vocabulary_size, self.hidden_size, self.embedding_size
@@ -66,16 +72,6 @@ class ModelConfig:
             "head.weight": (V, H),
             "head.bias": (V,),
         }
-
-
-def threads_for(columns: int) -> AbstractContextManager[object]:
-    """Return a context with one BLAS thread, if there is one column only.
-
-    A product of a matrix and a vector is hardly faster with more, and 10 times slower as soon as
-    the machine has other work: the threads wait for one another in each of them.
-    """
-    threads: AbstractContextManager[object] = threadpool_limits(1 if columns == 1 else None, "blas")
-    return threads
 
 
 class CharRNN:
@@ -107,6 +103,15 @@ class CharRNN:
             config.weight_dropout,
             prefix="rnn.",
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied or pickled, the layers must be views of the copy's parameters.
+        training = self.gradients is not None
+        dtype = self.parameters.flat.dtype
+        return CharRNN, (self.config, self.vocabulary_size, dtype, self.parameters, training)
+
+    def __repr__(self) -> str:
+        return f"<CharRNN {self.config.describe()}, {self.parameters.flat.size:,} parameters>"
 
     def zero_state(self, batch_size: int) -> Array:
         """Return the state (L, S, H, B) that knows nothing."""

@@ -31,6 +31,13 @@ class Parameters(Mapping[str, Array]):
             self._views[name] = self.flat[start:stop].reshape(shape)
             start = stop
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied or pickled, the views must be those of the copy's vector.
+        return Parameters, (self.shapes, self.flat.dtype, self.flat)
+
+    def __repr__(self) -> str:
+        return f"<Parameters {len(self)} arrays, {self.flat.size:,} numbers, {self.flat.dtype}>"
+
     def __getitem__(self, name: str) -> Array:
         return self._views[name]
 

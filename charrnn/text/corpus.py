@@ -52,6 +52,10 @@ class Corpus:
             builder.add(blocks(text))
         return builder.corpus()
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.names[:3]) + (", ..." if len(self.names) > 3 else "")
+        return f"<Corpus {names or 'of texts'}: {len(self.ids):,} characters>"
+
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts, decoded."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from charrnn.errors import require
 from charrnn.registry import resolve
+from charrnn.settings import from_dict
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,9 @@ def readings() -> list[type[Reading]]:
     return list(dict.fromkeys(map(reading_of, DOCUMENTS)))
 
 
-def recorded_reading(record: Mapping[str, Any]) -> Reading:
-    """Return the Reading whose settings are in a record, among other things; without any, that of
-    plain text. Raises ConfigError for settings out of range.
+def stored_reading(documents: str, settings: Mapping[str, Any]) -> Reading:
+    """Return the Reading of a kind of document, with settings from a file; raises ConfigError for a
+    kind that isn't registered, or settings out of range.
     """
-    for reading in readings():
-        names = [field.name for field in fields(reading) if field.name in record]
-        if names:
-            return reading(**{name: record[name] for name in names})
-    return reading_of("whole")()
+    require(documents in DOCUMENTS, f"there is no kind of document {documents!r}")
+    return from_dict(reading_of(documents), settings)

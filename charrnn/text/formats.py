@@ -44,13 +44,15 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         raise CorpusError(
             f"{name} is not {encoding}: byte 0x{error.object[error.start]:02X} at offset "
             f"{offset - len(error.object) + error.start:,}; name its encoding, as with "
-            f"--encoding {hint}"
+            f"`encoding='{hint}'`"
         ) from None
     except LookupError:
-        raise ConfigError(f"encoding is {encoding!r}: Python knows no such text encoding") from None
+        raise ConfigError(
+            f"`encoding` is {encoding!r}: Python knows no such text encoding"
+        ) from None
     except UnicodeError as error:
         raise CorpusError(
-            f"{name} is not {encoding}: {error}; name its encoding, as with --encoding utf-16-le"
+            f"{name} is not {encoding}: {error}; name its encoding, as with `encoding='utf-16-le'`"
         ) from None
 
 

@@ -16,6 +16,7 @@ from charrnn.text.plain import STDIN
 def read(
     paths: str | Path | Sequence[str | Path],
     encoding: str = "utf-8",
+    *,
     reading: Reading | None = None,
 ) -> Corpus:
     """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and

@@ -25,11 +25,12 @@ def split(
     paragraphs end with their terminator, be it there or not.
     """
     require(
-        documents in DOCUMENTS, f"documents is {documents!r}: choose one of {', '.join(DOCUMENTS)}"
+        documents in DOCUMENTS,
+        f"`documents` is {documents!r}: choose one of {', '.join(DOCUMENTS)}",
     )
     require(
         0 <= valid_fraction < 1,
-        f"valid_fraction is {valid_fraction}: it must be 0 or more, below 1",
+        f"`valid_fraction` is {valid_fraction}: it must be 0 or more, below 1",
     )
     terminator = DOCUMENTS[documents].terminator
     borders = [0, *(corpus.ends + 1).tolist()]

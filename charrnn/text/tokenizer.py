@@ -51,11 +51,14 @@ class Tokenizer:
     def __len__(self) -> int:
         return len(self.alphabet)
 
+    def __repr__(self) -> str:
+        return f"<Tokenizer of {len(self)} characters>"
+
     def encode(self, text: str, unknown: str = "error") -> Ids:
         """Return the ids (N,) of `text`; characters outside the alphabet are named in an
         UnknownCharacterError, or left out with `unknown="skip"`.
         """
-        require(unknown in ("error", "skip"), f"unknown is {unknown!r}: choose error or skip")
+        require(unknown in ("error", "skip"), f"`unknown` is {unknown!r}: choose error or skip")
         ids = self.find(text)
         if unknown == "error" and ids.min(initial=0) < 0:
             raise UnknownCharacterError(self._describe_unknown(text))
@@ -79,7 +82,7 @@ class Tokenizer:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         return (
             f"the model has never seen {some}{more}: "
-            "leave such characters out of the text, or skip them with --unknown skip"
+            "leave such characters out of the text, or skip them with `unknown='skip'`"
         )
 
 

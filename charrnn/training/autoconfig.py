@@ -72,8 +72,8 @@ class Choice:
     stated: tuple[str, ...]
 
     def selection(self) -> Selection:
-        """Return what was stated, what was chosen, and for what."""
-        return Selection(self.stated, self.chosen, self.cores, round(self.minutes, 2))
+        """Return which settings were stated, and which were chosen."""
+        return Selection(self.stated, self.chosen)
 
 
 def choose(

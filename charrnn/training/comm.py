@@ -135,7 +135,7 @@ class SharedMemory(Exchange):
         except OSError as error:
             self.close()
             raise WorkerError(
-                f"a worker process could not be started: {error}; use fewer --workers"
+                f"a worker process could not be started: {error}; use fewer `workers`"
             ) from None
 
     def close(self) -> None:
@@ -181,9 +181,14 @@ class SharedMemory(Exchange):
             cause = f"exit code {code}"
             if code is not None and code < 0:
                 cause = signal.Signals(-code).name + (", out of memory?" if code == -9 else "")
+            if code == 1:  # what it could not do is said above, by Python
+                raise WorkerError(
+                    "a worker process died (exit code 1) when it imported the script: workers "
+                    'import it, so put what trains under if __name__ == "__main__":'
+                ) from None
             raise WorkerError(
                 f"a worker process died ({cause}): what was last saved is intact; go on with "
-                "--resume, perhaps with fewer --workers"
+                "`resume`, perhaps with fewer `workers`"
             ) from None
 
     def _wait(self, index: int) -> None:
@@ -221,9 +226,11 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
 
     "auto" takes as many as there are usable cores, if each is left with MIN_WIDTH streams at least:
     narrower products waste more than a second core gives. `shards` of 0 are as many as workers; a
-    number that is given limits the workers to those that divide it, however narrow.
-    Raises ConfigError for numbers that do not divide the batch.
+    number that is given limits the workers to those that divide it, however narrow. "alone" is one
+    worker with the shards of "auto". Raises ConfigError for numbers that do not divide the batch.
     """
+    if workers == "alone":
+        return 1, share_out("auto", shards, batch_size)[1]
     if workers == "auto":
         limit = shards or batch_size // MIN_WIDTH
         workers = max(
@@ -233,7 +240,7 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
         )
     require(
         isinstance(workers, int) and 1 <= workers <= MAX_SHARDS,
-        f"workers is {workers!r}: it must be auto or 1 to {MAX_SHARDS}",
+        f"`workers` is {workers!r}: it must be auto or 1 to {MAX_SHARDS}",
     )
     assert isinstance(workers, int)
     shards = shards or workers
@@ -244,7 +251,7 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
     )
     require(
         shards % workers == 0,
-        f"{workers} workers cannot share the run's {shards} shards evenly: change --workers",
+        f"{workers} workers cannot share the run's {shards} shards evenly: change `workers`",
     )
     return workers, shards
 

@@ -44,7 +44,7 @@ def verdict(history: Sequence[HistoryEntry], epochs: float) -> str:
     if last.valid > best.valid + OVERFITTED:
         return (
             f"over-fitted: since step {best.step:,} it has been learning its text by heart; try "
-            "more text, a higher --dropout and --weight-dropout, or fewer minutes"
+            "more text, a higher `dropout` and `weight_dropout`, or fewer minutes"
         )
     if epochs < MOST_EPOCHS / 2:
         return f"under-trained: {read}; with more minutes it would get better"

@@ -38,7 +38,7 @@ class Limits:
         check_fields(self)
         for name in ("epochs", "minutes"):
             value = getattr(self, name)
-            require(value is None or not value <= 0, f"{name} is {value}: it must be above 0")
+            require(value is None or not value <= 0, f"`{name}` is {value}: it must be above 0")
             require_range(self, name, 0)
         for name in ("max_steps", "eval_every", "save_every", "patience"):
             require_range(self, name, 1)

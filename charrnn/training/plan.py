@@ -13,6 +13,7 @@ from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.training.autoconfig import Choice
 from charrnn.training.comm import share_out
 from charrnn.training.limits import Limits
 from charrnn.training.prepare import Data
@@ -30,6 +31,7 @@ class Plan:
     data: Data
     selection: Selection | None
     output: Output | None
+    choice: Choice | None = None  # how a new run's settings were selected
     workers: int = 1
     notices: tuple[str, ...] = ()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
-from charrnn.checkpoints.records import TrainConfig
+from charrnn.checkpoints.records import StoredReading, TrainConfig
 from charrnn.errors import counted
 from charrnn.text.batches import Encoded, fit
 from charrnn.text.corpus import Corpus
@@ -25,7 +24,7 @@ class Data:
     text: Encoded
     valid: Encoded | None  # None: there is nothing to validate on
     config: TrainConfig
-    reading: dict[str, Any]  # settings of the corpus's Reading
+    reading: StoredReading  # how the corpus was read
     digests: dict[str, str]  # of the corpus, and of the file validated on ("" if there is none)
     notices: tuple[str, ...]
 
@@ -77,17 +76,17 @@ def prepare(
     batch_size, seq_len = fit(len(text), config.batch_size, config.seq_len)
     if (batch_size, seq_len) != (config.batch_size, config.seq_len):
         notices.append(
-            f"the corpus has {len(text):,} characters to train on, and one chunk of batch_size "
-            f"{config.batch_size} x seq_len {config.seq_len} needs "
-            f"{config.batch_size * config.seq_len:,}: made it batch_size {batch_size} x "
-            f"seq_len {seq_len}"
+            f"the corpus has {len(text):,} characters to train on, and one chunk of `batch_size` "
+            f"{config.batch_size} x `seq_len` {config.seq_len} needs "
+            f"{config.batch_size * config.seq_len:,}: made it `batch_size` {batch_size} x "
+            f"`seq_len` {seq_len}"
         )
     return Data(
         tokenizer,
         text,
         validation if len(validation) >= 2 else None,
         replace(config, batch_size=batch_size, seq_len=seq_len),
-        asdict(corpus.reading),
+        StoredReading(corpus.reading.documents, asdict(corpus.reading)),
         digests(corpus, valid),
         tuple(notices),
     )

@@ -9,24 +9,25 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.checkpoints.container import Reader
 from charrnn.checkpoints.output import Output, resume_path
-from charrnn.checkpoints.records import HistoryEntry, Selection, TrainConfig, TrainingRecord
+from charrnn.checkpoints.records import HistoryEntry, TrainConfig, TrainingRecord
 from charrnn.errors import CheckpointError, DivergedError
 from charrnn.inference.evaluate import Evaluation, validated_characters
+from charrnn.nn.blas import limited, training_threads
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.optim import scheduled_rate
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.corpus import Corpus
+from charrnn.training.autoconfig import Choice
 from charrnn.training.comm import Exchange, SharedMemory
 from charrnn.training.limits import Limits
 from charrnn.training.memory import estimate
@@ -38,6 +39,7 @@ from charrnn.training.resume import (
     read_snapshots,
     reading_of_run,
     require_same,
+    require_same_reading,
     require_same_run,
     require_same_texts,
     write_resume_file,
@@ -57,7 +59,7 @@ class Trainer:
         """Make the run of `plan` as it stood at `last`, a divergence going back to `good`."""
         self.config, self.train_config, self.limits = plan.config, plan.train, plan.limits
         self.workers, self.task = plan.workers, plan.task
-        self.selection, self.output = plan.selection, plan.output
+        self.selection, self.output, self.choice = plan.selection, plan.output, plan.choice
         texts = {"text": plan.data.text.ids, "text_ends": plan.data.text.ends}
         if plan.data.valid is not None:
             texts |= {"valid": plan.data.valid.ids, "valid_ends": plan.data.valid.ends}
@@ -81,6 +83,17 @@ class Trainer:
         self._gradient_norm = self._learning_rate = 0.0
         self._closing_seconds: float | None = None
 
+    def __repr__(self) -> str:
+        run = self.summary()
+        share = f"step {run.step:,}, {self.progress():.0%} done"
+        return f"<Trainer {self.config.describe()}, {share}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "a Trainer cannot be copied or pickled: copy trainer.checkpoint(), or resume the run "
+            "from its files"
+        )
+
     @classmethod
     def new(
         cls,
@@ -94,7 +107,7 @@ class Trainer:
         init_from: Checkpoint | None = None,
         workers: int | str = 1,
         overwrite: bool = False,
-        selection: Selection | None = None,
+        choice: Choice | None = None,
     ) -> Trainer:
         """Start a run.
 
@@ -102,8 +115,8 @@ class Trainer:
         written. An existing model is only replaced with `overwrite`. With `valid`, a corpus of its
         own, nothing is held out of the first. With `init_from`, training starts from that model's
         weights, and new characters are added to its alphabet. `workers` is a number of processes,
-        or "auto"; more than one need a main guard in a script. `selection` goes into the model's
-        record.
+        or "auto"; more than one need a main guard in a script. `choice` is how the settings were
+        selected.
 
         Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
         characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape
@@ -125,7 +138,9 @@ class Trainer:
         train = replace(train, documents=data.config.documents)
         if isinstance(workers, int) and data.config.batch_size < train.batch_size:
             workers = math.gcd(workers, data.config.batch_size)  # the sizes were made to fit
-        plan = Plan(config, train, limits or Limits(), data, selection, out).shared_out(workers)
+        selection = choice.selection() if choice is not None else None
+        plan = Plan(config, train, limits or Limits(), data, selection, out, choice)
+        plan = plan.shared_out(workers)
         first = beginning(plan.task, init_from)
         check_space(plan)
         return cls(plan, first)
@@ -149,7 +164,7 @@ class Trainer:
         """
         output = out if isinstance(out, Output) else Output.of_run(out)
         out = output.path
-        require_same(asdict(corpus.reading), asdict(reading_of_run(out)), "the run to resume")
+        require_same_reading(corpus.reading, reading_of_run(out))
         with Reader(resume_path(out), "resume") as reader:
             stored = StoredRun.parsed(reader)
             require_same_texts(stored, digests(corpus, valid), out)
@@ -175,10 +190,28 @@ class Trainer:
             last = reconsidered(last, plan)
         trainer = cls(replace(plan, notices=tuple(notices)), last, good)
         if last.counters.model_digest != output.digest:
-            require_same_run(out, trainer.checkpoint().describe())
+            require_same_run(out, trainer.checkpoint())
         return trainer
 
     # ---- the loop ----------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Report]:
+        return self.run()
+
+    def fit(self, progress: bool | None = None) -> Checkpoint:
+        """Train to the end and return the model with the best weights; raises what `run` raises.
+
+        `progress` shows a bar; by default in terminals and notebooks.
+        """
+        from tqdm.auto import tqdm
+
+        hidden = None if progress is None else not progress  # None hides it unless on a terminal
+        with tqdm(total=1000, disable=hidden, bar_format="{percentage:3.0f}%|{bar}| {desc}") as bar:
+            for report in self.run():
+                valid = f", valid {self.history[-1].valid:.3f}" if self.history else ""
+                bar.set_description_str(f"step {report.step:,}, loss {report.loss:.3f}{valid}")
+                bar.update(int(1000 * report.progress) - bar.n)
+        return self.checkpoint()
 
     def run(self) -> Iterator[Report]:
         """Train until a limit is reached or `stop()` is called, yielding a report of each step and
@@ -194,8 +227,6 @@ class Trainer:
             yield from self._started()
 
     def _started(self) -> Iterator[Report]:
-        # With several shards one thread each, so that bits don't depend on who does them.
-        threads = threadpool_limits(1 if self.task.train.shards > 1 else None)
         try:
             self.exchange.start(serve, self.task)
             yield from self._run()
@@ -207,7 +238,6 @@ class Trainer:
         finally:
             self.exchange.withdraw_stop()
             self.exchange.close()
-            threads.restore_original_limits()
 
     def _run(self) -> Iterator[Report]:
         began = time.monotonic() - self.counters.seconds
@@ -284,14 +314,19 @@ class Trainer:
             config.warmup_steps,
         )
         command = Step(counters.step, rate, counters.loss)
-        self.exchange.broadcast(command)
-        stepped = self.learner.step(command)
+        with self._threads():
+            self.exchange.broadcast(command)
+            stepped = self.learner.step(command)
         if not stepped.sane:
             return self._go_back()
         counters.loss = stepped.mean_loss
         counters.step += 1
         self._gradient_norm, self._learning_rate = stepped.gradient_norm, rate
         return None
+
+    def _threads(self) -> AbstractContextManager[object]:
+        """Return a context for work; between steps the caller's threads are as they were."""
+        return limited(training_threads(self.task.train.shards))
 
     def _go_back(self) -> str:
         """Return to the last good state with a tenth of the learning rate, once."""
@@ -302,8 +337,8 @@ class Trainer:
             clip = "a smaller" if self.train_config.clip_norm else "with a"
             raise DivergedError(
                 f"training diverged again at step {step}, with a tenth of the learning rate: start "
-                f"with a --learning-rate below {self.train_config.learning_rate / 10:g}, or {clip} "
-                f"--clip-norm{where}"
+                f"with a `learning_rate` below {self.train_config.learning_rate / 10:g}, or {clip} "
+                f"`clip_norm`{where}"
             )
         self._restore(self._good)
         self.counters.learning_rate_scale = 0.1
@@ -331,8 +366,9 @@ class Trainer:
         """Validate; the best weights are kept. Return None if it was stopped on the way."""
         counters = self.counters
         began = time.monotonic()
-        self.exchange.broadcast(Validate())
-        evaluation = self.learner.validate()
+        with self._threads():
+            self.exchange.broadcast(Validate())
+            evaluation = self.learner.validate()
         if self.exchange.stop_requested():
             return None
         if not self.learner.sane(evaluation.nats_per_char):
@@ -406,7 +442,7 @@ class Trainer:
                 self.data.reading,
                 self.data.digests,
             )
-            last = Snapshot(self._tensors(), self.counters, self.history)
+            last = Snapshot(self._live(), self.counters, self.history)
             write_resume_file(self.output.path, run, last, self._good)
 
     def _save_due(self, ended: bool) -> bool:
@@ -420,20 +456,23 @@ class Trainer:
     def _save_every(self) -> int:
         return self.limits.save_every or self._eval_every()
 
-    def _tensors(self) -> dict[str, Array]:
+    def _live(self) -> dict[str, Array]:
+        """Return what a snapshot keeps: the run's own arrays, and a copy of the carried state."""
         return {
             "parameters": self.parameters.flat,
             "best": self.best,
             "moments": self.learner.moments,
-            "state": self.learner.state,
+            "state": self.learner.carried_state(),
         }
 
     def _snapshot(self) -> Snapshot:
-        tensors = {name: values.copy() for name, values in self._tensors().items()}
+        tensors = {name: values.copy() for name, values in self._live().items()}
         return Snapshot(tensors, replace(self.counters), list(self.history))
 
     def _restore(self, snapshot: Snapshot) -> None:
-        for name, values in self._tensors().items():
-            values[...] = snapshot.tensors[name]
+        self.parameters.flat[...] = snapshot.tensors["parameters"]
+        self.best[...] = snapshot.tensors["best"]
+        self.learner.moments[...] = snapshot.tensors["moments"]
+        self.learner.carry(snapshot.tensors["state"])
         self.counters = replace(snapshot.counters)
         self.history = list(snapshot.history)

@@ -50,10 +50,17 @@ class Task:
         }
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Return names and shapes of all arrays that a snapshot of the run keeps."""
-        layout = self.layout()
-        kept = {name: layout[name][0] for name in ("parameters", "moments", "state")}
-        return {**kept, "best": kept["parameters"]}
+        """Return names and shapes of the arrays that a snapshot keeps, which depend on neither the
+        number of shards nor the kernels: the carried state is (L, S, B, H).
+        """
+        layout, config = self.layout(), self.config
+        states = CELLS[config.cell].states
+        return {
+            "parameters": layout["parameters"][0],
+            "best": layout["parameters"][0],
+            "moments": layout["moments"][0],
+            "state": (config.num_layers, states, self.train.batch_size, config.hidden_size),
+        }
 
 
 # What process 0 has all processes do, itself included.
@@ -107,6 +114,17 @@ class Learner:
             moments=self.moments[:, self._mine],
         )
         self._shards = range(exchange.rank, train.shards, exchange.size)
+
+    def carried_state(self) -> Array:
+        """Return the state (L, S, B, H) that is carried from chunk to chunk, a copy."""
+        shards, L, S, H, width = self.state.shape
+        by_stream: Array = self.state.transpose(1, 2, 0, 4, 3).reshape(L, S, shards * width, H)
+        return np.ascontiguousarray(by_stream)
+
+    def carry(self, state: Array) -> None:
+        """Make `state` (L, S, B, H) the one that is carried."""
+        shards, L, S, H, width = self.state.shape
+        self.state[...] = state.reshape(L, S, shards, width, H).transpose(2, 0, 1, 4, 3)
 
     def step(self, command: Step) -> Stepped:
         """Do this process's part of a training step."""

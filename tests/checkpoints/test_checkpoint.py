@@ -1,5 +1,7 @@
 """A model comes back from its file as it was, or is refused."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -122,7 +124,6 @@ CONFIG_CHANGES = [
     ("dropout", 1),
     ("dropout", -0.5),
     ("dropout", 10**400),
-    ("unknown", 1),
 ]
 
 
@@ -132,10 +133,13 @@ def test_a_configuration_of_wrong_types_or_values_is_refused(path, name, value):
     assert_refused(path, "damaged")
 
 
+def tunes(**settings):
+    return {"documents": "tunes", "settings": settings}
+
+
 DESCRIPTION_CHANGES = {
     "config gone": lambda d: d.pop("config"),
     "config a list": lambda d: d.update(config=[]),
-    "config field gone": lambda d: d["config"].pop("cell"),
     "vocabulary gone": lambda d: d.pop("vocabulary"),
     "vocabulary a list": lambda d: d.update(vocabulary=list("\n aé🎶\0")),
     "vocabulary empty": lambda d: d.update(vocabulary=""),
@@ -143,15 +147,17 @@ DESCRIPTION_CHANGES = {
     "character twice over": lambda d: d.update(vocabulary="\n aéaé"),
     "lone surrogate": lambda d: d.update(vocabulary="\n aé\ud83c\0"),
     "training gone": lambda d: d.pop("training"),
-    "transposed in no way": lambda d: d["training"].update(transpose="up"),
-    "transposed as a list": lambda d: d["training"].update(transpose=["tonic"]),
-    "titles a number": lambda d: d["training"].update(keep_titles=1),
+    "transposed in no way": lambda d: d["training"].update(reading=tunes(transpose="up")),
+    "transposed as a list": lambda d: d["training"].update(reading=tunes(transpose=["tonic"])),
+    "titles a number": lambda d: d["training"].update(reading=tunes(keep_titles=1)),
     "training a list": lambda d: d.update(training=[]),
     "history gone": lambda d: d.pop("history"),
-    "history an object": lambda d: d.update(history={}),
-    "documents a list": lambda d: d["training"].update(documents=["whole"]),
-    "documents an object": lambda d: d["training"].update(documents={}),
-    "a loss without end": lambda d: d["history"][0].update(train=10**400),
+    "history a list": lambda d: d.update(history=[]),
+    "history without a column": lambda d: d["history"].pop("valid"),
+    "documents a list": lambda d: d["training"]["config"].update(documents=["whole"]),
+    "documents an object": lambda d: d["training"]["config"].update(documents={}),
+    "a loss without end": lambda d: d["history"].update(train=[10**400]),
+    "a share above 1": lambda d: d["training"]["config"].update(valid_fraction=5),
     "kind gone": lambda d: d.pop("kind"),
     "kind a list": lambda d: d.update(kind=["model"]),
 }
@@ -213,3 +219,33 @@ def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_o
     assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.data.text)
     with pytest.raises(CorpusError, match="held out no part"):
         part_of(trainer.checkpoint(), CORPUS, "valid")
+
+
+@pytest.mark.parametrize(
+    "place", [(), ("config",), ("training",), ("training", "config"), ("history",)], ids=str
+)
+def test_a_field_that_was_added_later_asks_for_an_upgrade(path, place):
+    def add(document):
+        document["version"] = "0.9"
+        for name in place:
+            document = document[name]
+        document["invented_later"] = [1]
+
+    rewrite(path, add)
+    assert_refused(path, r"was written by a newer charrnn \(0\.9\): upgrade")
+
+
+def test_a_damaged_name_of_a_field_is_damage(path):
+    rewrite(
+        path, lambda d: d["config"].update(hidden_sizf=d["config"].pop("hidden_size")), sign=False
+    )
+    assert_refused(path, "is damaged")
+
+
+def test_a_missing_field_takes_the_value_from_before_it_existed(path, monkeypatch):
+    """As of a file that was written before the setting was added."""
+    (field,) = (field for field in fields(ModelConfig) if field.name == "weight_dropout")
+    rewrite(path, lambda document: document["config"].pop("weight_dropout"))
+    assert load(path).config.weight_dropout == field.default
+    monkeypatch.setattr(field, "metadata", {**field.metadata, "before": 0.75})
+    assert load(path).config.weight_dropout == 0.75

@@ -67,7 +67,7 @@ def write_resume_file(path):
 def test_a_new_run_replaces_files_of_a_run_only_if_it_may(path):
     write_resume_file(path)
     for lost in (path, resume_path(path)):
-        with pytest.raises(CheckpointError, match=rf"{lost.name} exists.*--overwrite"):
+        with pytest.raises(CheckpointError, match=rf"{lost.name} exists.*overwrite=True"):
             Output.new(path)
         assert Output.new(path, overwrite=True).path == path
         lost.unlink()

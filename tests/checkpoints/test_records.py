@@ -9,27 +9,27 @@ from charrnn.checkpoints.records import (
     MAX_NUMBER,
     HistoryEntry,
     Selection,
+    StoredReading,
     TrainConfig,
     TrainingRecord,
+    history_document,
     is_number,
     parsed_history,
+    parsed_record,
     parsed_selection,
-    selection_document,
 )
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, UnknownFieldError
 
-STATED = Selection(("cell", "seed"), (), 4, 10.0)
-SELECTED = Selection(("cell",), ("hidden_size", "dropout"), 2, 0.25)
-NOTHING_STATED = Selection((), ("hidden_size",), 1, 10.0)
 RECORD = TrainingRecord(
     TrainConfig("torch", batch_size=7, documents="tunes", valid_fraction=0.0),
     steps=12,
     characters=3456,
     corpus="c0ffee",
     valid="beef",
-    selection=SELECTED,
-    reading={"transpose": "all", "keep_titles": True},
+    selection=Selection(("cell",), ("hidden_size", "dropout")),
+    reading=StoredReading("tunes", {"transpose": "all", "keep_titles": True}),
 )
+HISTORY = [HistoryEntry(5, 3.5, 3.25), HistoryEntry(10, 2.5, 2.75)]
 
 
 def stored(document):
@@ -37,76 +37,80 @@ def stored(document):
     return json.loads(json.dumps(document))
 
 
-# ---- the record of a training --------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("record", [TrainingRecord(), RECORD], ids=["empty", "full"])
 def test_a_record_comes_back_as_it_was(record):
-    assert TrainingRecord.parsed(stored(record.document())) == record
-
-
-def test_a_record_is_one_flat_object_in_the_order_of_names():
-    document = RECORD.document()
-    assert list(document) == sorted(document)
-    assert document["batch_size"] == 7
-    assert document["chosen"] == "hidden_size, dropout"
-    assert document["transpose"] == "all"
+    assert parsed_record(stored(asdict(record))) == record
 
 
 def test_settings_of_a_reading_are_kept_uninterpreted():
-    assert TrainingRecord.parsed({"tempo": [120]}).reading == {"tempo": [120]}
+    record = parsed_record(
+        stored(asdict(RECORD)) | {"reading": {"documents": "x", "settings": {"y": [1]}}}
+    )
+    assert record.reading == StoredReading("x", {"y": [1]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"steps": "12"}, {"characters": None}, {"steps": 10**400}, {"corpus": 7}),
+        *({"config": None}, {"config": {"batch_size": 0}}, {"config": {"valid_fraction": 5}}),
+        *({"selection": []}, {"selection": {"stated": "cell"}}, {"selection": {"stated": [1]}}),
+        *({"reading": None}, {"reading": {"documents": 1}}, {"reading": {"settings": []}}),
+    ],
+    ids=str,
+)
+def test_a_record_that_cannot_be_one_is_refused(change):
+    with pytest.raises(ConfigError):
+        parsed_record(stored(asdict(RECORD)) | change)
+
+
+@pytest.mark.parametrize("document", [None, [], "steps"], ids=str)
+def test_a_record_is_an_object(document):
+    with pytest.raises(ConfigError):
+        parsed_record(document)
+
+
+@pytest.mark.parametrize("place", [(), ("config",), ("selection",), ("reading",)], ids=str)
+def test_a_field_of_a_newer_version_is_told_from_nonsense(place):
+    document = part = stored(asdict(RECORD))
+    for name in place:
+        part = part[name]
+    part["invented_later"] = 1
+    with pytest.raises(UnknownFieldError, match="invented_later"):
+        parsed_record(document)
+
+
+def test_without_a_selection_there_is_none():
+    assert parsed_selection(None) is None
+
+
+@pytest.mark.parametrize("history", [[], HISTORY], ids=["empty", "two entries"])
+def test_a_history_comes_back_as_it_was(history):
+    assert parsed_history(stored(history_document(history))) == history
+
+
+def test_a_history_is_stored_by_column():
+    assert history_document(HISTORY) == {
+        "step": [5, 10],
+        "train": [3.5, 2.5],
+        "valid": [3.25, 2.75],
+    }
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        *(None, [], "steps"),
-        *({"steps": "12"}, {"characters": None}, {"steps": 10**400}),
-        *({"batch_size": 0}, {"init": "magic"}, {"documents": ["lines"]}),
+        *(None, [], {}, {"step": 1, "train": 2, "valid": 3}),
+        *({"step": [1], "train": [2]}, {"step": [1], "train": [2, 3], "valid": [4]}),
+        *(
+            {"step": [1], "train": [2], "valid": ["3"]},
+            {"step": [1], "train": [2], "valid": [1e300]},
+        ),
     ],
     ids=str,
 )
-def test_a_record_that_cannot_be_one_is_refused(document):
-    with pytest.raises(ConfigError):
-        TrainingRecord.parsed(document)
-
-
-# ---- how its settings came about -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("selection", [SELECTED, NOTHING_STATED], ids=["both", "nothing stated"])
-def test_a_selection_comes_back_as_it_was(selection):
-    assert parsed_selection(stored(selection_document(selection))) == selection
-
-
-def test_where_nothing_was_selected_cores_and_minutes_are_not_recorded():
-    document = selection_document(STATED)
-    assert document == {"stated": "cell, seed"}
-    assert parsed_selection(document) == Selection(("cell", "seed"), (), 0, 0.0)
-
-
-@pytest.mark.parametrize("document", [{}, None, [], {"chosen": "seed", "cores": "two"}], ids=str)
-def test_a_selection_that_cannot_be_read_is_none(document):
-    assert parsed_selection(document) is None
-    assert selection_document(None) == {}
-
-
-# ---- the history ---------------------------------------------------------------------------------
-
-
-def test_a_history_comes_back_as_it_was():
-    history = [HistoryEntry(5, 3.5, 3.25), HistoryEntry(10, 2.5, 2.75)]
-    assert parsed_history(stored([asdict(entry) for entry in history])) == history
-    assert parsed_history([]) == []
-
-
-@pytest.mark.parametrize(
-    "document",
-    [None, {}, [3], [{}], [{"step": 5, "train": 1}], [{"step": 5, "train": 1, "valid": "1"}]],
-    ids=str,
-)
 def test_a_history_that_cannot_be_one_is_refused(document):
-    with pytest.raises(ConfigError, match="the record of its training is none"):
+    with pytest.raises(ConfigError):
         parsed_history(document)
 
 

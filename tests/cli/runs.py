@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from charrnn.checkpoints.records import TrainingRecord
+from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from tests.helpers import constant_checkpoint
 from tests.tiny import OPTIONS
 
@@ -16,6 +16,7 @@ def logged(name):
     return [json.loads(line) for line in Path(name).read_text(encoding="utf-8").splitlines()]
 
 
-def save_constant_model(path, alphabet, **training):
-    constant_checkpoint(alphabet, training=TrainingRecord.parsed(training)).save(path)
+def save_constant_model(path, alphabet, corpus="", **config):
+    record = TrainingRecord(TrainConfig(**config), corpus=corpus)
+    constant_checkpoint(alphabet, training=record).save(path)
     return path

@@ -106,8 +106,8 @@ def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
     ("options", "code", "word"),
     [
         (["{corpus}", "--streams", "0"], 2, "streams"),
-        (["{corpus}", "--block-size", "0"], 2, "block_size"),
-        (["{corpus}", "--block-size", "-1"], 2, "block_size"),
+        (["{corpus}", "--block-size", "0"], 2, "--block-size"),
+        (["{corpus}", "--block-size", "-1"], 2, "--block-size"),
         (["nowhere.txt"], 1, "nowhere.txt does not exist"),
         (["one.txt"], 1, "least is 2"),
         (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not utf-16"),

@@ -17,7 +17,7 @@ from tests.helpers import assert_refused, needs_dev_full, posix
 def test_sample_prints_the_prompt_and_just_so_many_characters(process, model_file):
     result = process("sample", model_file, "--prompt", "The c", "--length", "40", "--seed", "1")
     assert (result.code, result.err) == (0, "")
-    assert result.out == "The c" + generate(load(model_file), "The c", 40, seed=1)[0]
+    assert result.out == "The c" + generate(load(model_file), "The c", length=40, seed=1)[0]
     assert len(result.out) == 45
 
 
@@ -53,7 +53,7 @@ def test_sample_length_0_prints_the_prompt_alone(cli, model_file):
 def test_each_sample_begins_with_the_prompt(cli, model_file):
     arguments = ["--prompt", "The", "--length", "30", "--num-samples", "3", "--seed", "1"]
     result = cli("sample", model_file, *arguments)
-    texts = generate(load(model_file), "The", 30, seed=1, num_samples=3)
+    texts = generate(load(model_file), "The", length=30, seed=1, num_samples=3)
     assert len(set(texts)) == 3
     positions = [result.out.index("The" + text) for text in texts]
     assert positions == sorted(positions)
@@ -73,7 +73,7 @@ def test_sample_json(cli, model_file):
     content = json.loads(result.out)
     assert {"prompt", "seed", "samples"} <= content.keys()
     assert (content["prompt"], content["seed"]) == ("The", 4)
-    assert content["samples"] == generate(load(model_file), "The", 30, seed=4, num_samples=2)
+    assert content["samples"] == generate(load(model_file), "The", length=30, seed=4, num_samples=2)
 
 
 def test_the_drawn_seed_is_in_the_json(cli, model_file):
@@ -114,17 +114,17 @@ def test_a_prompt_with_unseen_characters_names_them(cli, model_file):
 @pytest.mark.parametrize(
     ("option", "word"),
     [
-        (f"--num-samples {10**40}", "num_samples"),
+        (f"--num-samples {10**40}", "--num-samples"),
         ("--length -1", "length"),
         ("--temperature -1", "temperature"),
         ("--temperature nan", "temperature"),
         ("--temperature inf", "temperature"),
-        ("--top-k 0", "top_k"),
-        ("--top-p 2", "top_p"),
-        ("--top-p -0.1", "top_p"),
-        ("--min-p nan", "min_p"),
-        ("--num-samples 0", "num_samples"),
-        ("--num-samples -1", "num_samples"),
+        ("--top-k 0", "--top-k"),
+        ("--top-p 2", "--top-p"),
+        ("--top-p -0.1", "--top-p"),
+        ("--min-p nan", "--min-p"),
+        ("--num-samples 0", "--num-samples"),
+        ("--num-samples -1", "--num-samples"),
         ("--seed -1", "seed"),
         ("--seed 18446744073709551616", "seed"),
         ("--prompt-file nowhere.txt", "nowhere.txt does not exist"),

@@ -196,8 +196,7 @@ def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
     shown = cli("info", "novel.safetensors").out
     (line,) = (line for line in shown.splitlines() if line.startswith("chosen"))
     assert "hidden_size 128" in line
-    assert "828 characters, an alphabet of 11" in line
-    assert re.search(r"\d+ cores?, [\d.]+ minutes", line)
+    assert "828 characters and an alphabet of 11" in line
     assert "stated    dropout 0.125, batch_size 8\n" in shown
 
 
@@ -284,7 +283,7 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
 def test_impossible_numbers_are_named(cli, novel, files, option):
     name, value = option.split()
     result = cli("train", novel, *OPTIONS, *option.split())
-    assert_refused(result, 2, name[2:].replace("-", "_"), "must be" if value != "0" else "0")
+    assert_refused(result, 2, name, "must be" if value != "0" else "0")
     assert files() == ["novel.txt"]
 
 
@@ -312,7 +311,7 @@ def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
 def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
     result = cli("train", novel, *OPTIONS, "--minutes", "0.001", *option.split())
     if result.code:
-        assert_refused(result, 2, option.split()[0][2:].replace("-", "_"))
+        assert_refused(result, 2, option.split()[0])
 
 
 @pytest.fixture

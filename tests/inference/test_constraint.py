@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.inference.sampling import generate
+from charrnn.inference.sampling import SamplingOptions, collected, draw, generate
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.tune import Key
+from charrnn.rng import SAMPLE, generator
 from tests.inference.models import ALPHABET, constant_model, random_model
 
 
@@ -70,7 +71,7 @@ def test_each_text_of_a_batch_has_a_state_of_its_own():
 
 
 def test_the_constraint_goes_on_from_the_prompt(model):
-    assert set(generate(model, "aba", 31, constraint=AB)[0][1::2]) == {"a"}
+    assert set(generate(model, "aba", length=31, constraint=AB)[0][1::2]) == {"a"}
 
 
 @pytest.mark.parametrize("documents", ["whole", "paragraphs"])
@@ -108,13 +109,9 @@ def test_a_bias_is_a_factor_whatever_the_temperature(temperature):
 def test_what_a_constraint_costs_is_told():
     forgone = np.zeros(3)
     constraint = InTurn({"": "a", "a": "ab", "b": "b"})
-    texts = generate(
-        constant_model(np.arange(1, 8) / 28),
-        length=30,
-        num_samples=3,
-        constraint=constraint,
-        forgone=forgone,
-    )
+    model, options, rng = constant_model(np.arange(1, 8) / 28), SamplingOptions(), generator(0, 0)
+    drawn = draw(model, [""] * 3, 30, options, rng, constraint=constraint, forgone=forgone)
+    texts = collected(3, drawn)
     share = {"": 3 / 28, "a": 7 / 28, "b": 4 / 28}  # "a" is the third character of the alphabet
     costs = [-sum(math.log(share[c]) for c in ["", *text[:-1]]) for text in texts]
     assert forgone == pytest.approx(costs, rel=1e-4)
@@ -123,14 +120,10 @@ def test_what_a_constraint_costs_is_told():
 def test_a_sample_that_has_ended_costs_no_more():
     forgone = np.zeros(2)
     constraint = InTurn({"": "a", "a": "a\n", "\n": "\n"})
-    p = np.ones(7) / 7
-    texts = generate(
-        constant_model(p, documents="lines"),
-        num_samples=2,
-        seed=1,
-        constraint=constraint,
-        forgone=forgone,
-    )
+    model, options = constant_model(np.ones(7) / 7, documents="lines"), SamplingOptions()
+    rng = generator(1, SAMPLE)
+    drawn = draw(model, [""] * 2, 500, options, rng, constraint=constraint, forgone=forgone)
+    texts = collected(2, drawn)
     assert len(texts[0]) != len(texts[1])
     assert forgone == pytest.approx([math.log(7) + len(text) * math.log(3.5) for text in texts])
 

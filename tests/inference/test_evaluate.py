@@ -195,6 +195,8 @@ def test_a_checkpoint_is_evaluated_on_a_part_of_a_corpus():
     corpus = Corpus.from_texts("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
     checkpoint = random_checkpoint(make_model().config, "\n efhnorstuwx")
     text = part_of(checkpoint, corpus, "valid")
-    assert evaluate(checkpoint, corpus, "valid", 2) == evaluate_text(checkpoint.model(), text, 2)
+    assert evaluate(checkpoint, corpus, part="valid", streams=2) == evaluate_text(
+        checkpoint.model(), text, 2
+    )
     with pytest.raises(ConfigError, match="exclude"):
         evaluate(checkpoint, corpus, streams=2, block_size=8)

@@ -76,8 +76,3 @@ def test_a_filter_that_is_listed_can_be_used(model, monkeypatch):
     assert set(generate(model, seed=1, first=2)[0]) == {"\n", " "}
     with pytest.raises(ConfigError, match="first is 10: it must be 1 to 9"):
         generate(model, first=10)
-
-
-def test_an_unknown_filter_is_answered_with_those_there_are(model):
-    with pytest.raises(ConfigError, match="top_k, top_p, min_p"):
-        generate(model, topk=1)

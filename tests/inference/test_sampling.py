@@ -55,13 +55,13 @@ def by_hand(checkpoint, prompt, length, pick):
 def test_temperature_0_follows_the_likeliest_characters(cell):
     checkpoint = random_model(cell)
     expected = by_hand(checkpoint, "abc", 30, lambda logits: logits.argmax(axis=1))
-    assert generate(checkpoint, "abc", 30, temperature=0) == [expected]
+    assert generate(checkpoint, "abc", length=30, temperature=0) == [expected]
 
 
 def test_the_draws_are_those_of_the_seed(model):
     noise = gumbel(generator(5, SAMPLE), (1, len(model.tokenizer)))
     expected = by_hand(model, "abc", 30, lambda logits: choose(logits, 0.7, next(noise), {}))
-    assert generate(model, "abc", 30, temperature=0.7, seed=5) == [expected]
+    assert generate(model, "abc", length=30, temperature=0.7, seed=5) == [expected]
 
 
 def test_without_a_prompt_a_text_begins_as_after_a_newline(model):
@@ -73,18 +73,18 @@ def test_one_stream_has_one_thread_and_leaves_others_theirs(model):
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
     with threadpool_limits(3, "blas"):
-        texts = stream(model, "a", 5)
+        texts = stream(model, "a", length=5)
         assert [threads() for _ in texts] == [{1}] * 5
-        assert [threads() for _ in stream(model, "a", 2, num_samples=2)] == [{3}] * 4
+        assert [threads() for _ in stream(model, "a", length=2, num_samples=2)] == [{3}] * 4
         assert threads() == {3}
 
 
 def test_each_sample_may_have_a_prompt_of_its_own(model):
     prompts = ["a", "bcd", "a", "ee e"]
-    alone = [generate(model, prompt, 30, temperature=0)[0] for prompt in prompts]
-    assert generate(model, prompts, 30, 4, temperature=0) == alone
+    alone = [generate(model, prompt, length=30, temperature=0)[0] for prompt in prompts]
+    assert generate(model, prompts, length=30, num_samples=4, temperature=0) == alone
     with pytest.raises(ConfigError, match="4 prompts for 3 samples"):
-        generate(model, prompts, 30, 3)
+        generate(model, prompts, length=30, num_samples=3)
 
 
 def test_a_long_prompt_is_read_to_its_end_with_the_state_carried(model):
@@ -97,7 +97,7 @@ def test_a_long_prompt_is_read_to_its_end_with_the_state_carried(model):
         id = logits[:, 0].argmax()
         expected += ALPHABET[id]
         logits = stepper.step(np.array([id]))
-    assert generate(model, prompt, 20, temperature=0) == [expected]
+    assert generate(model, prompt, length=20, temperature=0) == [expected]
 
 
 # ---- seeds and batches -----------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_each_text_of_a_batch_goes_on_from_its_own_characters(model):
         logits, _ = network.logits(ids, network.zero_state(3))
         ids = np.vstack([ids, choose(logits[-1].T, 1.0, next(noise), {})])
     expected = [model.tokenizer.decode(ids[3:, b]) for b in range(3)]
-    assert generate(model, "abc", 20, seed=2, num_samples=3) == expected
+    assert generate(model, "abc", length=20, seed=2, num_samples=3) == expected
 
 
 def test_a_greedy_batch_is_one_text_several_times(model):
@@ -130,10 +130,10 @@ def test_a_greedy_batch_is_one_text_several_times(model):
 
 
 def test_the_pieces_of_a_stream_make_up_the_texts(model):
-    pieces = list(stream(model, "abc", 30, seed=1, num_samples=2))
+    pieces = list(stream(model, "abc", length=30, seed=1, num_samples=2))
     assert [index for index, _ in pieces] == [0, 1] * 30
     assert ["".join(text for i, text in pieces if i == index) for index in (0, 1)] == generate(
-        model, "abc", 30, seed=1, num_samples=2
+        model, "abc", length=30, seed=1, num_samples=2
     )
 
 
@@ -171,7 +171,9 @@ def test_huge_logits_do_not_overflow():
 
 @pytest.mark.parametrize("length", [0, 1, 2, 77])
 def test_the_prompt_does_not_count_towards_the_length(model, length):
-    assert [len(text) for text in generate(model, "abc", length, num_samples=2)] == [length] * 2
+    assert [len(text) for text in generate(model, "abc", length=length, num_samples=2)] == [
+        length
+    ] * 2
 
 
 @pytest.mark.parametrize("start", [0, 1, 50, 297])
@@ -245,7 +247,6 @@ def test_a_prompt_with_unknown_characters_is_an_error_or_read_without_them(model
         ("seed", -1),
         ("seed", 2**64),
         ("unknown", "maybe"),
-        ("bottom_k", 1),
     ],
 )
 def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
@@ -253,6 +254,26 @@ def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
         stream(model, **{name: value})
     with pytest.raises(ConfigError, match=name):
         generate(model, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"checkpoint": "x.safetensors"}, r"checkpoint must be a Checkpoint, .*charrnn\.load"),
+        ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
+        ({"prompt": None}, "prompt must be a text, or a list of texts, got None"),
+        ({"prompt": [1]}, "prompt must be a text, or a list of texts, got 1"),
+        ({"seed": 1.5}, r"seed must be a whole number, got 1\.5"),
+        ({"length": "long"}, "length must be a whole number, got 'long'"),
+        ({"num_samples": 2.0}, "num_samples must be a whole number"),
+        ({"top_k": "few"}, "top_k must be a number, got 'few'"),
+        ({"topk": 5}, r"got an unexpected keyword argument 'topk'; did you mean 'top_k'\?"),
+    ],
+    ids=str,
+)
+def test_an_argument_of_another_type_is_named(model, arguments, message):
+    with pytest.raises(TypeError, match=message):
+        generate(**{"checkpoint": model, **arguments})
 
 
 @pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])

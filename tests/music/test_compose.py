@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.checkpoints.checkpoint import load
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.inference.sampling import generate, stream
+from charrnn.inference.sampling import SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import CANDIDATES, _headers, compose
@@ -16,6 +16,7 @@ from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import CopyIndex, Sample, melody
 from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key
+from charrnn.rng import HEADERS, generator
 from charrnn.text.loading import read
 
 TUNES = "".join(
@@ -76,7 +77,9 @@ def test_tunes_and_prose_are_not_mixed(tunes_file, tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_asked_for_is_honoured(model, seed):
     key = Key("D")
-    tunes = compose(model, 4, (6, 8), key, 8, "AABB", temperature=1.2, seed=seed)
+    tunes = compose(
+        model, 4, meter=(6, 8), key=key, bars=8, form="AABB", temperature=1.2, seed=seed
+    )
     assert len(tunes) == 4
     for tune in tunes:
         assert (tune.meter, tune.key) == ((6, 8), key)
@@ -97,16 +100,14 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
 ):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def headers_of(_checkpoint, _prompt, _length, count, **_options):
-        return [(index, header + "|:CDE") for index, header in enumerate(headers[:count])]
-
-    def tunes_of(_checkpoint, prompts, _length, _count, forgone, **_options):
+    def drawn(_checkpoint, prompts, *_, forgone=None, **_options):
+        if forgone is None:
+            return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
         forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
-        return [f"{note}4|]" for note in "CDEFGABc"]
+        return [(index, f"{note}4|]") for index, note in enumerate("CDEFGABc")]
 
-    monkeypatch.setattr("charrnn.music.compose.stream", headers_of)
-    monkeypatch.setattr("charrnn.music.compose.generate", tunes_of)
+    monkeypatch.setattr("charrnn.music.compose.draw", drawn)
     tunes = compose(model, 2)
     assert [tune.meter for tune in tunes] == [(2, 4), (4, 4)]
     assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
@@ -114,16 +115,17 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
 
 def test_headers_are_drawn_until_they_are_complete_and_no_further(model, monkeypatch):
     constraint = Refrain(tune_grammar(model.tokenizer.alphabet))
-    whole = generate(model, "", 120, 8, constraint=constraint, seed=3)
+    options, rng = SamplingOptions(seed=3), generator(3, HEADERS)
+    whole = collected(8, draw(model, [""] * 8, 120, options, rng, constraint=constraint))
     drawn = Counter()
 
     def counted(*arguments, **options):
-        for index, text in stream(*arguments, **options):
+        for index, text in draw(*arguments, **options):
             drawn[index] += len(text)
             yield index, text
 
-    monkeypatch.setattr("charrnn.music.compose.stream", counted)
-    headers = _headers(model, 8, constraint, {"seed": 3})
+    monkeypatch.setattr("charrnn.music.compose.draw", counted)
+    headers = _headers(model, 8, constraint, options, attempt=0)
     for header, text in zip(headers, whole, strict=True):
         assert re.fullmatch(r"M:.+\nK:.+\n", header)
         assert text.startswith(header)
@@ -150,7 +152,7 @@ def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "number of tunes"),
+        ({"count": 0}, "count is 0"),
         ({"bars": 7, "form": "AABB"}, "bars is 7"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),

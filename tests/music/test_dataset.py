@@ -19,7 +19,6 @@ from charrnn.music.infill import rewrite
 from charrnn.music.midi_io import write_midi
 from charrnn.music.transpose import in_all_keys
 from charrnn.music.tune import Key
-from charrnn.text.documents import recorded_reading
 from charrnn.training.resume import reading_of_run
 from tests.helpers import needs_data
 
@@ -215,8 +214,9 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
     for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
         assert line in shown
-    training = json.loads(cli("info", "m.safetensors", "--json").out)["training"]
-    assert recorded_reading(training) == TuneReading("none", True, True)
+    reading = json.loads(cli("info", "m.safetensors", "--json").out)["training"]["reading"]
+    assert reading["documents"] == "tunes"
+    assert TuneReading(**reading["settings"]) == TuneReading("none", True, True)
 
     held_out = cli("evaluate", "m.safetensors", tunes, "--split", "valid")
     assert held_out.code == 0, held_out.err
@@ -245,10 +245,10 @@ def test_a_run_is_resumed_without_being_told_and_not_against_its_reading(cli, tu
         refused = cli(*run, "--resume", "--max-steps", 50, option, value)
         assert refused.code == 2
         (line,) = [line for line in refused.err.splitlines() if "cannot become" in line]
-        assert f"has transpose all, and that cannot become {value}: leave --transpose out" in line
+        assert f"has --transpose all, and that cannot become {value}: leave it out" in line
     titles = cli(*run, "--resume", "--max-steps", 50, "--keep-titles")
     assert titles.code == 2
-    assert "has keep_titles False, and that cannot become True" in titles.err
+    assert "has --keep-titles False, and that cannot become True" in titles.err
 
 
 def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_file):
@@ -260,17 +260,17 @@ def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_fil
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    "option",
     [
-        (("--transpose", "all"), "transpose is all"),
-        (("--keep-titles",), "keep_titles is True"),
-        (("--keep-irregular",), "keep_irregular is True"),
+        ("--transpose", "all"),
+        ("--keep-titles",),
+        ("--keep-irregular",),
     ],
 )
-def test_options_for_tunes_with_prose_are_refused(cli, corpus_file, tmp_path, option, told):
+def test_options_for_tunes_with_prose_are_refused(cli, corpus_file, tmp_path, option):
     result = cli("train", corpus_file, *TINY, *option, "-o", "prose.safetensors")
     assert result.code == 2
-    assert f"{told}, and {corpus_file} is no file of tunes: leave {option[0]} out" in result.err
+    assert f"{corpus_file} holds no tunes: remove their settings" in result.err
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -291,7 +291,7 @@ def test_a_reading_that_there_is_not_is_refused():
 def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, transpose, key):
     model = trained(read(tunes, reading=TuneReading(transpose))).checkpoint()
     asked = TuneReading(transpose).placed(read_abc(f"K:{key}\nC").tunes[0]).key
-    for tune in compose(model, 3, (6, 8), key, 4, seed=1):
+    for tune in compose(model, 3, meter=(6, 8), key=key, bars=4, seed=1):
         assert (tune.meter, tune.key, tune.irregular_bars()) == ((6, 8), key, [])
     assert asked.pitch_class == key.pitch_class
 
@@ -308,7 +308,7 @@ def test_on_one_tonic_any_key_is_to_be_had_and_else_one_that_can_be_written(tune
 def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose):
     model = trained(read(tunes, reading=TuneReading(transpose, keep_titles=True))).checkpoint()
     text = "X:1\nT:Ω\nM:6/8\nL:1/8\nK:G\nG2B GBG|d3 G3|GBG d2G|G3 z3|]\n"
-    (version,) = rewrite(model, text, 2, 3, seed=1)
+    (version,) = rewrite(model, text, bars=(2, 3), seed=1)
     (tune,) = read_abc(version).tunes
     assert (tune.key, tune.irregular_bars()) == (Key("G"), [])
     assert version.startswith(text[: text.index("|") + 1])

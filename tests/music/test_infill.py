@@ -89,7 +89,7 @@ def check(old, new, first, last):
 
 @pytest.mark.parametrize("bars", [(0, 0), (1, 1), (2, 5), (4, 4), (6, 6), (7, 8), (9, 9), (0, 10)])
 def test_all_but_the_notes_of_the_bars_is_kept_byte_for_byte(model, bars):
-    for new in rewrite(model, TUNE, *bars, count=2):
+    for new in rewrite(model, TUNE, bars=bars, count=2):
         check(TUNE, new, *bars)
 
 
@@ -107,7 +107,7 @@ def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
         first = rng.randint(numbers[0], numbers[-1])
         last = min(numbers[-1], first + rng.randint(0, 4))
         try:
-            check(old, rewrite(model, old, first, last)[0], first, last)
+            check(old, rewrite(model, old, bars=(first, last))[0], first, last)
         except ConfigError:
             refused += 1
     assert refused <= 1
@@ -115,17 +115,17 @@ def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
 
 def test_line_ends_of_other_systems_are_kept(model):
     old = TUNE.replace("\n", "\r\n")
-    check(old, rewrite(model, old, 2, 6)[0], 2, 6)
+    check(old, rewrite(model, old, bars=(2, 6))[0], 2, 6)
 
 
 def test_the_same_seed_gives_the_same_bars(model):
-    one, two, other = (rewrite(model, TUNE, 2, 3, seed=seed)[0] for seed in (1, 1, 2))
+    one, two, other = (rewrite(model, TUNE, bars=(2, 3), seed=seed)[0] for seed in (1, 1, 2))
     assert one == two != other
 
 
 def test_versions_differ_and_the_best_comes_first(model):
     """The best is the one that what follows is likeliest after."""
-    versions = rewrite(model, TUNE, 2, 3, count=20)
+    versions = rewrite(model, TUNE, bars=(2, 3), count=20)
     assert len(set(versions)) == 20
     beginnings, ends = [], set()
     for version in versions:
@@ -157,7 +157,7 @@ def log_likelihood(model, text, after):
 
 
 def test_fewer_versions_if_the_model_writes_no_more(model):
-    assert len(rewrite(model, TUNE, 2, 3, count=4, temperature=0)) == 1
+    assert len(rewrite(model, TUNE, bars=(2, 3), count=4, temperature=0)) == 1
 
 
 def test_a_note_that_is_tied_into_the_bars_goes_on(model):
@@ -165,7 +165,7 @@ def test_a_note_that_is_tied_into_the_bars_goes_on(model):
     for old, bar in (("A2 ^c2-|c2 d2|e4|", 2), ("^f2 c2|:d4|e2 d2-:|e4|", 2)):
         text = f"X:1\nM:2/2\nL:1/4\nK:C\n{old}\n"
         before = read_abc(text).tunes[0]
-        for version in rewrite(model, text, bar, bar, count=3):
+        for version in rewrite(model, text, bars=(bar, bar), count=3):
             check(text, version, bar, bar)
             new = read_abc(version).tunes[0]
             assert new.bars[1].notes[0].pitch == before.bars[1].notes[0].pitch
@@ -173,21 +173,21 @@ def test_a_note_that_is_tied_into_the_bars_goes_on(model):
 
 def test_nothing_is_tied_out_of_the_bars(model):
     text = "X:1\nM:2/2\nL:1/4\nK:C\nA2 c2-|c2 d2|e4|\n"
-    for version in rewrite(model, text, 1, 1, count=30, temperature=5):
+    for version in rewrite(model, text, bars=(1, 1), count=30, temperature=5):
         check(text, version, 1, 1)
         assert not read_abc(version).tunes[0].bars[0].notes[-1].tied
 
 
 def test_bars_are_written_in_the_key_and_unit_that_hold_there(model):
     text = "X:1\nM:2/4\nL:1/4\nK:D\nAB|[M:3/4][L:1/16][K:Bb]B4c4d4|[K:Am]e4f4g4|a12|]\n"
-    for version in rewrite(model, text, 2, 3, count=3, temperature=2):
+    for version in rewrite(model, text, bars=(2, 3), count=3, temperature=2):
         check(text, version, 2, 3)
 
 
 def test_slurs_that_lead_over_a_bar_line_still_have_two_ends(model):
     text = 'X:1\nM:2/4\nL:1/4\nK:D\nA(B|(3ABc d)|"(x)"(ef)|g2|]\n'
     for bar, counts in ((1, 1), (2, 1), (3, 1)):
-        music = rewrite(model, text, bar, bar)[0].split("K:D\n")[1]
+        music = rewrite(model, text, bars=(bar, bar))[0].split("K:D\n")[1]
         music = re.sub(r'"[^"]*"|\(\d', "", music)
         assert music.count("(") == music.count(")") >= counts
 
@@ -211,18 +211,18 @@ def test_slurs_that_lead_over_a_bar_line_still_have_two_ends(model):
 )
 def test_what_cannot_be_is_told(model, music, bars, words):
     with pytest.raises(ConfigError, match=words):
-        rewrite(model, f"X:1\nM:4/4\nL:1/4\nK:C\n{music}\n", *bars)
+        rewrite(model, f"X:1\nM:4/4\nL:1/4\nK:C\n{music}\n", bars=bars)
 
 
 def test_what_is_no_tune_is_told(model):
     with pytest.raises(CorpusError, match="no tune in ABC"):
-        rewrite(model, "X:1\nK:C\n\n", 1, 1)
+        rewrite(model, "X:1\nK:C\n\n", bars=(1, 1))
 
 
 def test_a_model_that_knows_only_the_old_bars_is_told(model):
-    (best,) = rewrite(model, TUNE, 2, 3, temperature=0)
+    (best,) = rewrite(model, TUNE, bars=(2, 3), temperature=0)
     with pytest.raises(CharRNNError, match="the same bars again: raise the temperature"):
-        rewrite(model, best, 2, 3, temperature=0)
+        rewrite(model, best, bars=(2, 3), temperature=0)
 
 
 # ---- the command line ----------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_the_tune_is_printed_as_it_is_but_for_the_bars(cli, model_file, tune_fil
     assert result.code == 0
     check(TUNE, result.out, 2, 3)
     assert cli("compose", model_file, *options).out == result.out
-    assert rewrite(load(model_file), TUNE, 2, 3, seed=1) == [result.out]
+    assert rewrite(load(model_file), TUNE, bars=(2, 3), seed=1) == [result.out]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])

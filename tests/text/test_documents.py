@@ -1,11 +1,11 @@
 """A kind of document is registered with how its files are read; a record brings that back."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import pytest
 
-from charrnn.errors import ConfigError
-from charrnn.text.documents import DOCUMENTS, Documents, reading_of, readings, recorded_reading
+from charrnn.errors import ConfigError, UnknownFieldError
+from charrnn.text.documents import DOCUMENTS, Documents, reading_of, readings, stored_reading
 from charrnn.text.plain import PLAIN_TEXT, PlainText
 
 
@@ -38,22 +38,18 @@ def test_a_kind_of_document_is_registered_with_its_reading():
     assert readings().count(Shouted) == readings().count(PlainText) == 1
 
 
-def test_no_two_readings_have_a_setting_of_one_name():
-    """By its settings a reading is recognised in a record."""
-    names = [field.name for reading in readings() for field in fields(reading)]
-    assert len(names) == len(set(names))
+@pytest.mark.usefixtures("_shouts")
+def test_a_reading_comes_back_from_its_kind_and_settings():
+    assert stored_reading("shouts", asdict(Shouted(7))) == Shouted(7)
+    assert stored_reading("shouts", {}) == Shouted()  # a setting that was added later
+    assert stored_reading("whole", {}) == PLAIN_TEXT
 
 
 @pytest.mark.usefixtures("_shouts")
-def test_a_reading_comes_back_from_a_record_among_other_things():
-    assert recorded_reading({**asdict(Shouted(7)), "seed": 3, "cell": "gru"}) == Shouted(7)
-
-
-def test_a_record_without_settings_is_that_of_plain_text():
-    assert recorded_reading({"seed": 3}) == recorded_reading({}) == PLAIN_TEXT
-
-
-@pytest.mark.usefixtures("_shouts")
-def test_recorded_settings_out_of_range_are_refused():
+def test_settings_out_of_range_and_unknown_ones_are_refused():
     with pytest.raises(ConfigError, match="loudness is 0"):
-        recorded_reading({"loudness": 0})
+        stored_reading("shouts", {"loudness": 0})
+    with pytest.raises(UnknownFieldError, match="colour"):
+        stored_reading("shouts", {"colour": "red"})
+    with pytest.raises(ConfigError, match="no kind of document 'whispers'"):
+        stored_reading("whispers", {})

@@ -34,7 +34,7 @@ def test_what_is_not_utf_8_is_refused_with_the_place_and_the_remedy():
         read(["old.txt"])
     assert str(caught.value) == (
         "old.txt is not utf-8: byte 0xE9 at offset 1,503; "
-        "name its encoding, as with --encoding latin-1"
+        "name its encoding, as with encoding='latin-1'"
     )
 
 
@@ -42,11 +42,11 @@ def test_what_is_not_utf_8_is_refused_with_the_place_and_the_remedy():
 @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
 def test_utf_16_is_guessed_from_its_mark(encoding):
     put("wide.txt", "\ufeffcafé".encode(encoding))
-    with pytest.raises(CorpusError, match=r"--encoding utf-16$"):
+    with pytest.raises(CorpusError, match=r"encoding='utf-16'$"):
         read(["wide.txt"])
     assert read(["wide.txt"], "utf-16").texts == ("café",)
     put("bare.txt", "café".encode(encoding))
-    with pytest.raises(CorpusError, match=r"^bare.txt is not utf-16: .* --encoding utf-16-le$"):
+    with pytest.raises(CorpusError, match=r"^bare.txt is not utf-16: .* encoding='utf-16-le'$"):
         read(["bare.txt"], "utf-16")
     assert read(["bare.txt"], encoding).texts == ("café",)
 

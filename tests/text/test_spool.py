@@ -186,7 +186,9 @@ def outcome(files, documents, workers, out):
     losses = [report.loss for report in (*reports, *finish(resumed))]
     texts = [resumed.data.text, resumed.data.valid]
     arrays = [values.tolist() for text in texts for values in (text.ids, text.ends)]
-    scores = [evaluate(resumed.checkpoint(), corpus, part, 4) for part in ("train", "valid")]
+    scores = [
+        evaluate(resumed.checkpoint(), corpus, part=part, streams=4) for part in ("train", "valid")
+    ]
     return arrays, corpus.digest, losses, scores, out.read_bytes()
 
 

@@ -17,7 +17,8 @@ import numpy as np  # noqa: F401 (imported once, for all that is forked)
 import charrnn.cli
 import charrnn.inference.evaluate
 import charrnn.inference.sampling
-import charrnn.training.trainer
+import charrnn.music.dataset
+import charrnn.training.train
 from tests.tiny import TEXT
 
 OUT = "novel.safetensors"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.checkpoints.records import TrainConfig, selection_document
+from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
 from charrnn.training.autoconfig import CHOSEN, SHARES_DROPPED, SIZES, choose, expected
@@ -91,20 +91,16 @@ def test_thousands_of_characters_are_for_a_smaller_network():
 def test_a_choice_tells_what_was_chosen_and_what_was_stated():
     choice = choose(**NOVEL, limits=Limits(minutes=3), dropout=0.25, seed=7)
     assert choice.chosen == ("hidden_size", "weight_dropout", "learning_rate")
-    assert selection_document(choice.selection()) == {
-        "chosen": "hidden_size, weight_dropout, learning_rate",
-        "stated": "dropout, seed",
-        "cores": 2,
-        "minutes": 3.0,
-    }
+    assert choice.selection() == Selection(
+        stated=("dropout", "seed"), selected=("hidden_size", "weight_dropout", "learning_rate")
+    )
 
 
 def test_where_all_is_stated_cores_and_limits_leave_no_trace():
     stated = {"hidden_size": 8, "dropout": 0.1, "weight_dropout": 0.0, "learning_rate": 0.01}
     one = choose(**NOVEL, limits=Limits(max_steps=5), **stated)
     two = choose(**NOVEL | {"cores": 4}, limits=Limits(minutes=5), **stated)
-    documents = [selection_document(choice.selection()) for choice in (one, two)]
-    assert documents == [{"stated": ", ".join(stated)}] * 2
+    assert one.selection() == two.selection() == Selection(stated=tuple(stated))
 
 
 def test_of_a_model_to_start_from_the_size_was_not_chosen():

@@ -23,7 +23,7 @@ def test_divergence_goes_back_once_and_then_ends_the_run(tmp_path, save_every, v
     limits = replace(LIMITS, save_every=save_every)
     train = replace(WILD, valid_fraction=valid_fraction)
     reports = []
-    with pytest.raises(DivergedError, match="learning-rate"):
+    with pytest.raises(DivergedError, match="learning_rate"):
         reports.extend(make_trainer(out, train=train, limits=limits).run())
     (notice,) = [report.notice for report in reports if report.notice]
     assert "back to step" in notice

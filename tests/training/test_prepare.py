@@ -23,7 +23,7 @@ def test_sizes_shrink_to_a_short_text_with_a_notice():
     assert sizes[0] * sizes[1] <= 90
     (notice,) = trainer.notices
     assert notice.startswith("the corpus has 90 characters to train on")
-    assert notice.endswith(f"made it batch_size {sizes[0]} x seq_len {sizes[1]}")
+    assert notice.endswith(f"made it `batch_size` {sizes[0]} x `seq_len` {sizes[1]}")
     finish(trainer)
     config = trainer.checkpoint().training.config
     assert (config.batch_size, config.seq_len) == sizes

@@ -157,7 +157,7 @@ def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
     monkeypatch.undo()
     assert load(out).training.config.seed == 5
     before = out.read_bytes()
-    with pytest.raises(CheckpointError, match=r"are of two runs.*--init-from"):
+    with pytest.raises(CheckpointError, match=r"are of two runs.*init_from"):
         Trainer.resume(CORPUS, out)
     assert out.read_bytes() == before
     out.rename(tmp_path / "other.safetensors")
@@ -203,7 +203,7 @@ def test_the_validation_corpus_belongs_to_the_run(tmp_path):
     run_to(make_trainer(out, valid=valid), 3)
     assert Trainer.resume(CORPUS, out, valid=valid).counters.step == 3
     for other in (None, Corpus.from_texts(make_text(500, seed=6))):
-        with pytest.raises(ConfigError, match="--valid"):
+        with pytest.raises(ConfigError, match="text for valid"):
             Trainer.resume(CORPUS, out, valid=other)
 
 
@@ -215,7 +215,7 @@ def test_another_setting_is_refused_by_name(tmp_path, name, value):
     run_to(make_trainer(out), 3)
     same = {**asdict(MODEL), **asdict(TRAIN)}[name]
     assert Trainer.resume(CORPUS, out, **{name: same}).counters.step == 3
-    with pytest.raises(ConfigError, match=f"{name} {same}.*--{name.replace('_', '-')}"):
+    with pytest.raises(ConfigError, match=f"has {name} {same}, and that cannot become"):
         Trainer.resume(CORPUS, out, **{name: value})
 
 
@@ -278,7 +278,7 @@ def test_a_forged_resume_file_is_refused(tmp_path, part, change):
         Trainer.resume(CORPUS, out)
 
 
-@pytest.mark.parametrize("history", [None, {}, [3], [{}], [{"step": 5, "train": 1, "valid": "1"}]])
+@pytest.mark.parametrize("history", [None, {}, [3], {"step": [5], "train": [1], "valid": ["1"]}])
 def test_a_forged_history_is_refused(tmp_path, history):
     """It would get into the model, which could not be read any more."""
     out = tmp_path / "model.safetensors"

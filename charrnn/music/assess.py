@@ -1,0 +1,32 @@
+"""Tunes measured beside a corpus in one call: what `charrnn assess` does, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from charrnn.music import metrics
+from charrnn.music.dataset import training_and_held_out
+from charrnn.music.formats import read_tunes, together
+from charrnn.music.tune import Tune
+
+Tunes = str | Path | Sequence[str | Path] | Sequence[Tune]
+
+
+def assess(tunes: Tunes, *, against: Tunes = ()) -> metrics.Assessment:
+    """Measure `tunes`, or those in files, compared with those they may be like, or copied from.
+
+    The last tenth of `against`, which a training on it holds out, is measured in the same way.
+    Raises CorpusError if there are no tunes, or a file cannot be read.
+    """
+    training, held_out = training_and_held_out(tunes_of(against))
+    return metrics.assess(tunes_of(tunes), training or None, held_out or None)
+
+
+def tunes_of(tunes: Tunes) -> list[Tune]:
+    """Return the tunes, those in files read in order."""
+    if isinstance(tunes, (str, Path)):
+        tunes = [tunes]
+    if all(isinstance(tune, Tune) for tune in tunes):
+        return list(tunes)  # type: ignore[arg-type]
+    return list(together([read_tunes(path) for path in tunes]).tunes)  # type: ignore[arg-type]

@@ -1,0 +1,41 @@
+"""How many threads matrix products use.
+
+OpenBLAS's threads wait for one another in every product. That gains little for narrow products, and
+costs a factor of ten or more as soon as the machine has other work.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+
+
+@cache
+def _controller() -> Any:
+    return ThreadpoolController()  # looking at all loaded libraries takes half a millisecond
+
+
+def limited(threads: int | None) -> AbstractContextManager[object]:
+    """Return a context in which products use so many threads; None leaves them as they are."""
+    context: AbstractContextManager[object] = _controller().limit(limits=threads, user_api="blas")
+    return context
+
+
+def threads_for(columns: int) -> AbstractContextManager[object]:
+    """Return a context with one thread if products have a single column, a matrix by a vector."""
+    return limited(1 if columns == 1 else None)
+
+
+def training_threads(shards: int) -> int | None:
+    """Return how many threads each process trains with: one, unless the environment says otherwise
+    for a run of a single shard. With several shards it is always one, so that a run's bits don't
+    depend on how many processes share them. None leaves it to the environment.
+    """
+    stated = any(os.environ.get(name) for name in VARIABLES)
+    return None if stated and shards == 1 else 1

@@ -1,0 +1,128 @@
+"""Write docs/python.md from the docstrings: python docs/generate.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import charrnn
+
+DOCS = Path(__file__).parent
+SECTIONS = {
+    "Train": ["train", "resume", "Trainer", "Report", "Limits", "TrainConfig"],
+    "Models": ["load", "Checkpoint", "TrainingRecord", "HistoryEntry", "ModelConfig", "CharRNN"],
+    "Generate": ["generate", "stream", "adapt", "SamplingOptions"],
+    "Evaluate": ["evaluate", "Evaluation"],
+    "Text": ["read", "Corpus", "Tokenizer"],
+    "Tunes": [
+        *("compose", "rewrite", "assess", "convert", "read_abc", "write_abc", "write_folder"),
+        *("Tune", "Key", "TuneReading"),
+    ],
+    "Exceptions": [
+        *("CharRNNError", "ConfigError", "CorpusError", "UnknownCharacterError"),
+        *("CheckpointError", "DivergedError", "WorkerError"),
+    ],
+}
+INTRODUCTION = """# Python
+
+This page is generated from the docstrings by `python docs/generate.py`; a test checks that it is
+current. Every command has one call with the same result:
+
+| command | Python |
+|---|---|
+| `charrnn train` | `charrnn.train(...)`, then `.fit()` or a loop over its reports |
+| `charrnn train --resume` | `charrnn.resume(...)` |
+| `charrnn sample` | `charrnn.generate(...)`, or `charrnn.stream(...)` as the characters come |
+| `charrnn sample --adapt FILE` | `charrnn.generate(charrnn.adapt(model, corpus), ...)` |
+| `charrnn evaluate` | `charrnn.evaluate(...)` |
+| `charrnn info` | `charrnn.load(...).describe()` |
+| `charrnn compose` | `charrnn.compose(...)`, then `charrnn.write_abc` or `charrnn.write_folder` |
+| `charrnn compose --rewrite` | `charrnn.rewrite(...)` |
+| `charrnn assess` | `charrnn.assess(...)` |
+| `charrnn convert` | `charrnn.convert(...)` |
+
+A history loads directly into a data frame: `pandas.DataFrame(model.history)`.
+"""
+
+
+def python_page() -> str:
+    """Return the page of all public names."""
+    listed = sorted(name for names in SECTIONS.values() for name in names)
+    assert listed == sorted(charrnn.__all__), set(listed) ^ set(charrnn.__all__)
+    parts = [INTRODUCTION]
+    for title, names in SECTIONS.items():
+        parts.append(f"## {title}\n")
+        parts += [_entry(name, getattr(charrnn, name)) for name in names]
+    return "\n".join(parts)
+
+
+def _entry(name: str, thing: Any) -> str:
+    """Return what the page says of a name: signature and docstring; of a class, its members."""
+    if not inspect.isclass(thing):
+        return f"### {name}\n\n{_call(name, thing)}\n\n{_text(thing)}\n"
+    if issubclass(thing, Exception):
+        return f"**`{name}`**: {_text(thing)}\n"
+    lines = [f"### {name}\n", _text(thing) + "\n"]
+    fields = dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ()
+    for field in fields:
+        help = field.metadata.get("help", "")
+        default = "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
+        note = f": {help}" if help else ""
+        lines.append(f"- `{field.name}: {field.type}{default}`{note}")
+    if fields:
+        lines.append("")
+    for member, value in _members(thing):
+        if isinstance(value, property):
+            lines.append(f"`.{member}`: {_summary(value)}\n")
+        else:
+            lines.append(f"{_call('.' + member, value)}\n\n{_text(value)}\n")
+    return "\n".join(lines)
+
+
+def _members(cls: type) -> list[tuple[str, Any]]:
+    """Return the public methods and properties that a class defines."""
+    members = []
+    for name, value in vars(cls).items():
+        value = getattr(value, "__func__", value)
+        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+            members.append((name, value))
+    return members
+
+
+def _call(name: str, function: Any) -> str:
+    """Return a call with all parameters, as a block of code."""
+    signature = inspect.signature(function)
+    words, starred = [], False
+    for parameter in signature.parameters.values():
+        if parameter.name in ("self", "cls"):
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            words, starred = [*words, "*"], True
+        stars = {parameter.VAR_KEYWORD: "**", parameter.VAR_POSITIONAL: "*"}.get(parameter.kind, "")
+        word = f"{stars}{parameter.name}: {parameter.annotation}"
+        if parameter.default is not parameter.empty:
+            word += f" = {parameter.default!r}"
+        words.append(word)
+    returns = f" -> {signature.return_annotation}"
+    call = f"{name}({', '.join(words)}){returns}"
+    if len(call) > 96:
+        lines = "".join(f"    {word},\n" for word in words)
+        call = f"{name}(\n{lines}){returns}"
+    return f"```python\n{call}\n```"
+
+
+def _text(thing: Any) -> str:
+    """Return a docstring as Markdown, its examples as code."""
+    text = inspect.getdoc(thing) or ""
+    return re.sub(r"(?ms)^(>>> .*?)(?=\n\n|\Z)", r"```pycon\n\1\n```", text)
+
+
+def _summary(thing: Any) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+if __name__ == "__main__":
+    (DOCS / "python.md").write_text(python_page(), "utf-8")
