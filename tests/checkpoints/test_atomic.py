@@ -47,6 +47,27 @@ def test_a_file_keeps_its_mode(tmp_path, permissions):
     assert (file.read_bytes(), mode(file)) == (b"new", permissions)
 
 
+@pytest.mark.parametrize("permissions", [0o600, 0o640])
+def test_what_is_private_is_private_from_its_first_byte(tmp_path, monkeypatch, permissions):
+    file = tmp_path / "old"
+    file.write_bytes(b"old")
+    file.chmod(permissions)
+    opened, modes = os.open, []
+
+    def watched(path, *arguments):
+        handle = opened(path, *arguments)
+        modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
+        return handle
+
+    monkeypatch.setattr(os, "open", watched)
+    before = os.umask(0)
+    try:
+        write_atomically(file, b"new")
+    finally:
+        os.umask(before)
+    assert modes[0] == mode(file) == permissions
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "disk").mkdir()
     target, link = tmp_path / "disk" / "model", tmp_path / "link"

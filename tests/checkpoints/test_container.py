@@ -213,6 +213,18 @@ def test_a_description_that_is_deeply_nested_is_refused(path, depth):
     assert_refused(path)
 
 
+@pytest.mark.parametrize("part", ["[]", '{"a":1}', "1"])
+def test_a_description_that_would_take_too_much_memory_is_not_parsed(path, monkeypatch, part):
+    """No more than twice the file and SPARE."""
+    text = canonical_json(document_of(path))
+    monkeypatch.setattr("charrnn.checkpoints.container.SPARE", 1 << 20)
+    monkeypatch.setattr("charrnn.checkpoints.container.json.loads", None)
+    count = (1 << 20) // 16
+    long = text.replace('"step":[', '"step":[' + f"{part}," * count)
+    path.write_bytes(save(load_file(path), {"charrnn": long}))
+    assert_refused(path, "would take .* of memory")
+
+
 def test_a_part_that_is_deeply_nested_is_refused(path):
     text = canonical_json(document_of(path))
     tensors = load_file(path)

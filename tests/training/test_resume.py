@@ -184,6 +184,24 @@ def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
 # ---- what is refused -----------------------------------------------------------------------------
 
 
+def test_a_run_whose_arithmetic_was_another_says_so(tmp_path):
+    """As after a release that changed the last bits of results."""
+    out = tmp_path / "model.safetensors"
+    run_to(make_trainer(out), 6)
+    rewrite(resume_path(out), lambda document: document["fingerprint"].update(bits="0.0.1"))
+    (notice,) = Trainer.resume(CORPUS, out).notices
+    assert "not bit for bit" in notice
+
+
+def test_the_number_of_workers_leaves_no_trace_in_the_model(cli, corpus_file, tmp_path):
+    run = ("--shards", 2, "--hidden-size", 8, "--batch-size", 8, "--seq-len", 8, "--max-steps", 5)
+    for workers in (1, 2):
+        out = f"{workers}.safetensors"
+        assert cli("train", corpus_file, "-o", out, "--workers", workers, *run).code == 0
+    one, two = (tmp_path / f"{workers}.safetensors" for workers in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+
+
 @pytest.mark.parametrize(
     "text",
     [make_text(seed=1), make_text()[:-1], make_text() + "Ω", "the cat"],
