@@ -259,6 +259,8 @@ class Trainer:
                         self.counters.ended_by = ""  # `run()` can try it again
                         raise
                     yield self._report(notice=f"{error}; it is tried again at the next save")
+                    if self.exchange.stop_requested():
+                        continue  # while that was shown: nothing has been saved yet
             if ended or self.exchange.stop_requested():
                 self.stopped = not ended
                 return

@@ -101,6 +101,27 @@ def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
     make_trainer(tmp_path / "other.safetensors")
 
 
+def stop_at_a_failed_save(trainer):
+    for report in trainer.run():
+        if report.notice:
+            assert "tried again" in report.notice
+            trainer.stop()
+
+
+def test_a_stop_after_a_failed_save_saves_before_the_run_ends(tmp_path, full_disk, monkeypatch):
+    out = tmp_path / "model.safetensors"
+    trainer = make_trainer(out)
+    full_disk()
+    with pytest.raises(CheckpointError, match="no space left"):
+        stop_at_a_failed_save(trainer)
+    assert not trainer.stopped
+    monkeypatch.undo()
+    trainer.stop()
+    finish(trainer)
+    assert trainer.stopped
+    assert Trainer.resume(CORPUS, out).counters.step == trainer.counters.step == 5
+
+
 def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
     tmp_path, full_disk, monkeypatch, uninterrupted
 ):
