@@ -164,7 +164,8 @@ class Reader:
         return self.damaged(str(error))
 
     def _newer(self) -> CheckpointError:
-        version = str(self._written.get("version", "unknown version"))[:20]
+        version = self._written.get("version")
+        version = version[:20] if isinstance(version, str) else "unknown version"
         return CheckpointError(f"{self.path} was written by a newer charrnn ({version}): upgrade")
 
     def _is_sound(self) -> bool:
@@ -177,7 +178,7 @@ class Reader:
     def _is_digest(self, sha: Any) -> bool:
         try:
             return _with_document(sha, self._written) == self._written.get("digest")
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
     def config_and_tokenizer(self) -> tuple[ModelConfig, Tokenizer]:

@@ -230,9 +230,12 @@ def test_a_part_that_is_deeply_nested_is_refused(path):
     tensors = load_file(path)
     # Near the recursion limit there are depths that can be read and not be written again.
     for depth in [*range(sys.getrecursionlimit() - 100, sys.getrecursionlimit()), 100_000]:
-        deep = text.replace('"step":[', f'"step":[{nested(depth)},')
-        path.write_bytes(save(tensors, {"charrnn": deep}))
-        assert_refused(path)
+        for place, deeper in (
+            ('"step":[', f'"step":[{nested(depth)},'),
+            ('"version":', f'"added_later":{nested(depth)},"version":'),
+        ):
+            path.write_bytes(save(tensors, {"charrnn": text.replace(place, deeper)}))
+            assert_refused(path)
 
 
 # ---- damage --------------------------------------------------------------------------------------
