@@ -48,9 +48,9 @@ def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits
     trainer = Trainer.new(
         read(corpus_file),
         ModelConfig("gru", hidden_size, embedding_size=8, dropout=0.0),
-        TrainConfig(seq_len=seq_len, batch_size=batch_size, learning_rate=0.02),
-        Limits(**limits),
-        out,
+        train=TrainConfig(seq_len=seq_len, batch_size=batch_size, learning_rate=0.02),
+        limits=Limits(**limits),
+        out=out,
     )
     finish(trainer)
     return out

@@ -31,4 +31,4 @@ CORPUS = Corpus.from_texts(make_text())
 
 
 def make_trainer(out=None, corpus=CORPUS, model=MODEL, train=TRAIN, limits=LIMITS, **options):
-    return Trainer.new(corpus, model, train, limits, out, **options)
+    return Trainer.new(corpus, model, train=train, limits=limits, out=out, **options)

@@ -112,9 +112,9 @@ def train(
     return Trainer.new(
         texts,
         choice.model,
-        choice.train,
-        choice.limits,
-        out,
+        train=choice.train,
+        limits=choice.limits,
+        out=out,
         valid=validation,
         unknown=unknown,
         init_from=base,
@@ -149,7 +149,7 @@ def resume(
     return Trainer.resume(
         texts,
         output,
-        Limits(**limits),
+        limits=Limits(**limits),
         valid=validation,
         unknown=unknown,
         workers=workers,

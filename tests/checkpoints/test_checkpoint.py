@@ -215,7 +215,7 @@ def test_characters_that_the_model_lacks_are_refused_or_skipped():
 
 def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
     config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
-    trainer = Trainer.new(CORPUS, CONFIG, config, valid=Corpus.from_texts(TEXTS[0]))
+    trainer = Trainer.new(CORPUS, CONFIG, train=config, valid=Corpus.from_texts(TEXTS[0]))
     assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.data.text)
     with pytest.raises(CorpusError, match="held out no part"):
         part_of(trainer.checkpoint(), CORPUS, "valid")

@@ -49,7 +49,7 @@ def tunes(tmp_path):
 
 
 def trained(corpus, out=None, steps=30):
-    trainer = Trainer.new(corpus, CONFIG, TRAIN, Limits(max_steps=steps), out)
+    trainer = Trainer.new(corpus, CONFIG, train=TRAIN, limits=Limits(max_steps=steps), out=out)
     for _ in trainer.run():
         pass
     return trainer
@@ -173,7 +173,7 @@ def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
     other.write_text("X:1\nM:6/8\nK:D\nDED FED|D6|]\n\n", "utf-8")
     reading = TuneReading("all")
     trainer = Trainer.new(
-        read(tunes, reading=reading), CONFIG, TRAIN, valid=read(other, reading=reading)
+        read(tunes, reading=reading), CONFIG, train=TRAIN, valid=read(other, reading=reading)
     )
     assert len(texts_of(trainer.data.valid, trainer.data.tokenizer)) == 1
 
@@ -181,7 +181,7 @@ def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
 def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
     corpus = read(tunes, reading=TuneReading("all"))
     with pytest.raises(CorpusError, match="only whole tunes can be put in all keys"):
-        Trainer.new(corpus, CONFIG, TrainConfig(documents="lines"))
+        Trainer.new(corpus, CONFIG, train=TrainConfig(documents="lines"))
 
 
 def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
@@ -190,7 +190,7 @@ def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
         tmp_path / "m.safetensors",
     )
     whole = trained(corpus)
-    trainer = Trainer.new(corpus, CONFIG, TRAIN, Limits(max_steps=30), out)
+    trainer = Trainer.new(corpus, CONFIG, train=TRAIN, limits=Limits(max_steps=30), out=out)
     for report in trainer.run():
         if report.step == 11:
             trainer.stop()

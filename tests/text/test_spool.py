@@ -180,7 +180,9 @@ def outcome(files, documents, workers, out):
     """All that comes out of training on `files`, interrupted and gone on with."""
     corpus = read(files)
     train = replace(TRAIN, documents=documents)
-    trainer = Trainer.new(corpus, MODEL, train, LIMITS, out, workers=workers, overwrite=True)
+    trainer = Trainer.new(
+        corpus, MODEL, train=train, limits=LIMITS, out=out, workers=workers, overwrite=True
+    )
     reports = run_to(trainer, 7)
     resumed = Trainer.resume(read(files), out, workers=workers)
     losses = [report.loss for report in (*reports, *finish(resumed))]
@@ -205,7 +207,7 @@ def test_training_from_a_file_is_training_from_memory(request, tmp_path, files, 
 @posix
 @pytest.mark.usefixtures("small_memory")
 def test_workers_map_the_file_that_the_text_lies_in(files):
-    trainer = Trainer.new(read(files[0]), MODEL, TRAIN, LIMITS, workers=2)
+    trainer = Trainer.new(read(files[0]), MODEL, train=TRAIN, limits=LIMITS, workers=2)
     for text in (trainer.data.text, trainer.data.valid):
         assert mapping_of(text.ids) is not None
 
@@ -221,7 +223,7 @@ def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_pat
 @pytest.mark.usefixtures("small_memory")
 def test_a_long_text_is_encoded_for_another_alphabet(files):
     corpus = read(files)
-    tokenizer = Trainer.new(Corpus.from_texts(WORDS), MODEL, TRAIN).data.tokenizer
+    tokenizer = Trainer.new(Corpus.from_texts(WORDS), MODEL, train=TRAIN).data.tokenizer
     with pytest.raises(UnknownCharacterError, match=r"U\+4E00"):
         corpus.encode(tokenizer)
     text = corpus.encode(tokenizer, "skip")

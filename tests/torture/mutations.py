@@ -56,9 +56,9 @@ def original(number: int) -> tuple[bytes, bytes, Any, Any]:
         trainer = Trainer.new(
             CORPUS,
             ModelConfig(cell, 4, 1, embedding_size, 0.1),
-            TrainConfig(seq_len=4, batch_size=2),
-            Limits(max_steps=9, eval_every=3),
-            out,
+            train=TrainConfig(seq_len=4, batch_size=2),
+            limits=Limits(max_steps=9, eval_every=3),
+            out=out,
         )
         for report in trainer.run():
             if report.step == 6:

@@ -33,7 +33,7 @@ def a_round(number: int) -> None:
     limits = charrnn.Limits(max_steps=20, eval_every=5)
     workers = 2 if number % 20 == 0 else 1
     options = {"out": OUT, "overwrite": True, "workers": workers}
-    trainer = charrnn.Trainer.new(corpus, model, settings, limits, **options)
+    trainer = charrnn.Trainer.new(corpus, model, train=settings, limits=limits, **options)
     for report in trainer.run():
         if report.step == 9:
             trainer.stop()

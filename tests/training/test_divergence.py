@@ -57,7 +57,7 @@ def test_after_a_divergence_the_run_goes_on_from_its_last_save_with_a_tenth_of_t
     after = reports[reports.index(notice) + 1 :]
     assert [report.step for report in after if not report.evaluation] == list(range(11, 25))
     assert {report.learning_rate for report in after} == {TRAIN.learning_rate / 10}
-    resumed = Trainer.resume(CORPUS, out, Limits(max_steps=25))
+    resumed = Trainer.resume(CORPUS, out, limits=Limits(max_steps=25))
     assert resumed.counters.learning_rate_scale == 0.1
 
 

@@ -85,13 +85,13 @@ def test_a_finished_run_knows_what_ended_it(tmp_path):
     assert resumed.finished()
     assert resumed.counters.ended_by == "max_steps"
     assert finish(resumed) == []
-    assert not Trainer.resume(CORPUS, out, Limits(max_steps=30)).finished()
+    assert not Trainer.resume(CORPUS, out, limits=Limits(max_steps=30)).finished()
 
 
 def test_a_finished_run_goes_on_to_a_raised_limit(tmp_path):
     out = tmp_path / "model.safetensors"
     finish(make_trainer(out))
-    reports = finish(Trainer.resume(CORPUS, out, Limits(max_steps=30)))
+    reports = finish(Trainer.resume(CORPUS, out, limits=Limits(max_steps=30)))
     assert [report.step for report in reports if not report.evaluation] == list(range(25, 31))
     assert load(out).training.steps == 30
 
@@ -103,7 +103,7 @@ def test_a_finished_run_goes_on_to_a_raised_limit(tmp_path):
 def test_limits_may_change_and_are_kept(tmp_path, name, value):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 11)
-    finish(Trainer.resume(CORPUS, out, Limits(**{name: value})))
+    finish(Trainer.resume(CORPUS, out, limits=Limits(**{name: value})))
     limits = Trainer.resume(CORPUS, out).limits
     assert limits == replace(LIMITS, **{name: value})
 

@@ -12,7 +12,7 @@ CORPUS = Corpus.from_texts("the cat sat on the mat and the dog on the log\n" * 6
 
 
 def test_each_size_counts():
-    task = Trainer.new(CORPUS, ModelConfig("gru", 64), TrainConfig(shards=2)).task
+    task = Trainer.new(CORPUS, ModelConfig("gru", 64), train=TrainConfig(shards=2)).task
     alone = estimate(task, 1, 0)
     assert estimate(task, 1, 1000) == alone + 1000
     assert estimate(task, 2, 0) > alone + 10**7

@@ -32,7 +32,7 @@ def test_a_worker_that_dies_ends_the_run_with_one_clear_error(tmp_path):
     with pytest.raises(WorkerError, match="SIGKILL"):
         list(reports)
     assert in_shared_memory(os.getpid()) == before
-    resumed = Trainer.resume(CORPUS, out, Limits(max_steps=24), workers=1)
+    resumed = Trainer.resume(CORPUS, out, limits=Limits(max_steps=24), workers=1)
     assert resumed.counters.step == 5
     finish(resumed)
 

@@ -51,14 +51,16 @@ def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
             make_trainer(out)
         lost.unlink()
     run_to(make_trainer(out), 3)
-    assert Trainer.new(CORPUS, MODEL, TRAIN, Limits(max_steps=1), out, overwrite=True)
+    assert Trainer.new(
+        CORPUS, MODEL, train=TRAIN, limits=Limits(max_steps=1), out=out, overwrite=True
+    )
 
 
 def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
     text = tmp_path / "novel.txt"
     text.write_text("my only copy")
     with pytest.raises(CheckpointError, match=r"is no model file"):
-        Trainer.new(CORPUS, MODEL, TRAIN, out=text, overwrite=True)
+        Trainer.new(CORPUS, MODEL, train=TRAIN, out=text, overwrite=True)
     with pytest.raises(CheckpointError, match="another one with out"):
         make_trainer(tmp_path / "a.resume.safetensors")
     assert text.read_text() == "my only copy"
