@@ -67,6 +67,7 @@ def test_what_is_no_tune_is_refused_with_the_way_out(text):
         list(in_all_keys([text]))
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_tunes_of_people_are_transposed_as_well():
     for path in corpus_files():
