@@ -178,9 +178,13 @@ def _read(
         return corpus
     texts = read(corpus, encoding, reading=stated or known)
     if stated is not None and stated.documents != texts.reading.documents:
-        suffixes = " or ".join(suffixes_of(stated.documents))
+        changed = [
+            f"`{field.name}`"
+            for field in fields(stated)
+            if getattr(stated, field.name) != field.default
+        ]
         raise ConfigError(
-            f"{texts.names[0]} holds no {stated.documents}: remove their settings, or give "
-            f"{suffixes} files"
+            f"{texts.names[0]} holds no {stated.documents}, so {', '.join(changed) or 'reading'} "
+            f"does not apply: remove it, or give {' or '.join(suffixes_of(stated.documents))} files"
         )
     return texts

@@ -270,7 +270,7 @@ def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_fil
 def test_options_for_tunes_with_prose_are_refused(cli, corpus_file, tmp_path, option):
     result = cli("train", corpus_file, *TINY, *option, "-o", "prose.safetensors")
     assert result.code == 2
-    assert f"{corpus_file} holds no tunes: remove their settings" in result.err
+    assert f"{corpus_file} holds no tunes, so {option[0]} does not apply" in result.err
     assert not list(tmp_path.glob("*.safetensors"))
 
 
