@@ -1,12 +1,10 @@
 """The fields of ABC: keys with all their spellings, metres, and unit note lengths."""
 
-import doctest
 import re
 from fractions import Fraction
 
 import pytest
 
-import charrnn.music.abc_fields
 from charrnn.music.tune import Key
 from tests.music.abc_examples import read_one
 
@@ -70,9 +68,3 @@ def test_meters(value, meter):
 def test_the_unit_note_length_comes_from_the_metre(fields, unit):
     tune = read_one(f"X:1\n{fields}\nK:C\nC|")
     assert tune.bars[0].duration == Fraction(unit)
-
-
-def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.music.abc_fields)
-    assert results.attempted > 0
-    assert results.failed == 0

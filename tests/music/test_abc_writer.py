@@ -1,11 +1,9 @@
 """Tunes to ABC: canonical text, files for people, and the way back."""
 
-import doctest
 import random
 
 import pytest
 
-import charrnn.music.abc_writer
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc, write_bars
 from tests.helpers import compares_with, needs_data
@@ -99,9 +97,3 @@ def test_abc2midi_takes_what_is_written_without_a_warning(tmp_path, corpus_tunes
     heard, warnings = play(tmp_path, write_abc(moved))
     assert warnings == []
     assert all(agree(tune, notes) for tune, notes in zip(moved, heard, strict=True))
-
-
-def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.music.abc_writer)
-    assert results.attempted > 0
-    assert results.failed == 0

@@ -1,6 +1,5 @@
 """How tunes are read is a person's choice, and a model's reading goes with it wherever it goes."""
 
-import doctest
 import json
 import os
 import re
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import charrnn.music.dataset
 from charrnn import Limits, ModelConfig, TrainConfig, Trainer, TuneReading, load, read
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc_parser import read_abc
@@ -355,9 +353,3 @@ def test_tunes_of_people_are_read_in_every_way(tmp_path):
     assert len(learnt) == 12 * counts.pop()
     for text in learnt[::7]:
         assert canonical(read_abc(text).tunes[0]) == text
-
-
-def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.music.dataset)
-    assert results.attempted > 0
-    assert results.failed == 0

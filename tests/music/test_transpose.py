@@ -1,10 +1,7 @@
 """Tunes in other keys: the text transposed directly is the text of the transposed tune."""
 
-import doctest
-
 import pytest
 
-import charrnn.music.transpose
 from charrnn.errors import CorpusError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
@@ -75,9 +72,3 @@ def test_the_tunes_of_people_are_transposed_as_well():
             text = canonical(tune, title=True)
             semitones = number % 12 - 6
             assert transposed_text(text, semitones) == by_reading(text, semitones)
-
-
-def test_documentation_examples_hold():
-    results = doctest.testmod(charrnn.music.transpose)
-    assert results.attempted > 0
-    assert results.failed == 0
