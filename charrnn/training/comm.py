@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,12 @@ class SharedMemory(Exchange):
 
     def broadcast(self, command: object) -> None:
         """Send a command from process 0 to all others."""
+        # Not `pipe.send`: where the pipe is broken, its error keeps a view of a buffer alive, which
+        # ends some versions of Python with a segmentation fault.
+        data = bytes(ForkingPickler.dumps(command))
         for index in range(len(self._pipes)):
             with self._alive(index) as pipe:
-                pipe.send(command)
+                pipe.send_bytes(data)
 
     def barrier(self) -> None:
         """Wait until all processes have come here; raises WorkerError if one cannot any more."""
@@ -213,7 +217,7 @@ class Member(Exchange):
 
     def receive(self) -> Any:
         """Return the next command of process 0."""
-        return self._pipe.recv()
+        return ForkingPickler.loads(self._pipe.recv_bytes())
 
     def barrier(self) -> None:
         """Wait until all processes have come here."""
