@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:
     """Return the tunes of some files, and tell what was found."""
-    from charrnn.music.formats import read_tunes, together
+    from charrnn.music.formats import read_all
 
-    found = together([read_tunes(path) for path in paths])
+    found = read_all(paths)
     tell_notices(found)
     return found.tunes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charrnn.music import metrics
 from charrnn.music.dataset import training_and_held_out
-from charrnn.music.formats import read_tunes, together
+from charrnn.music.formats import read_all
 from charrnn.music.tune import Tune
 
 Tunes = str | Path | Sequence[str | Path] | Sequence[Tune]
@@ -29,4 +29,4 @@ def tunes_of(tunes: Tunes) -> list[Tune]:
         tunes = [tunes]
     if all(isinstance(tune, Tune) for tune in tunes):
         return list(tunes)  # type: ignore[arg-type]
-    return list(together([read_tunes(path) for path in tunes]).tunes)  # type: ignore[arg-type]
+    return list(read_all(tunes).tunes)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import BinaryIO
 from charrnn.errors import CorpusError, counted
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import write_abc
-from charrnn.music.midi_io import read_midi
 from charrnn.music.tune import Tune
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
 
@@ -80,6 +79,10 @@ def _read_abc(file: BinaryIO, name: str, _: str) -> Found:
 
 
 def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
+    from charrnn.music.midi_io import (
+        read_midi,
+    )  # on use: ABC, and the options of train, need no mido
+
     tune, remarks = read_midi(_bytes_of(file, name), name)
     return Found((name,), (tune,), remarks=Counter(remarks))
 
@@ -99,6 +102,11 @@ def read_tunes(path: str | Path) -> Found:
     with opened(path, "a file of tunes") as file:
         found: Found = format.read(file, str(path), "utf-8")
     return found
+
+
+def read_all(paths: Iterable[str | Path]) -> Found:
+    """Read the tunes of several files as one; raises what `read_tunes` raises."""
+    return together([read_tunes(path) for path in paths])
 
 
 def read_text(path: str | Path) -> tuple[Found, str, str]:

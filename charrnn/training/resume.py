@@ -73,12 +73,14 @@ class StoredRun:
         """Return the run in a file; raises CheckpointError for a damaged one."""
         document = reader.document
         try:
+            reading = parsed_reading(document.get("reading"))
+            stored_reading(reading.documents, reading.settings)  # or its error
             return cls(
                 *reader.config_and_tokenizer(),
                 from_dict(TrainConfig, document.get("training")),
                 from_dict(Limits, document.get("limits")),
                 parsed_selection(document.get("selection")),
-                parsed_reading(document.get("reading")),
+                reading,
                 {name: str(document.get(name)) for name in ("corpus", "valid")},
             )
         except ConfigError as error:
@@ -153,9 +155,10 @@ def require_same(given: Mapping[str, Any], current: Mapping[str, Any], what: str
         )
 
 
-def require_same_reading(given: Reading, current: Reading) -> None:
+def require_same_reading(given: Reading, stored: StoredReading) -> None:
     """Raise ConfigError if files of the same kind are read with other settings than the run's."""
-    if type(given) is type(current):
+    if given.documents == stored.documents:
+        current = stored_reading(stored.documents, stored.settings)
         require_same(asdict(given), asdict(current), "the run to resume")
 
 

@@ -37,7 +37,6 @@ from charrnn.training.resume import (
     StoredRun,
     fingerprint,
     read_snapshots,
-    reading_of_run,
     require_same,
     require_same_reading,
     require_same_run,
@@ -166,9 +165,9 @@ class Trainer:
         """
         output = out if isinstance(out, Output) else Output.of_run(out)
         out = output.path
-        require_same_reading(corpus.reading, reading_of_run(out))
         with Reader(resume_path(out), "resume") as reader:
             stored = StoredRun.parsed(reader)
+            require_same_reading(corpus.reading, stored.reading)
             require_same_texts(stored, digests(corpus, valid), out)
             identity = asdict(stored.config) | asdict(stored.train)
             require_same(given, {name: identity[name] for name in given}, "the run to resume")
