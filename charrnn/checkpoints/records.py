@@ -24,25 +24,28 @@ class TrainConfig:
     change when the run is resumed. Raises ConfigError for values out of range.
     """
 
-    init: str = setting("orthogonal", "Scheme of the first weights.", INITS)
-    seq_len: int = setting(64, "Time steps in a chunk: how far gradients go back.")
-    batch_size: int = setting(32, "Streams that are read side by side.")
-    optimizer: str = setting("adam", "Update rule.", OPTIMIZERS)
-    learning_rate: float = setting(3e-3, "Learning rate at its highest.")
-    momentum: float = setting(0.9, "Momentum of sgd.")
-    schedule: str = setting("cosine", "Course of the learning rate over the run.", SCHEDULES)
-    warmup_steps: int = setting(20, "Steps in which the learning rate rises to its highest.")
-    weight_decay: float = setting(0.0, "Weight decay.")
-    clip_norm: float = setting(1.0, "Limit of the gradient's norm; 0 for none.")
-    clip_value: float = setting(0.0, "Limit of each number of the gradient; 0 for none.")
-    shards: int = setting(0, "Parts of a batch whose gradients are added; 0: one a worker.")
-    seed: int = setting(0, "Seed of all random numbers of the run.")
+    init: str = setting("orthogonal", "Initialize the weights with this scheme.", INITS)
+    seq_len: int = setting(64, "Backpropagate over this many time steps (a chunk).")
+    batch_size: int = setting(32, "Read this many streams in parallel.")
+    optimizer: str = setting("adam", "Update the weights with this optimizer.", OPTIMIZERS)
+    learning_rate: float = setting(3e-3, "Set the peak learning rate.")
+    momentum: float = setting(0.9, "Set the momentum of sgd.")
+    schedule: str = setting("cosine", "Vary the learning rate by this schedule.", SCHEDULES)
+    warmup_steps: int = setting(20, "Warm up the learning rate over this many steps.")
+    weight_decay: float = setting(0.0, "Set the weight decay (L2; decoupled in adamw).")
+    clip_norm: float = setting(1.0, "Clip the gradient to this norm; 0 disables it.")
+    clip_value: float = setting(0.0, "Clip gradient components to this value; 0 disables it.")
+    shards: int = setting(
+        0,
+        "Split each batch into N parts, on which the exact result depends; 0 uses one per worker.",
+    )
+    seed: int = setting(0, "Set the random seed of the run.")
     documents: str = setting(
         "whole",
-        "What stands alone, the state starting fresh: each file, line, paragraph, or tune.",
+        "Reset the state at the start of each file (whole), line, paragraph or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
+    valid_fraction: float = setting(0.1, "Hold out this fraction of each file for validation.")
 
     def __post_init__(self) -> None:
         check_fields(self)

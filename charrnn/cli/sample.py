@@ -12,14 +12,14 @@ from charrnn.cli.options import (
     EXISTING_MODEL,
     JSON,
     UNKNOWN,
-    SettingsCommand,
+    Command,
     filter_options,
     given,
 )
 from charrnn.cli.terminal import Output, tell
 
 
-@click.command(cls=SettingsCommand, settings=filter_options)
+@click.command(cls=Command, settings=filter_options)
 @EXISTING_MODEL
 @click.option("-p", "--prompt", default="", help="Text to go on from; it is printed first.")
 @click.option("--prompt-file", type=click.Path(), help="A file with the text to go on from.")

@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.log import logged, opened
-from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
+from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
 from charrnn.cli.progress import shown
 from charrnn.cli.terminal import quoted, tell, write_line
 from charrnn.errors import CharRNNError, as_options, counted
@@ -36,23 +36,33 @@ SIGNALS = {
     if hasattr(signal, name)
 }
 
+GROUPS: dict[str, list[str]] = {
+    "Output": ["out", "overwrite", "resume", "init_from", "log"],
+    "Limits": ["minutes"],
+    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction"],
+    "Evaluation and saving": ["eval_every", "save_every"],
+    "Model": [],
+    "Optimization": [],
+    "Performance": ["workers", "shards"],
+}
 
-def _settings() -> list[click.Parameter]:
+
+def _settings() -> Groups:
     from charrnn.checkpoints.records import TrainConfig
     from charrnn.nn.model import ModelConfig
     from charrnn.text.documents import readings
     from charrnn.training.autoconfig import CHOSEN
     from charrnn.training.limits import Limits
 
-    return [
-        *(option for reading in readings() for option in options_of(reading)),
-        *options_of(ModelConfig, CHOSEN),
-        *options_of(TrainConfig, CHOSEN),
-        *options_of(Limits),
-    ]
+    return {
+        "Corpus": [option for reading in readings() for option in options_of(reading)],
+        "Model": options_of(ModelConfig, CHOSEN),
+        "Optimization": options_of(TrainConfig, CHOSEN),
+        "Limits": options_of(Limits),
+    }
 
 
-@click.command(cls=SettingsCommand, settings=_settings)
+@click.command(cls=Command, groups=GROUPS, settings=_settings)
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",

@@ -51,9 +51,11 @@ class Filter:
 
 # In the order in which they are applied. A filter is off unless its value is given.
 FILTERS: dict[str, Filter] = {
-    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the K likeliest characters."),
-    "top_p": Filter(top_p, float, 0, 1, "Keep the likeliest characters that make up this share."),
-    "min_p": Filter(min_p, float, 0, 1, "Keep characters this share as likely as the likeliest."),
+    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the N most likely characters."),
+    "top_p": Filter(top_p, float, 0, 1, "Keep the most likely characters of total probability X."),
+    "min_p": Filter(
+        min_p, float, 0, 1, "Keep characters at least X times as likely as the top one."
+    ),
 }
 
 

@@ -45,12 +45,12 @@ class TuneReading(Reading):
 
     transpose: str = setting(
         "tonic",
-        "Keys of tunes: all on one tonic, C, the mode kept; as written (none); or all twelve for "
-        "each tune to train on.",
+        "Transpose tunes to the tonic C (tonic), train on each in all twelve keys (all), or keep "
+        "them as written (none).",
         TRANSPOSE,
     )
-    keep_titles: bool = setting(False, "Let tunes keep their titles.")
-    keep_irregular: bool = setting(False, "Keep tunes whose bars don't add up.")
+    keep_titles: bool = setting(False, "Keep the titles of tunes, to learn titles too.")
+    keep_irregular: bool = setting(False, "Keep tunes with bars that don't add up.")
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -25,13 +25,17 @@ class Limits:
     for values out of range.
     """
 
-    epochs: float | None = setting(None, "Passes over the training text.")
-    max_steps: int | None = setting(None, "Training steps.")
-    minutes: float | None = setting(None, "Minutes of training; 10 if no limit is given.")
-    eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
-    save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
+    epochs: float | None = setting(None, "Stop after this many passes over the training text.")
+    max_steps: int | None = setting(None, "Stop after this many training steps.")
+    minutes: float | None = setting(None, "Stop after this many minutes; 10 if no limit is given.")
+    eval_every: int | None = setting(
+        None, "Evaluate every N steps; by default, about 5% of the time."
+    )
+    save_every: int | None = setting(None, "Save every N steps; by default, at each evaluation.")
     patience: int | None = setting(
-        None, "Evaluations since the best that end a run which gets worse; by default, by length."
+        None,
+        "Stop early if the validation loss rises and the best of it is N evaluations old; by "
+        "default, a fourth of the evaluations so far, at least 5.",
     )
 
     def __post_init__(self) -> None:
