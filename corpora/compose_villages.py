@@ -1,9 +1,9 @@
 """Composes villages.txt: `python corpora/compose_villages.py > corpora/villages.txt`.
 
-A list of short lines to try `--documents lines` on: names of English villages that could exist. Each
-is built as real ones were: a first element (a person, tree, animal, river or quality of the land),
-a second (farm, ford, clearing, hill ...), and sometimes an affix. Only whole numbers are drawn, so
-the file is the same on every machine.
+A list of short lines to try `--documents lines` on: names of English villages that could exist.
+Each is built as real ones were: a first element (a person, tree, animal, river or quality of the
+land), a second (farm, ford, clearing, hill ...), and sometimes an affix. Only whole numbers are
+drawn, so the file is the same on every machine.
 """
 
 from __future__ import annotations
