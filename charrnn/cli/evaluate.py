@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
 from charrnn.errors import counted
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(

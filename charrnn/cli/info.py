@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.options import EXISTING_MODEL, JSON, Command
 from charrnn.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charrnn.checkpoints.records import TrainingRecord
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @JSON
 def info(model: str, as_json: bool) -> None:
