@@ -158,8 +158,8 @@ def compose(
     if rewrite is not None:
         options = {"prompt": prompt, "meter": meter, "key": key, "bars": bars, "form": form}
         options |= {"unconstrained": unconstrained, "max_copy": max_copy}
-        for name, value in options.items():
-            require(not value, f"`rewrite` and `{name}` cannot be combined")
+        conflicts = ", ".join(f"`{name}`" for name, value in options.items() if value)
+        require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
         require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
         parse_bars(rewrite)  # fails before the model is read
     drawn = given(filters)

@@ -57,6 +57,6 @@ def written(tunes: Sequence[Tune], format: str) -> bytes:
     require(format in WRITERS, f"the format is {format!r}: choose one of {', '.join(WRITERS)}")
     if len(tunes) > 1 and not WRITERS[format].several:
         raise ConfigError(
-            f"there are {len(tunes)} tunes, and a .{format} file holds one: choose it"
+            f"a .{format} file holds one tune, got {len(tunes):,}; choose one with `tune`"
         )
     return WRITERS[format].write(tunes)

@@ -298,7 +298,7 @@ def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
 def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
     result = cli("train", novel, *option.split())
     assert (result.code, result.out) == (2, "")
-    assert "Error: " in result.err
+    assert result.err.startswith("charrnn: error: ")
     assert option.split()[0] in result.err
     assert files() == ["novel.txt"]
 

@@ -210,7 +210,7 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one"),
+        (("{tunes}", "y.mid"), "a .mid file holds one tune, got 30; choose one with --tune"),
         (("{tunes}", "y.doc"), "choose one of"),
         (("{tunes}", "y.mid", "--tune", "99"), "tune is 99"),
         (("x.txt", "y.abc"), "not a tune file"),

@@ -258,7 +258,7 @@ def test_all_files_and_a_page_are_written_for_each_version(cli, model_file, tune
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {f"0{n}.{kind}" for n in (1, 2) for kind in kinds} | {"index.html"}
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert "bars 2-3 composed anew" in page
+    assert "bars 2-3 rewritten" in page
     assert "% a comment before" in page
 
 
@@ -272,7 +272,7 @@ def test_of_a_midi_file_the_converted_abc_is_kept(cli, model_file, tune_file, tm
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--rewrite", "5"), 2, "name the file of the tune with --prompt-file"),
+        (("--rewrite", "5"), 2, "name its file with --prompt-file"),
         (("--prompt-file", "tune.abc", "--rewrite", "8-5"), 2, "rewrite is '8-5'"),
         (("--prompt-file", "tune.abc", "--rewrite", "a-b"), 2, "rewrite is 'a-b'"),
         (("--prompt-file", "tune.abc", "--rewrite", ""), 2, "rewrite is ''"),
@@ -281,17 +281,17 @@ def test_of_a_midi_file_the_converted_abc_is_kept(cli, model_file, tune_file, tm
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--bars", "8", "--form", "AB"),
             2,
-            "leave out --bars, --form",
+            "cannot be combined with --bars, --form",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--meter", "6/8", "--key", "D"),
             2,
-            "leave out --meter, --key",
+            "cannot be combined with --meter, --key",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--unconstrained", "--max-copy", "8"),
             2,
-            "leave out --unconstrained, --max-copy",
+            "cannot be combined with --unconstrained, --max-copy",
         ),
     ],
 )
