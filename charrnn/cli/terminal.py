@@ -1,4 +1,4 @@
-"""Terminal output: escaped text, and wrapped messages on standard error."""
+"""What the user sees: escaped text, and messages on standard error."""
 
 from __future__ import annotations
 
@@ -6,77 +6,93 @@ import os
 import re
 import shlex
 import sys
-import textwrap
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
 
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # they move the cursor, or hide
-_OPTION = re.compile(r"(?<!\S)(--?\w[\w-]*) ")
-_GLUE = "\0"  # between an option and its value; no printable text has it
 
 
 def tell(message: str) -> None:
-    """Write a message to standard error, as one line unless a terminal is narrower."""
-    write_line(f"charrnn: {one_line(message)}", indent="  ")
+    """Write a message for the user to standard error, wrapped on a terminal."""
+    write_line(wrapped(f"charrnn: {one_line(message)}", columns()))
 
 
-def write_line(line: str, indent: str | None = None) -> None:
-    """Write a line to standard error; ignore that nobody is there to read it.
-
-    With an `indent`, on a terminal, it is wrapped, and the lines after the first are indented.
-    """
-    width = _width(sys.stderr) if indent is not None else 0
+def write_line(line: str) -> None:
+    """Write a line to standard error; nobody need be there to read it."""
     try:
-        click.echo(wrapped(line, width, indent or "") if width else line, err=True)
+        click.echo(line, err=True)
     except OSError:
         give_up(sys.stderr)
 
 
-def wrapped(line: str, width: int, indent: str) -> str:
-    r"""Return `line` wrapped at `width` columns, without a break in a word or before a value.
-
-    >>> print(wrapped("out of memory; try --batch-size 16 or --hidden-size 64", 30, "  "))
-    out of memory; try
-      --batch-size 16 or
-      --hidden-size 64
-    """
-    lines = textwrap.wrap(
-        _OPTION.sub(rf"\1{_GLUE}", line),
-        width,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(lines).replace(_GLUE, " ")
-
-
-def _width(stream: TextIO) -> int:
-    """Return the columns of a terminal; 0 for anything else, and where they aren't known."""
+def columns() -> int | None:
+    """Return the width of the terminal that shows standard error, or None if it is no terminal."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):  # it is a file, or closed
-        return 0
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None
+    except (OSError, ValueError):  # a file, a pipe, or a stream without a descriptor
+        return None
+
+
+# A word with the spaces before it; an option keeps its value.
+_WORD = re.compile(r"\s*(?:--?[a-z][\w-]* (?=[^\s-]))?\S+")
+
+
+def wrapped(line: str, width: int | None, indent: str = "    ", cut: bool = False) -> str:
+    """Return `line` in rows of at most `width` columns; all but the first are indented.
+
+    Rows break between words. A word wider than a row has a row to itself, or is `cut`.
+
+    >>> print(wrapped("lower the rate with --learning-rate 0.001, or train on", 40))
+    lower the rate with
+        --learning-rate 0.001, or train on
+    """
+    if width is None:
+        return line
+    width = max(width, 2 * len(indent))
+    rows = [""]
+    for word in _WORD.findall(line):
+        if rows[-1].strip() and _width(rows[-1] + word) > width:
+            rows.append(indent)
+            word = word.lstrip()
+        while cut and _width(rows[-1] + word) > width:
+            fits = max(n for n in range(len(word)) if _width(rows[-1] + word[:n]) <= width)
+            rows[-1] += word[:fits]
+            rows.append(indent)
+            word = word[fits:]
+        rows[-1] += word
+    return "\n".join(rows)
+
+
+def _width(text: str) -> int:
+    """Return how many columns a terminal gives to `text`: East Asian characters take two."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
 
 
 def show(text: str) -> None:
-    """Write exactly one line to standard output; characters it cannot encode are escaped."""
+    """Write a line to standard output, and no more than one; what that cannot encode is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     text = printable(text).replace("\n", "\\n").replace("\t", "\\t")
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def give_up(stream: TextIO) -> None:
-    """Discard all further output to `stream`, including Python's flush at exit."""
+    """Let nothing more be written to `stream`, by Python's last flush either."""
     with suppress(OSError):  # it may have no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Return a line of bars, one for each of the `values`, scaled from lowest to highest.
+    """Return a small drawing of `values`, from their lowest to their highest.
 
     >>> sparkline([2.0, 1.6, 1.5, 1.5])
     '█▂▁▁'
@@ -89,7 +105,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with control characters escaped, except newline and tab.
+    r"""Return `text` with control characters escaped, but for newline and tab.
 
     >>> printable("a\x1b[2Jb\n")
     'a\\x1b[2Jb\n'
@@ -108,7 +124,7 @@ def one_line(text: str) -> str:
 
 
 def quoted(word: str) -> str:
-    r"""Return `word` quoted for a shell, free of control characters.
+    r"""Return `word` as a shell reads it, without a control character in it.
 
     >>> print(quoted("my novel.txt"), quoted("a\x1b[2J.txt"))
     'my novel.txt' $'a\x1b[2J.txt'
@@ -123,16 +139,26 @@ def quoted(word: str) -> str:
     )
 
 
+def pasted(path: str | Path) -> str:
+    """Return a path to paste into a shell, where it cannot be taken for an option.
+
+    >>> pasted("my novel.txt"), pasted("-novel.txt")
+    ("'my novel.txt'", './-novel.txt')
+    """
+    name = str(path)
+    return quoted(f"./{name}" if name.startswith("-") and name != "-" else name)
+
+
 class Output:
     """Standard output for text: escaped on a terminal, raw in a pipe."""
 
     def __init__(self) -> None:
         self.stream: TextIO = sys.stdout
         self.is_terminal = self.stream.isatty()
-        self._warned = False
+        self._told = False
 
     def write(self, text: str) -> None:
-        """Write `text` at once; replace what the stream cannot encode, and warn once."""
+        """Write `text` at once; what the stream cannot encode is replaced, and told once."""
         if self.is_terminal:
             text = printable(text)
         encoding = self.stream.encoding or "utf-8"
@@ -140,8 +166,8 @@ class Output:
             text.encode(encoding)
         except UnicodeEncodeError:
             text = text.encode(encoding, "replace").decode(encoding)
-            if not self._warned:
-                tell(f"standard output is {encoding}; characters it cannot encode became '?'")
-                self._warned = True
+            if not self._told:
+                tell(f"standard output is {encoding}: characters that it lacks became '?'")
+                self._told = True
         self.stream.write(text)
         self.stream.flush()

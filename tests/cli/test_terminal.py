@@ -80,20 +80,20 @@ LONG = "a message of many words, with " + " ".join(f"--option-{n} {n}" for n in 
 
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_messages_wrap_between_words_and_before_values(width):
-    lines = wrapped(LONG, width, "  ").splitlines()
+    lines = wrapped(LONG, width).splitlines()
     assert " ".join(line.strip() for line in lines) == LONG
     assert max(map(len, lines)) <= width
-    assert all(line.startswith("  --option") for line in lines[-3:])
+    assert all(line.startswith("    --option") for line in lines[-3:])
     assert not any(re.search(r"--option-\d+$", line) for line in lines)
 
 
 def test_a_word_longer_than_the_terminal_stays_whole():
     path = "/a/very-long/path/" * 4
-    assert path in wrapped(f"cannot read {path}", 30, "  ").splitlines()[1]
+    assert wrapped(f"cannot read {path}", 30) == f"cannot read\n    {path}"
 
 
 def test_an_indented_line_keeps_its_indent():
-    assert wrapped("    one two three", 12, "    ") == "    one two\n    three"
+    assert wrapped("    one two three", 12) == "    one two\n    three"
 
 
 def test_messages_wrap_on_a_terminal(on_terminal):
