@@ -114,7 +114,7 @@ def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
     number = len(parsed.tunes) + len(parsed.skipped)
     require(number == 1, f"the text has {number} tunes; pass only the one to rewrite")
     require(
-        not parsed.dropped["endings"],
+        not parsed.ignored["third or later ending"],
         "the tune has more than two endings, so its bars cannot be numbered; remove the others",
     )
     return parsed.tunes[0], parsed.spans[0]

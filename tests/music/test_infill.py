@@ -215,7 +215,7 @@ def test_bars_that_cannot_be_rewritten_are_errors(model, music, bars, words):
 
 
 def test_a_text_without_a_tune_is_an_error(model):
-    with pytest.raises(CorpusError, match="no tune in ABC"):
+    with pytest.raises(CorpusError, match="no tunes found"):
         rewrite(model, "X:1\nK:C\n\n", bars=(1, 1))
 
 
