@@ -105,6 +105,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def reason(error: OSError) -> str:
+    """Return why the operating system refused something, as the end of a message.
+
+    >>> reason(OSError(28, "No space left on device"))
+    'no space left on device'
+    """
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ConfigError with `message` unless `condition` holds."""
     if not condition:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given
-from charrnn.cli.terminal import show, tell
+from charrnn.cli.terminal import show, tell, write_text
 from charrnn.cli.tunes import tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted, require
 
@@ -23,7 +23,7 @@ GROUPS = {
     "Tune": ["meter", "key", "bars", "form", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperature", "seed", "unconstrained"],
-    "Output": ["count", "out", "formats"],
+    "Output": ["count", "out", "overwrite", "formats"],
 }
 
 
@@ -99,6 +99,9 @@ GROUPS = {
     "without it, print ABC.",
 )
 @click.option(
+    "--overwrite", is_flag=True, help="Replace the tunes that compose wrote to the folder before."
+)
+@click.option(
     "--formats",
     metavar="LIST",
     default=",".join(FILES),
@@ -121,6 +124,7 @@ def compose(
     max_copy: int | None,
     seed: int | None,
     out: str | None,
+    overwrite: bool,
     formats: str,
     **filters: float | None,
 ) -> None:
@@ -143,7 +147,7 @@ def compose(
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
-    from charrnn.music.folder import write_folder
+    from charrnn.music.folder import require_folder, write_folder
     from charrnn.music.formats import read_text
     from charrnn.music.infill import parse_bars
     from charrnn.music.infill import rewrite as rewritten
@@ -162,6 +166,8 @@ def compose(
         require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
         require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
         parse_bars(rewrite)  # fails before the model is read
+    if out is not None:
+        require_folder(out, count, wanted, overwrite)
     drawn = given(filters)
     checkpoint = load(model)
     begun: tuple[Tune, ...] = ()
@@ -201,9 +207,8 @@ def compose(
         texts, encoding = None, "utf-8"
         if len(tunes) < count:
             tell(f"skipped {counted(count - len(tunes), 'tune')} of {count:,}: not valid ABC")
-    if not out:
-        printed = write_abc(tunes) if texts is None else "\n\n".join(texts)
-        click.echo(printed.encode(encoding), nl=False)
+    if out is None:
+        write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
         return
     name, what = Path(model).name, f"bars {rewrite} rewritten, " if rewrite else ""
     settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
@@ -216,6 +221,7 @@ def compose(
         against=corpus,
         title=f"Tunes from {name}",
         settings=settings,
+        overwrite=overwrite,
     )
     tell(f"wrote {counted(len(tunes), 'tune')}; open this page to see and hear them:")
     show(index.resolve().as_uri())

@@ -14,7 +14,8 @@ from charrnn.cli.tunes import tell_notices
 @click.option(
     "--tune", "number", metavar="N", type=int, help="Convert only tune N, counted from 1."
 )
-def convert(source: str, target: str, number: int | None) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
+def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
     """Convert tunes between ABC, MIDI, audio, score and web page.
 
     Read the tunes of SOURCE (.abc or .mid) and write them to TARGET, in the format of its suffix:
@@ -30,4 +31,4 @@ def convert(source: str, target: str, number: int | None) -> None:
     """
     from charrnn.music.convert import convert as converted
 
-    tell_notices(converted(source, target, tune=number))
+    tell_notices(converted(source, target, tune=number, overwrite=overwrite))

@@ -150,7 +150,8 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count must be at least 1, got 0"),
+        ({"count": 0}, "count must be 1 to 25,000, got 0"),
+        ({"count": 25_001}, "count must be 1 to 25,000, got 25,001"),
         ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
