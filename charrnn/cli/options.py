@@ -9,10 +9,15 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
 from click.core import ParameterSource
+
+from charrnn.cli.terminal import quoted
+from charrnn.errors import ConfigError, counted
 
 METAVARS: dict[type, str] = {int: "N", float: "X"}
 OTHERS = "Options"  # heading of the options that belong to no group
@@ -50,6 +55,34 @@ class Command(click.Command):
             self._settings = None
         return super().get_params(ctx)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; raises ConfigError where a shell has expanded a pattern."""
+        for option in self.get_params(ctx):
+            if option.multiple:
+                self._require_one_value(ctx, option, args)
+        return super().parse_args(ctx, args)
+
+    def _require_one_value(
+        self, ctx: click.Context, option: click.Parameter, args: list[str]
+    ) -> None:
+        """Refuse `NEW.abc --against A.abc B.abc`: the user meant B.abc as a value of --against.
+
+        All arguments may follow the option, as in `--against A.abc NEW.abc`.
+        """
+        values, rest, _ = self.make_parser(ctx).parse_args(list(args))
+        for each in self.params:
+            if isinstance(each, click.Argument):
+                rest += values[str(each.name)] if each.nargs < 0 else [values[str(each.name)]]
+        ends = [n + 2 for n, word in enumerate(args) if word in option.opts]
+        following = sum(len(list(takewhile(_is_word, args[end:]))) for end in ends)
+        if 0 < following < len(rest):
+            name, path = option.opts[0], Path(args[ends[-1] - 1])
+            raise ConfigError(
+                f"{counted(following, 'more file')} after {name} {quoted(str(path))}; name the "
+                f"folder ({name} {quoted(str(path.parent))}) or quote the pattern "
+                f"({name} '{path.parent / '*'}{path.suffix}')"
+            )
+
     def sections(self, ctx: click.Context) -> dict[str, list[click.Option]]:
         """Return the options by heading, in the order of the help."""
         options = {str(option.name): option for option in self.get_params(ctx)}
@@ -74,6 +107,10 @@ class Command(click.Command):
         for heading, rows in records.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), help) for name, help in rows], width)
+
+
+def _is_word(argument: str) -> bool:
+    return argument == "-" or not argument.startswith("-")
 
 
 def options_of(settings: type, chosen: Collection[str] = ()) -> list[click.Option]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.errors import ConfigError, require
-from charrnn.music.formats import Found, read_tunes
+from charrnn.music.formats import Found, read_all
 from charrnn.music.writers import require_format, written
 
 
@@ -25,7 +25,7 @@ def convert(
     _require_different(source, target)
     require_writable(Path(target))
     require_new(target, overwrite)
-    found = read_tunes(source)
+    found = read_all([source])
     tunes = found.tunes
     if tune is not None:
         require(
