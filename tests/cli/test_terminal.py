@@ -61,6 +61,11 @@ def test_errors_escape_file_names(cli):
     assert_refused(result, 1, r"\x1b[2J")
 
 
+@pytest.mark.parametrize("arguments", [["\x1b[2J"], ["train", "--\x1b[2J"]], ids=str)
+def test_usage_errors_escape_what_was_typed(cli, arguments):
+    assert_refused(cli(*arguments), 2, r"\x1b[2J")
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize(
     "name", ["a  b", "it's", "\x1b[2J'\\", "tab\tline\n", "é", "\udc80", "\u202e"]

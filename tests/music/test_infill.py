@@ -303,3 +303,15 @@ def test_invalid_requests_to_rewrite_are_errors_in_one_line(
     assert result.code == code
     assert words in result.err.splitlines()[-1]
     assert result.out == ""
+
+
+def test_titles_are_escaped_on_a_terminal_and_raw_in_a_pipe(
+    on_terminal, cli, model_file, tune_file
+):
+    tune_file.write_text(TUNE.replace("Example", "\x1b[2JExample"), "utf-8")
+    command = ("compose", model_file, "--prompt-file", tune_file, "--rewrite", 2, "--seed", 1)
+    shown = on_terminal(*command, stream="stdout")
+    assert shown.code == 0, shown.err
+    assert r"\x1b[2JExample" in shown.out
+    assert "\x1b" not in shown.out
+    assert "\x1b[2JExample" in cli(*command).out
