@@ -106,7 +106,7 @@ def compose(
             options,
             rng,
             constraint=constraint,
-            forgone=forgone,
+            costs=forgone,
         )
         texts = collected(len(starts), drawn)
         texts = [start + text for start, text in zip(starts, texts, strict=True)]

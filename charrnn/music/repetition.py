@@ -33,7 +33,7 @@ class Heard(NamedTuple):
 class Refrain:
     """The constraint of a grammar, leaning towards repeated bars.
 
-    It is a `charrnn.inference.constraint.Leaning`.
+    It is a `charrnn.inference.constraint.Biased`.
     """
 
     def __init__(self, grammar: Grammar[TunePlace], bonus: float = BONUS) -> None:
