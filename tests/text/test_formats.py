@@ -102,5 +102,5 @@ def test_a_decoding_error_has_its_offset_in_the_file(monkeypatch, data, place, b
 def test_an_endless_file_of_tunes_is_refused(folder, monkeypatch):
     monkeypatch.setattr("charrnn.music.formats.LARGEST", 1 << 20)
     (folder / "endless.abc").symlink_to("/dev/zero")
-    with pytest.raises(CorpusError, match=r"endless\.abc has more than 1 MB"):
+    with pytest.raises(CorpusError, match=r"endless\.abc is larger than 1 MB"):
         read("endless.abc")
