@@ -4,8 +4,8 @@
 >>> model = charrnn.train("corpora/fables.txt", minutes=1).fit()  # doctest: +SKIP
 >>> print(charrnn.generate(model, "THE FOX ", temperature=0.7)[0])  # doctest: +SKIP
 
-Every command has one call: train, resume, generate (sample), evaluate, compose, rewrite, assess and
-convert. docs/python.md lists all names.
+Every command has one call: train, resume, generate (sample), evaluate, compose, rewrite, assess,
+convert and export. docs/python.md lists all names.
 """
 
 from importlib import import_module
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from charrnn.inference.dynamic import adapt
     from charrnn.inference.evaluate import Evaluation, evaluate
     from charrnn.inference.sampling import SamplingOptions, generate, stream
+    from charrnn.interop.export import Exported, export
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.assess import assess
@@ -76,6 +77,8 @@ _HOMES = {
     "read_abc": "music.abc_parser",
     "write_abc": "music.abc_writer",
     "write_folder": "music.folder",
+    "export": "interop.export",
+    "Exported": "interop.export",
     "Key": "music.tune",
     "Tune": "music.tune",
     "TuneReading": "music.dataset",
@@ -97,6 +100,7 @@ __all__ = [
     "CorpusError",
     "DivergedError",
     "Evaluation",
+    "Exported",
     "HistoryEntry",
     "Key",
     "Limits",
@@ -116,6 +120,7 @@ __all__ = [
     "compose",
     "convert",
     "evaluate",
+    "export",
     "generate",
     "load",
     "read",
