@@ -57,6 +57,12 @@ def require_writable(path: Path) -> None:
         raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
 
 
+def require_new(path: str | Path, overwrite: bool) -> None:
+    """Raise CheckpointError if there is something at `path`, unless `overwrite`."""
+    if os.path.exists(path) and not overwrite:  # noqa: PTH110 (Path's raises for some names)
+        raise CheckpointError(f"{path} already exists; pass `overwrite=True` to replace it")
+
+
 def temporary_path(path: Path) -> Path:
     """Return where the new content of `path` is gathered."""
     return path.with_name(f".{path.name}.tmp")
