@@ -114,7 +114,7 @@ def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
     number = len(parsed.tunes) + len(parsed.skipped)
     require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
     require(
-        not parsed.dropped["endings"],
+        not parsed.ignored["third or later ending"],
         "the tune has a third ending, so that its bars cannot be counted: write two at most",
     )
     return parsed.tunes[0], parsed.spans[0]

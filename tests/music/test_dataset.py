@@ -69,7 +69,7 @@ def texts_of(encoded, tokenizer):
     return tokenizer.decode(encoded.ids).split("\n\n")[:-1]
 
 
-# ---- what is read ------------------------------------------------------------------------------
+# ---- what is read --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_what_is_left_aside_is_told_in_few_lines_for_any_number_of_files(tmp_pat
     assert [Path(line.split(":")[0]).name for line in unread] == [
         f"{number:02}.abc" for number in range(1, 6)
     ]
-    assert more == "8 more cannot be read"
+    assert more == "skipped 8 more tunes or files"
     assert aside == (
-        "24 files: left aside, being no melody: 12 decorations, 8 slurs, 4 chord symbols"
+        "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
     )
     assert kept.startswith("24 tunes, ")
 
@@ -122,8 +122,8 @@ def test_what_is_left_aside_is_told_in_few_lines_for_any_number_of_files(tmp_pat
     (tmp_path / "02.mid").write_bytes(without_metre(data))
     notices = read([tmp_path / "01.mid"]).notices, read(sorted(tmp_path.glob("0?.mid"))).notices
     assert [found[0] for found in notices] == [
-        f"{tmp_path / '01.mid'}: no metre in the file: taken as 4/4",
-        "2 of 9 files: no metre in the file: taken as 4/4",
+        f"{tmp_path / '01.mid'}: no meter in the file; assumed 4/4",
+        "2 of 9 files: no meter in the file; assumed 4/4",
     ]
 
 
@@ -144,7 +144,7 @@ def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
     )
 
 
-# ---- training in all keys ----------------------------------------------------------------------
+# ---- training in all keys ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("keep_titles", [False, True])

@@ -215,7 +215,7 @@ def test_what_cannot_be_is_told(model, music, bars, words):
 
 
 def test_what_is_no_tune_is_told(model):
-    with pytest.raises(CorpusError, match="no tune in ABC"):
+    with pytest.raises(CorpusError, match="no tunes found"):
         rewrite(model, "X:1\nK:C\n\n", bars=(1, 1))
 
 
