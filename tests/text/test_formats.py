@@ -102,5 +102,5 @@ def test_the_place_of_an_error_is_that_in_the_file(monkeypatch, data, place, blo
 def test_a_file_of_tunes_that_has_no_end_is_refused(folder, monkeypatch):
     monkeypatch.setattr("charrnn.music.formats.LARGEST", 1 << 20)
     (folder / "endless.abc").symlink_to("/dev/zero")
-    with pytest.raises(CorpusError, match=r"endless\.abc has more than 1 MB"):
+    with pytest.raises(CorpusError, match=r"endless\.abc is larger than 1 MB"):
         read("endless.abc")
