@@ -60,7 +60,7 @@ def onnx_content(checkpoint: Checkpoint, _name: str) -> Content:
         "terminator": terminator(checkpoint),
     }
     helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
-    return Content(model.SerializeToString(deterministic=True))
+    return Content(model.SerializeToString())
 
 
 def _graph(checkpoint: Checkpoint) -> Any:

@@ -105,7 +105,7 @@ def test_files_are_read_as_charrnn_reads_them(tmp_path):
 def test_the_model_claims_no_training(torch_file):
     model = charrnn.from_torch(torch_file(state_dict()), CORPUS)
     assert (model.training.steps, model.training.corpus, model.history) == (0, "", [])
-    with pytest.raises(CorpusError, match="held out no part"):
+    with pytest.raises(CorpusError, match="held out"):
         charrnn.evaluate(model, CORPUS, part="valid")
 
 
@@ -230,7 +230,7 @@ def test_an_alphabet_of_another_size_is_refused(given, words):
 
 
 def test_an_alphabet_with_a_character_twice_is_refused():
-    with pytest.raises(ConfigError, match="twice"):
+    with pytest.raises(ConfigError, match="alphabet"):
         charrnn.from_torch(state_dict(), alphabet="\n abcda")
 
 
@@ -316,7 +316,8 @@ def test_import_replaces_a_model_only_if_told_to(cli, torch_file, corpus_path, t
     assert cli("import", path, corpus_path, "-o", model).code == 0
     before = model.read_bytes()
     torch_file(state_dict(ModelConfig("gru", 4, 1, 0)))
-    assert_refused(cli("import", path, corpus_path, "-o", model), 1, "--overwrite")
+    result = cli("import", path, corpus_path, "-o", model)
+    assert_refused(result, 1, "m.safetensors already exists; pass --overwrite to replace it")
     assert model.read_bytes() == before
     assert cli("import", path, corpus_path, "-o", model, "--overwrite").code == 0
     assert charrnn.load(model).config.cell == "gru"
@@ -333,7 +334,7 @@ def test_import_never_replaces_what_charrnn_did_not_write(cli, torch_file, corpu
 
 def test_a_target_that_cannot_be_written_is_found_before_anything_is_read(cli):
     result = cli("import", "missing.safetensors", "missing.txt", "-o", "no/folder.safetensors")
-    assert_refused(result, 1, "does not exist: make it first")
+    assert_refused(result, 1, "no does not exist")
 
 
 def test_a_bad_state_dict_is_found_before_the_corpus_is_read(cli, torch_file):
