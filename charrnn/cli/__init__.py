@@ -28,6 +28,8 @@ COMMANDS: dict[str, click.Command | str] = {
     "compose": "charrnn.cli.compose:compose",
     "assess": "charrnn.cli.assess:assess",
     "convert": "charrnn.cli.convert:convert",
+    "export": "charrnn.cli.export:export",
+    "import": "charrnn.cli.import_:import_",
 }
 # Errors of the system that come without a file name and do not concern standard output.
 _RESOURCES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)

@@ -16,7 +16,17 @@ from charrnn.checkpoints.checkpoint import load
 from charrnn.registry import resolve
 from tests.helpers import assert_refused, rewrite
 
-COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
+COMMANDS = [
+    "train",
+    "sample",
+    "evaluate",
+    "info",
+    "compose",
+    "assess",
+    "convert",
+    "export",
+    "import",
+]
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
