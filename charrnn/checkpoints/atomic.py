@@ -45,6 +45,8 @@ def require_writable(path: Path) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
+        if target.is_symlink():
+            raise CheckpointError(f"{path} is a loop of symbolic links")
         if target.exists() and not target.is_file():
             raise CheckpointError(f"{path} is {'a folder' if target.is_dir() else 'not a file'}")
         if not target.parent.is_dir():

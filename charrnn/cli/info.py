@@ -1,4 +1,4 @@
-"""charrnn info."""
+"""The command `charrnn info`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @EXISTING_MODEL
 @JSON
 def info(model: str, as_json: bool) -> None:
-    """Tell what MODEL is, how it was trained, its history and alphabet.
+    """Show the settings, alphabet and training history of a model.
 
     \b
     Examples:

@@ -71,7 +71,7 @@ class Command(click.Command):
         """
         values, rest, _ = self.make_parser(ctx).parse_args(list(args))
         for each in self.params:
-            if isinstance(each, click.Argument):
+            if isinstance(each, click.Argument) and values[str(each.name)]:
                 rest += values[str(each.name)] if each.nargs < 0 else [values[str(each.name)]]
         ends = [n + 2 for n, word in enumerate(args) if word in option.opts]
         following = sum(len(list(takewhile(_is_word, args[end:]))) for end in ends)

@@ -50,7 +50,8 @@ WRITERS = {
 
 def require_format(format: str) -> None:
     """Raise ConfigError unless `format` is one of WRITERS."""
-    require(format in WRITERS, f"unknown format '.{format}'; known formats: .{', .'.join(WRITERS)}")
+    suffix = f".{format}" if format else ""
+    require(format in WRITERS, f"unknown format {suffix!r}; known formats: .{', .'.join(WRITERS)}")
 
 
 def written(tunes: Sequence[Tune], format: str) -> bytes:

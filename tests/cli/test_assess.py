@@ -27,7 +27,12 @@ def old(*names):
 
 @pytest.mark.parametrize(
     "against",
-    [["old"], ["old/[1-4].abc"], ["**/old/?.abc"], [old(1)[0], *sum((["--against", f] for f in old(2, 3, 4)), [])]],
+    [
+        ["old"],
+        ["old/[1-4].abc"],
+        ["**/old/?.abc"],
+        [old(1)[0], *sum((["--against", f] for f in old(2, 3, 4)), [])],
+    ],
     ids=["folder", "pattern", "deep", "repeated"],
 )
 @pytest.mark.parametrize("new", [["new"], ["new/*.abc"], ["new/1.abc", "new/2.abc"]], ids=str)

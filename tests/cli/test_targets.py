@@ -22,7 +22,16 @@ def train(target):
 
 
 def log(target):
-    return ["train", "text.txt", *OPTIONS, "--max-steps=2", "-o", "new.safetensors", "--log", target]
+    return [
+        "train",
+        "text.txt",
+        *OPTIONS,
+        "--max-steps=2",
+        "-o",
+        "new.safetensors",
+        "--log",
+        target,
+    ]
 
 
 def convert(target):
