@@ -96,7 +96,7 @@ def read_alphabet(path: str | Path, encoding: str = "utf-8") -> str:
     CorpusError for a file that cannot be read or that is too long.
     """
     text = ""
-    with opened(path, "a file with the alphabet") as file:
+    with opened(path) as file:
         for piece in read_text(file, str(path), encoding):
             text += piece
             if len(text) > MAX_ALPHABET + 1:
