@@ -71,8 +71,9 @@ class Command(click.Command):
         """
         values, rest, _ = self.make_parser(ctx).parse_args(list(args))
         for each in self.params:
-            if isinstance(each, click.Argument) and values[str(each.name)]:
-                rest += values[str(each.name)] if each.nargs < 0 else [values[str(each.name)]]
+            if isinstance(each, click.Argument):
+                value = values[str(each.name)]
+                rest += value if isinstance(value, tuple) else [value]  # missing: no word of args
         ends = [n + 2 for n, word in enumerate(args) if word in option.opts]
         following = sum(len(list(takewhile(_is_word, args[end:]))) for end in ends)
         if 0 < following < len(rest):

@@ -18,7 +18,6 @@ from charrnn.cli.options import (
 )
 from charrnn.cli.terminal import Output, tell
 
-
 GROUPS = {
     "Prompt": ["prompt", "prompt_file", "adapt"],
     "Output": ["length", "num_samples", "stop", "as_json"],
