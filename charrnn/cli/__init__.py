@@ -16,7 +16,7 @@ import click
 
 from charrnn import __version__
 from charrnn.cli.terminal import give_up, tell
-from charrnn.errors import CharRNNError, ConfigError, DivergedError
+from charrnn.errors import CharRNNError, ConfigError, DivergedError, reason
 from charrnn.registry import resolve
 
 # In the order of the help.
@@ -109,7 +109,7 @@ def _run(arguments: list[str] | None) -> int:
         return 0
     except OSError as error:
         subject = error.filename or ("" if error.errno in _RESOURCES else "standard output")
-        tell(f"error: {subject}{': ' if subject else ''}{error.strerror}")
+        tell(f"error: {subject}{': ' if subject else ''}{reason(error)}")
         give_up(sys.stdout)
         return 1
 

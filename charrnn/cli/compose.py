@@ -223,5 +223,5 @@ def compose(
         settings=settings,
         overwrite=overwrite,
     )
-    tell(f"wrote {counted(len(tunes), 'tune')}; open this page to see and hear them:")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and listen, open:")
     show(index.resolve().as_uri())

@@ -1,5 +1,6 @@
 """The command line as a whole: help, usage errors, bad model files, and registries."""
 
+import errno
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from charrnn import __version__
 from charrnn import cli as cli_module
 from charrnn.checkpoints.checkpoint import load
 from charrnn.registry import resolve
-from tests.helpers import assert_refused, rewrite
+from tests.helpers import assert_refused, failing, rewrite
 
 COMMANDS = [
     "train",
@@ -116,6 +117,19 @@ def test_help_does_not_wait_for_numpy(process):
 )
 def test_an_unknown_command_or_option_is_a_usage_error(cli, arguments):
     assert_refused(cli(*arguments), 2, "dance", "; see 'charrnn", "--help'")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EMFILE, "charrnn: error: too many open files"),
+        (errno.ENOSPC, "charrnn: error: standard output: no space left on device"),
+    ],
+)
+def test_an_error_of_the_system_says_what_it_concerns(cli, monkeypatch, model_file, number, words):
+    monkeypatch.setattr("charrnn.cli.info.show", failing(number))
+    result = cli("info", model_file)
+    assert (result.code, result.err.strip()) == (1, words)
 
 
 @every_command
