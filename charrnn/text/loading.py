@@ -22,8 +22,9 @@ def read(
 ) -> Corpus:
     """Read files, folders and "-" (standard input) as one corpus.
 
-    A folder stands for all text files in it, sorted by path, except hidden files and models. A byte
-    order mark is removed, and CRLF is read as LF. `reading` has the settings of formats that have
+    A folder stands for all text files in it, sorted by path, except hidden files and models, and a
+    pattern such as "letters/*.txt" for the files that match it. A byte order mark is removed, and
+    CRLF is read as LF. `reading` has the settings of formats that have
     any, such as tunes (`charrnn.TuneReading`); that of a model is `checkpoint.reading`.
 
     Raises CorpusError for input that is missing, unreadable, not text, or empty.
