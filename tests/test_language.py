@@ -23,10 +23,10 @@ IDIOMS = {
     r"be there": "exist",
     r"(take|takes|took) (its|their) time": "is slow",
     r"such an?": "a ... like this, of this kind",
-    r"upon": "on",
+    r"upon(?! a time)": "on",
     r"(un)?likeliest": "most likely, least likely",
     r"learnt|metres?|honou\w*|favou\w*|colou\w*|behaviour": "en-US spelling",
-    r"whoever|whence|thereof|therein": "a simpler sentence",
+    r"whence|thereof|therein": "a simpler sentence",
     r"by a user's hand|of a person's": "by the user",
     r"seed of the draw": "random seed",
 }

@@ -35,7 +35,7 @@ KEYS_READ = {  # for the notice that counts the tunes
 @dataclass(frozen=True)
 class TuneReading(Reading):
     """How tunes become a text. A model file stores it, because everything that the model reads or
-    writes is such a text. Raises ConfigError for unknown values.
+    writes is in the same form. Raises ConfigError for unknown values.
 
     >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
     Key(tonic='D', mode='maj')
