@@ -29,3 +29,13 @@ def test_the_functions_that_the_architecture_names_are_there():
         thing = import_module("charrnn." + module.replace("/", ".").removesuffix(".__init__"))
         for part in name.split("."):
             thing = getattr(thing, part)
+
+
+def test_the_list_of_files_is_complete():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = page[page.index("charrnn/\n") : page.index("## A batch")]
+    modules = {path.name for path in (ROOT / "charrnn").rglob("*.py")}
+    commands = {path.name for path in (ROOT / "charrnn" / "cli").glob("*.py")}
+    shared = {"progress.py", "log.py", "terminal.py"}
+    expected = modules - {"__init__.py", "__main__.py"} - (commands - shared)
+    assert {name for name in expected if name not in listed} == set()

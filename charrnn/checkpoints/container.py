@@ -93,6 +93,28 @@ def canonical_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, int]:
+    """Open a safetensors file, a context manager; return it and its size in bytes.
+
+    Raises CheckpointError if there is no `what` at `path`; the `remedy` is added for a file of
+    another kind.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else error
+        raise CheckpointError(f"cannot read {path}: {why}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(f"{path} is {described(path)}, not a {what}")
+    try:
+        return cast(Any, safe_open(path, framework="np")), status.st_size
+    except Exception as error:  # safetensors raises half a dozen types
+        hint = f"; {remedy}" if remedy else ""
+        raise CheckpointError(f"{path} is not a {what}, or is damaged: {error}{hint}") from None
+
+
 class Reader:
     """A file being read; names, shapes and types are checked before memory is allocated.
 
@@ -104,25 +126,11 @@ class Reader:
         self.kind = kind
 
     def __enter__(self) -> Reader:
+        self._file, size = open_tensors(self.path, f"{self.kind} file")
+        metadata = self._file.metadata() or {}
+        self.names = sorted(self._file.keys())
         try:
-            status = Path(self.path).stat()
-        except FileNotFoundError:
-            raise CheckpointError(f"{self.path} does not exist") from None
-        except (OSError, ValueError) as error:
-            why = reason(error) if isinstance(error, OSError) else error
-            raise CheckpointError(f"cannot read {self.path}: {why}") from None
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(f"{self.path} is {described(self.path)}, not a {self.kind} file")
-        try:
-            self._file = cast(Any, safe_open(self.path, framework="np"))
-            metadata = self._file.metadata() or {}
-            self.names = sorted(self._file.keys())
-        except Exception as error:  # safetensors raises half a dozen types
-            raise CheckpointError(
-                f"{self.path} is not a {self.kind} file, or is damaged: {error}"
-            ) from None
-        try:
-            self._take_up(metadata, status.st_size)
+            self._take_up(metadata, size)
         except BaseException:
             self.__exit__()
             raise

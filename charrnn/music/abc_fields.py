@@ -1,4 +1,4 @@
-"""The fields of ABC that say how notes are read: metre (M:), unit note length (L:), key (K:)."""
+"""The ABC fields that determine how notes are read: meter (M:), unit note length (L:), key (K:)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNS = {"^^": 2, "^": 1, "": 0, "=": 0, "_": -1, "__": -2}
 
 
 def read_meter(value: str) -> Meter | None:
-    """Read the value of M:; raises CorpusError.
+    """Return the meter that an M: field states, None for a free one; raises CorpusError.
 
     >>> read_meter("C|"), read_meter("2+3/8"), read_meter("none")
     ((2, 2), (5, 8), None)
@@ -31,19 +31,19 @@ def read_meter(value: str) -> Meter | None:
         unit = int(found.group(2))
         if beats and unit in (1, 2, 4, 8, 16, 32, 64):
             return (beats, unit)
-    raise CorpusError(f"the metre M:{value[:20]} is none; write it like M:6/8, M:C or M:none")
+    raise CorpusError(f"unknown meter M:{value[:20]}; write it like M:6/8, M:C or M:none")
 
 
 def read_unit(value: str) -> Fraction:
-    """Read the value of L:; raises CorpusError."""
+    """Return the length in whole notes that an L: field states; raises CorpusError."""
     found = re.match(r"\s*(\d{1,3})\s*(?:/\s*(\d{1,3}))?(?!\d)", value)
     if found and int(found.group(1)) and int(found.group(2) or 1):
         return Fraction(int(found.group(1)), int(found.group(2) or 1))
-    raise CorpusError(f"the unit note length L:{value.strip()[:20]} is none; write it like L:1/8")
+    raise CorpusError(f"unknown unit note length L:{value.strip()[:20]}; write it like L:1/8")
 
 
 def default_unit(meter: Meter | None) -> Fraction:
-    """Return what the unit note length is where no L: says it: from the metre."""
+    """Return the unit note length of a tune without L:, which depends on its meter."""
     return Fraction(1, 16) if meter and Fraction(*meter) < Fraction(3, 4) else EIGHTH
 
 
@@ -53,15 +53,15 @@ _MODE_NAMES = {"": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode 
 
 
 def read_key(value: str) -> tuple[Key, dict[str, int]]:
-    """Read the value of K: as a key and what its signature does to each letter; may raise
-    ConfigError for a key that no signature has.
+    """Return the key that a K: field states, and its signature: the semitones added to each letter.
 
-    Explicit accidentals belong to the signature. Clefs and other words mean nothing here.
+    Explicit accidentals belong to the signature; clefs and other words are ignored. Raises
+    ConfigError for a key that needs more than seven accidentals.
 
     >>> read_key("A dorian")[0], read_key("F#m clef=treble")[0], read_key("D exp _b")[1]["F"]
     (Key(tonic='A', mode='dor'), Key(tonic='F#', mode='min'), 0)
     """
-    if value.strip()[:2].upper() == "HP":  # the highland pipes: F and C sharp, and at home in A
+    if value.strip()[:2].upper() == "HP":  # Highland pipes: F and C sharp, tonic A
         value = "A mix"
     found = _KEY.match(value)
     if not found:  # K:none, K:, K:clef=bass
@@ -82,7 +82,7 @@ def read_key(value: str) -> tuple[Key, dict[str, int]]:
 
 
 def _named(key: Key, signature: dict[str, int]) -> Key:
-    """Return the key of this tonic that has the signature, or, where no mode has it, `key`."""
+    """Return the key on the same tonic with this signature, or `key` if no mode has it."""
     for mode in MODES:
         try:
             named = Key(key.tonic, mode)

@@ -1,8 +1,7 @@
-"""ABC notation, version 2.1, as melodies use it: text to tunes.
+"""Read ABC notation, version 2.1, as used for melodies.
 
-The parser is generous, since real files are careless: it keeps what a melody is made of, counts
-what it drops, and skips a tune that makes no sense. The tunes are in a normal form: see
-abc_repeats.py.
+Real files are careless, so the parser is tolerant: it keeps the melody, counts what it ignores, and
+skips tunes that it cannot read. abc_repeats.py brings repeats and endings into a normal form.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ from charrnn.music.abc_repeats import (
 )
 from charrnn.music.tune import LETTERS, Bar, Key, Meter, Note, Tune
 
-# How many notes' time a tuplet takes; one of 5, 7 or 9 takes 3 in compound time, else 2.
+# A tuplet of p notes lasts as long as q; tuplets of 5, 7 and 9: 3 in compound time, otherwise 2.
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-# Limits that no music exceeds: they keep arithmetic fast, and what is read can be written.
-_DIGITS = 7  # of a number
-_LONGEST = 64  # whole notes that a note lasts
-_FINEST = 9999  # parts of a whole note that a bar's notes are multiples of
+# Limits far beyond real music, which keep arithmetic fast and every tune writable.
+_DIGITS = 7  # in a number
+_LONGEST = 64  # duration of a note, in whole notes
+_FINEST = 9999  # the smallest common denominator of the durations in a bar
 _PITCHES = range(128)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a bar's notes stand in the text, and the unit note length they are written in."""
+    """The part of the text that holds a bar's notes, and the unit note length there."""
 
     start: int
     end: int
@@ -52,19 +51,20 @@ class Span:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The tunes of a text, the spans of each tune's bars, and what was left out.
+    """The tunes in a text and the spans of each tune's bars.
 
-    `skipped` has a line for each tune that can't be read, `dropped` counts what isn't melody.
+    `skipped` has a line for each tune that cannot be read; `ignored` counts, by kind, the notation
+    that is not part of the melody.
     """
 
     tunes: tuple[Tune, ...]
     spans: tuple[tuple[Span, ...], ...]
     skipped: tuple[str, ...]
-    dropped: Counter[str]
+    ignored: Counter[str]
 
 
 def read_abc(text: str, name: str = "text") -> Parsed:
-    """Read all tunes of a text: those that begin with X:, and canonical ones, without.
+    """Return the tunes in a text: numbered ones (X:), and canonical ones, which have no number.
 
     >>> from charrnn.music.abc_writer import canonical
     >>> tune = read_abc("X:1\\nT:Air\\nM:3/4\\nL:1/4\\nK:G\\nG>AB|[1 c3:|[2 d3|]").tunes[0]
@@ -74,42 +74,42 @@ def read_abc(text: str, name: str = "text") -> Parsed:
     |:G3AB2|1c6:|2d6|]
     <BLANKLINE>
 
-    Raises CorpusError if no tune in it can be read.
+    `name` identifies the text in messages. Raises CorpusError if it contains no readable tune.
     """
     tunes, spans, skipped = [], [], []
-    dropped: Counter[str] = Counter()
+    ignored: Counter[str] = Counter()
     for source in _sources(text):
         try:
-            tune, bars = _read_tune(source, dropped)
+            tune, bars = _read_tune(source, ignored)
         except (CorpusError, ConfigError) as error:
-            skipped.append(f"{name}:{source.line}: {error}")
+            skipped.append(f"{name}:{source.line}: skipped tune: {error}")
             continue
         tunes.append(tune)
         spans.append(bars)
     if not tunes:
-        why = skipped[0] if skipped else f"{name} has no X: and no K:"
-        raise CorpusError(f"no tune in ABC notation could be read: {why}")
-    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), dropped)
+        reason = skipped[0] if skipped else f"{name} has no X: or K: field"
+        raise CorpusError(f"no tunes found: {reason}")
+    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored)
 
 
-# --- Text to the lines of each tune ---------------------------------------------------------------
+# --- Splitting a text into tunes ------------------------------------------------------------------
 
-_FIELD = re.compile(r"([A-Za-z+]):(?![|:])(.*)")  # `e:|` begins a line of music
+_FIELD = re.compile(r"([A-Za-z+]):(?![|:])(.*)")  # not `e:|`, which is music
 _COMMENT = re.compile(r"(?<!\\)%.*")
 
 
 @dataclass
 class _Source:
-    """The lines of one tune: (offset in the text, line), its header first."""
+    """The lines of a tune's header and body, each with its offset in the text."""
 
     line: int
-    numbered: bool  # by an X:, so it comes from a file and isn't canonical text
+    numbered: bool  # has X:, unlike canonical text
     header: list[tuple[int, str]] = field(default_factory=list)
     body: list[tuple[int, str]] = field(default_factory=list)
 
 
 def _sources(text: str) -> Iterator[_Source]:
-    """Yield the tunes; each header begins with the fields that the file has before its first X:."""
+    """Yield the tunes; each header starts with the fields that precede the file's first tune."""
     common: list[tuple[int, str]] = []
     source: _Source | None = None
     offset = 0
@@ -121,7 +121,7 @@ def _sources(text: str) -> Iterator[_Source]:
         if source and (letter == "X" or (blank and begun)):
             if source.numbered or source.body:
                 yield source
-            else:  # what stands before the first tune
+            else:  # a file header, not a tune
                 common += [(at, text) for at, text in source.header if text[0] in "ML"]
             source = None
         if letter == "X":
@@ -164,53 +164,55 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _CHORD_NOTE = re.compile(r"([\^=_]*)([A-Ga-gzx])([,']*)(\d*/*\d*)(-?)")
-_NAMES = {"decoration": "decorations", "grace": "grace notes", "slur": "slurs"}
+_NAMES = {"decoration": "ornament", "grace": "grace note", "slur": "slur"}
 
 
 def _number(digits: str, default: int = 1) -> int:
-    """Return a number above 0, or the default; raises CorpusError for a huge one."""
+    """Return a number, or the default for none or 0; raises CorpusError for a huge one."""
     if len(digits) > _DIGITS:
-        raise CorpusError(f"{digits[:10]}... is too large a number for music")
+        raise CorpusError(
+            f"the number {digits[:10]} has {len(digits)} digits; the limit is {_DIGITS}"
+        )
     return int(digits or 0) or default
 
 
 @lru_cache
 def _length(text: str) -> Fraction:
-    """Return a note's length in units: `3/2`, `/`, `//`, `` for 1; raises CorpusError."""
+    """Return a length in units from `3/2`, `//`, or nothing for 1; raises CorpusError."""
     over, slashes, under = text.partition("/")
     if not slashes:
         return Fraction(_number(over))
     halves = 1 + len(under) - len(under.lstrip("/"))
     under = under.lstrip("/")
     if halves > 8:
-        raise CorpusError(f"a note's length has {halves} slashes: that is too short")
+        raise CorpusError(f"a note's length has {halves} slashes; the limit is 8")
     return Fraction(_number(over), _number(under) if under else 2**halves)
 
 
 class _Reader:
-    """What holds at a place in the music; `bars` has what was read."""
+    """Reads a tune's body into `bars`; the other attributes are the state at the current token."""
 
-    def __init__(self, source: _Source, dropped: Counter[str]) -> None:
-        self.dropped = dropped
+    def __init__(self, source: _Source, ignored: Counter[str]) -> None:
+        self.ignored = ignored
         self.numbered = source.numbered
         self.meter: Meter | None = (4, 4)
         self.key = Key()
         self.signature = self.key.signature()
         self.title = ""
         self.bars: list[Draft] = []
-        self.bar: Draft | None = None  # the one that is being read, once it has a first note
+        self.bar: Draft | None = None  # the current bar, from its first note
         self.opens = False
         self.ending = 0
         self.accidentals: dict[str, int] = {}
-        self.tied: tuple[str, int] | None = None  # a tied note's letter and octave, and pitch
-        self.begun: int | None = None  # where the tokens of this bar begin
-        self.end = 0  # where the last token ends
-        self.place = ""  # the letter and octave of the last note
-        self.stretch = Fraction(1)  # what a broken rhythm does to the next note
+        self.tied: tuple[str, int] | None = None  # place and pitch of a note with a tie
+        self.begun: int | None = None  # offset of the first token in this bar
+        self.end = 0  # offset of the end of the last token
+        self.place = ""  # letter and octave of the last note
+        self.stretch = Fraction(1)  # factor from a broken rhythm, for the next note
         self.tuplet = Fraction(1)
         self.tuplet_left = 0
         self.voice: str | None = None
-        self.silent = False  # in another voice than the first
+        self.silent = False  # whether the current voice is not the first
         unit: Fraction | None = None if source.numbered else EIGHTH
         for _, line in source.header:
             letter, value = line[0], _COMMENT.sub("", line[2:])
@@ -223,7 +225,7 @@ class _Reader:
         self.unit = unit or default_unit(self.meter)
 
     def change(self, letter: str, value: str) -> None:
-        """Read a field of the header or the body."""
+        """Apply a field of the header or the body."""
         if letter == "M":
             self.meter = read_meter(value)
         elif letter == "K":
@@ -232,7 +234,7 @@ class _Reader:
         elif letter == "L":
             self.unit = read_unit(value)
         elif letter == "w":
-            self.dropped["lyrics"] += 1
+            self.ignored["lyric line"] += 1
 
     def body_field(self, letter: str, value: str) -> None:
         if letter == "V":
@@ -242,7 +244,7 @@ class _Reader:
             elif self.voice is None:
                 self.voice = "1"
             self.silent = voice != self.voice
-            self.dropped["voices"] += self.silent
+            self.ignored["voice change"] += self.silent
         elif not self.silent:
             self.change(letter, value)
 
@@ -254,7 +256,7 @@ class _Reader:
             return
         for token in _TOKEN.finditer(_COMMENT.sub("", line)):
             self.token(token, offset)
-        if self.bar and self.bar.is_full():  # old collections leave out bar lines at line ends
+        if self.bar and self.bar.is_full():  # old collections omit bar lines at line ends
             self.bar_line("|", None)
 
     def token(self, token: re.Match[str], offset: int) -> None:
@@ -285,12 +287,12 @@ class _Reader:
         elif token["tie"]:
             self.tie()
         elif token["text"]:
-            kind = "annotations" if token["text"][1:2] in tuple("^_<>@") else "chord symbols"
-            self.dropped[kind] += 1
+            kind = "annotation" if token["text"][1:2] in tuple("^_<>@") else "chord symbol"
+            self.ignored[kind] += 1
         elif token["overlay"]:
-            self.dropped["voices"] += 1
+            self.ignored["voice overlay"] += 1
         else:
-            self.dropped[_NAMES.get(str(token.lastgroup), "characters")] += 1
+            self.ignored[_NAMES.get(str(token.lastgroup), "unknown character")] += 1
         if self.bar:
             self.bar.end = self.end
 
@@ -298,9 +300,10 @@ class _Reader:
         self.add(self.pitch(sign, letter, octave), length)
 
     def pitch(self, sign: str, letter: str, octave: str) -> int | None:
-        """Return the pitch, None for a rest; an accidental holds from here to the bar's end.
+        """Return the pitch, None for a rest.
 
-        It holds at all octaves, as ABC 2.1 has it; in canonical text at its own.
+        An accidental holds to the end of the bar: in all octaves, as in ABC 2.1, or, in canonical
+        text, in its own.
         """
         if letter in "zx":
             return None
@@ -315,7 +318,7 @@ class _Reader:
             return self.tied[1]  # a tie over a bar line carries the accidental along
         pitch = natural + self.accidentals.get(place, self.signature[where])
         if pitch not in _PITCHES:
-            raise CorpusError(f"the note {letter}{octave[:10]} is out of the range of MIDI")
+            raise CorpusError(f"the note {letter}{octave[:10]} is outside the range of MIDI")
         return pitch
 
     def add(self, pitch: int | None, length: Fraction) -> None:
@@ -336,13 +339,13 @@ class _Reader:
         self.tied = None
 
     def chord(self, inside: str, length: Fraction) -> None:
-        """Keep the highest note, at the length of the first."""
+        """Add the highest note of a chord, with the length of the first."""
         notes = [
             (self.pitch(sign, letter, octave), _length(text), tie)
             for sign, letter, octave, text, tie in _CHORD_NOTE.findall(inside)
         ]
         pitched = [(pitch, tie) for pitch, _, tie in notes if pitch is not None]
-        self.dropped["chords"] += len(pitched) > 1
+        self.ignored["lower chord note"] += max(0, len(pitched) - 1)
         if notes:
             pitch, tie = max(pitched, default=(None, ""))
             self.add(pitch, notes[0][1] * length)
@@ -358,7 +361,7 @@ class _Reader:
                 self.tied = (self.place, last.pitch)
 
     def rests(self, count: int) -> None:
-        """Read rests that last whole bars."""
+        """Add rests that last whole bars."""
         begun = self.begun
         for _ in range(count):
             self.begun = begun
@@ -383,7 +386,7 @@ class _Reader:
         self.stretch = after
 
     def bar_line(self, line: str, ending: str | None) -> None:
-        """End the bar, if it has notes, and note down what the line says of it and the next."""
+        """End the bar, if it has notes; apply what the line says about it and the next."""
         if self.bar:
             self.bars.append(self.bar)
             self.bar = None
@@ -398,9 +401,9 @@ class _Reader:
         self.accidentals = {}
 
 
-def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
+def _read_tune(source: _Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
     if not source.body:
-        raise CorpusError("the tune has no K:, which ends its header")
+        raise CorpusError("no K: field, which ends the header")
     seen: Counter[str] = Counter()
     reader = _Reader(source, seen)
     for offset, line in source.body:
@@ -408,7 +411,7 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
     reader.bar_line("|", None)
     drafts = without_third_endings(reader.bars, seen)
     if not any(note.pitch is not None for draft in drafts for note in draft.notes):
-        raise CorpusError("the tune has no notes")
+        raise CorpusError("no notes")
     for draft in drafts:
         _check_rhythm(draft.notes)
     resolve_repeats(drafts)
@@ -426,13 +429,13 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
                 key=draft.key if draft.key != before.key else None,
             )
         )
-    dropped.update(seen)
+    ignored.update(seen)
     tune = with_true_ties(Tune(tuple(bars), key, meter, reader.title))
     return tune, tuple(Span(draft.begin, draft.end, draft.unit) for draft in drafts)
 
 
 def _check_rhythm(notes: list[Note]) -> None:
     if max(note.duration for note in notes) > _LONGEST:
-        raise CorpusError(f"a note lasts longer than {_LONGEST} whole notes")
+        raise CorpusError(f"a note is longer than {_LONGEST} whole notes")
     if math.lcm(*(note.duration.denominator for note in notes)) > _FINEST:
-        raise CorpusError("a bar's notes have lengths that no one can count")
+        raise CorpusError(f"the durations in a bar have no common denominator up to {_FINEST}")

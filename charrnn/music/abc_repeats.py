@@ -1,7 +1,7 @@
-"""Repeats, endings and ties of ABC as people write them, brought into the normal form of a Tune.
+"""Bring repeats, endings and ties, as people write them in ABC, into the normal form of a Tune.
 
-In the normal form every repeat says where it begins, an ending is a first or a second one, and a
-tie leads to a note of the same pitch.
+In the normal form every repeat has its start marked, endings are first or second ones, and ties
+lead to a note of the same pitch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from charrnn.music.tune import Key, Meter, Note, Tune
 
 @dataclass
 class Draft:
-    """A bar while it is read, its repeat signs and ending as the text has them."""
+    """A bar while it is read, with repeat signs and ending as they are in the text."""
 
     begin: int
     end: int
@@ -30,19 +30,19 @@ class Draft:
     closes: bool = False
 
     def is_full(self) -> bool:
-        """Tell whether its notes fill the metre."""
+        """Return whether the notes fill the meter."""
         duration = sum((note.duration for note in self.notes), Fraction(0))
         return self.meter is not None and duration == Fraction(*self.meter)
 
 
-def without_third_endings(drafts: list[Draft], dropped: Counter[str]) -> list[Draft]:
-    """Return the bars without the third and later endings of a section; `dropped` counts those."""
+def without_third_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
+    """Return the bars without the third and later endings of a section, counted in `ignored`."""
     kept: list[Draft] = []
     dropping = False
     for draft in drafts:
         if draft.ending > 2:
             dropping = True
-            dropped["endings"] += 1
+            ignored["third or later ending"] += 1
         elif draft.opens or draft.ending:
             dropping = False
         if not dropping:
@@ -55,13 +55,13 @@ def without_third_endings(drafts: list[Draft], dropped: Counter[str]) -> list[Dr
 def resolve_repeats(drafts: list[Draft]) -> None:
     """Bring repeats and endings into the normal form: `|:`, then `:|`, with two endings or none.
 
-    A `:|` without its `|:` goes back to where the last section ended, be it at a `:|`, with a
-    second ending, or, after these, at a double bar line; else to the tune's beginning.
+    A `:|` without its `|:` repeats from the end of the last section, which is a `:|`, the end of a
+    second ending or, after one of these, a double bar line; otherwise from the start of the tune.
     """
     begin, opened = 0, False
     first: int | None = None
     second: int | None = None
-    ended = 0  # the bar after the second ending
+    ended = 0  # index of the bar after the second ending
     starts = [draft.opens for draft in drafts] + [False]
     for draft in drafts:
         draft.opens = False
@@ -100,8 +100,10 @@ def resolve_repeats(drafts: list[Draft]) -> None:
 
 
 def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: int) -> int:
-    """Return the bar after a second ending: it ends with a double bar line or a repeat sign, and
-    before a later section's `:|` it is as long as the first.
+    """Return the index of the bar after a second ending.
+
+    The ending stops at a double bar line or repeat sign; if that sign is the `:|` of a later
+    section, the ending is as long as the first one.
     """
     for index in range(second, len(drafts)):
         if drafts[index].repeats:
@@ -112,7 +114,7 @@ def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: 
 
 
 def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -> None:
-    """Have the bars from `begin` to `end` repeated; a first ending that is alone is none."""
+    """Repeat the bars from `begin` to `end`; a first ending without a second one is no ending."""
     drafts[begin].opens = True
     drafts[end].repeats = True
     for draft in drafts[begin : end + 1]:
@@ -122,7 +124,7 @@ def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -
 
 
 def with_true_ties(tune: Tune) -> Tune:
-    """Drop the ties that never lead to a note of the same pitch."""
+    """Remove the ties that never lead to a note of the same pitch."""
     if not any(note.tied for bar in tune.bars for note in bar.notes):
         return tune
     joined = set()

@@ -184,7 +184,8 @@ def _read(
             if getattr(stated, field.name) != field.default
         ]
         raise ConfigError(
-            f"{', '.join(changed) or '`reading`'} applies only to {stated.documents} "
+            f"{', '.join(changed) or '`reading`'} appl{'y' if changed[1:] else 'ies'} only to "
+            f"{stated.documents} "
             f"({', '.join(suffixes_of(stated.documents))} files), not to {texts.names[0]}"
         )
     return texts

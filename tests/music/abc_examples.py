@@ -1,4 +1,4 @@
-"""Music in ABC notation, and what sounds; the corpora of tunes that people wrote."""
+"""Music in ABC notation and how it sounds; the corpora of traditional tunes."""
 
 import os
 from fractions import Fraction
@@ -8,8 +8,8 @@ from charrnn.music.abc_parser import read_abc
 
 HEAD = "X:1\nT:Test\nM:4/4\nL:1/8\nK:C\n"
 
-# What is written in HEAD's key and metre, and what sounds: MIDI pitches and lengths in eighths (1
-# where nothing is said); `z` is silence.
+# Music after HEAD, and how it sounds: MIDI pitches with lengths in eighths (default 1); `z` is
+# silence.
 MUSIC = {
     "octaves": ("C,,C,CcC'c'c''", "36 48 60 72 72 84 96"),
     "lengths": (
@@ -44,35 +44,35 @@ MUSIC = {
     "line breaks": ("C D\\\nE !\nF|!\nG", "60 62 64 65 67"),
     "comments": ("C D % E F\n% G\n%%A\nE", "60 62 64"),
     "lyrics": ("C D\nw: la la\nE", "60 62 64"),
-    "metre and key within": ("C8|[M:3/4][K:D]F6|\nK:F\nM:2/4\nB4|", "60:8 66:6 70:4"),
-    "unit within": ("C D [L:1/4] C D\nL:1/16\nC D", "60 62 60:2 62:2 60:1/2 62:1/2"),
+    "meter and key changes": ("C8|[M:3/4][K:D]F6|\nK:F\nM:2/4\nB4|", "60:8 66:6 70:4"),
+    "unit changes": ("C D [L:1/4] C D\nL:1/16\nC D", "60 62 60:2 62:2 60:1/2 62:1/2"),
     "repeats": ("|:C8|D8:|:E8:|", "60:8 62:8 60:8 62:8 64:8 64:8"),
     "double repeats": ("C8::D8::E8:|", "60:8 60:8 62:8 62:8 64:8 64:8"),
     "sloppy repeats": ("|:C8:||:D8:| |:E8:|", "60:8 60:8 62:8 62:8 64:8 64:8"),
     "a repeat from the beginning": ("C8||D8:|", "60:8 62:8 60:8 62:8"),
-    "a repeat from the last one": ("C8:|D8|E8:|", "60:8 60:8 62:8 64:8 62:8 64:8"),
+    "a repeat from the previous one": ("C8:|D8|E8:|", "60:8 60:8 62:8 64:8 62:8 64:8"),
     "a repeat from a double bar": ("C8:|D8||E8:|", "60:8 60:8 62:8 64:8 64:8"),
-    "a repeat that isn't closed": ("|:C8|:D8:|", "60:8 60:8 62:8 62:8"),
+    "an unclosed repeat": ("|:C8|:D8:|", "60:8 60:8 62:8 62:8"),
     "endings": ("|:C8|1 D8:|2 E8|]", "60:8 62:8 60:8 64:8"),
     "endings in brackets": ("|:C8|[1 D8:| [2 E8||", "60:8 62:8 60:8 64:8"),
     "lists of endings": ("|:C8|1,3 D8:|2,4 E8|]", "60:8 62:8 60:8 64:8"),
-    "a tune after the endings": ("|:C8|1 D8:|2 E8|:F8:|", "60:8 62:8 60:8 64:8 65:8 65:8"),
+    "a section after the endings": ("|:C8|1 D8:|2 E8|:F8:|", "60:8 62:8 60:8 64:8 65:8 65:8"),
 }
-# What abc2midi plays otherwise: it plays ornaments and all voices, and is lost in some repeats.
+# Music that abc2midi plays differently: it plays ornaments and voices, and misreads some repeats.
 OURS = {
     "a repeat after the second ending": (
         "C8|1 D8:|2 E8||F8:|", "60:8 62:8 60:8 64:8 65:8 65:8"
     ),
     "a second ending with a repeat sign": ("|:C8|1 D8:|2 E8:|F8|]", "60:8 62:8 60:8 64:8 65:8"),
-    "a first ending without one": ("|:C8|1 D8|2 E8|]", "60:8 62:8 60:8 64:8"),
+    "a first ending without a repeat sign": ("|:C8|1 D8|2 E8|]", "60:8 62:8 60:8 64:8"),
     "three endings": ("|:C8|1 D8:|2 E8:|3 F8|]", "60:8 62:8 60:8 64:8"),
     "a first ending alone": ("|:C8|1 D8|]", "60:8 62:8"),
     "ornaments": ("!trill!C ~D TE +mordent+F .G", "60 62 64 65 67"),
     "voices": ("V:1\nC D\nV:2\nE F\nV:1\nG", "60 62 67"),
     "overlays": ("C2 & E2|F2", "60:2 65:2"),
-    "dirt": ("C @ D ] E } #", "60 62 64"),
+    "unknown characters": ("C @ D ] E } #", "60 62 64"),
     "no bar line at the end of a line": ("^C8\nC8|^D4\nD4|F8\n|]", "61:8 60:8 63:4 63:4 65:8"),
-    "a chord that isn't closed": ("C [EG D", "60 64 67 62"),
+    "an unclosed chord": ("C [EG D", "60 64 67 62"),
 }  # fmt: skip
 ALL = MUSIC | OURS
 
@@ -91,7 +91,7 @@ def read_one(text):
 
 
 def sounds(tune):
-    """The notes as they are heard, as in MUSIC."""
+    """Return the notes as heard, written as in MUSIC."""
     heard, now = [], Fraction(0)
     for event in tune.events():
         if event.start > now:

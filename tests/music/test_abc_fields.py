@@ -1,4 +1,4 @@
-"""The fields of ABC: keys with all their spellings, metres, and unit note lengths."""
+"""ABC fields: keys in all spellings, meters, and unit note lengths."""
 
 import re
 from fractions import Fraction
@@ -65,6 +65,6 @@ def test_meters(value, meter):
     ("fields", "unit"),
     [("M:2/4", "1/16"), ("M:3/4", "1/8"), ("M:none", "1/8"), ("", "1/8"), ("L:1/4\nM:2/4", "1/4")],
 )
-def test_the_unit_note_length_comes_from_the_metre(fields, unit):
+def test_the_default_unit_note_length_depends_on_the_meter(fields, unit):
     tune = read_one(f"X:1\n{fields}\nK:C\nC|")
     assert tune.bars[0].duration == Fraction(unit)

@@ -1,4 +1,4 @@
-"""ABC to tunes: what each construct sounds like, by hand and by abc2midi."""
+"""The sound of each ABC construct, worked out by hand and by abc2midi."""
 
 import random
 import re
@@ -16,7 +16,7 @@ from tests.music.abc_examples import ALL, HEAD, MUSIC, corpus_files, read_one, s
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_music(name):
+def test_notation_sounds_as_expected(name):
     source, expected = ALL[name]
     assert sounds(read_one(HEAD + source + "\n")) == expected
 
@@ -27,7 +27,7 @@ def test_a_quintuplet_fills_three_notes_in_compound_time(meter, length):
     assert tune.bars[0].notes[0].duration * 8 == Fraction(length)
 
 
-def test_a_file_of_tunes_with_text_between_them():
+def test_text_between_tunes_is_not_music():
     text = (
         "%abc-2.1\nM:3/4\nL:1/4\n\nSome words: not music.\n\n"
         "X:1\nT:One % the first\nT:Uno\nK:G\nFGA|\n\nMore words.\n"
@@ -40,48 +40,48 @@ def test_a_file_of_tunes_with_text_between_them():
     assert (two.title, two.meter, two.bars[0].duration) == ("100%", (4, 4), 1)
 
 
-def test_carriage_returns_are_no_notes():
+def test_line_ends_may_have_carriage_returns():
     assert sounds(read_one((HEAD + "C D|\nE|").replace("\n", "\r\n"))) == "60 62 64"
 
 
-def test_what_is_dropped_is_counted():
+def test_ignored_notation_is_counted():
     music = '"Am"{c}[CE] "^x"!trill!(CD) @\nw: la\nV:2\nC\n'
-    assert read_abc(HEAD + music).dropped == {
-        "chord symbols": 1, "grace notes": 1, "chords": 1, "annotations": 1, "decorations": 1,
-        "slurs": 2, "characters": 1, "lyrics": 1, "voices": 1,
+    assert read_abc(HEAD + music).ignored == {
+        "chord symbol": 1, "grace note": 1, "lower chord note": 1, "annotation": 1, "ornament": 1,
+        "slur": 2, "unknown character": 1, "lyric line": 1, "voice change": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("tune", "reason"),
     [
-        ("X:2\nT:none\n\n", "no K:"),
+        ("X:2\nT:no key\n\n", "no K:"),
         ("X:2\nK:C\nz4|\n\n", "no notes"),
         ("X:2\nK:G#\nC\n\n", "G#maj has 8 accidentals"),
         ("X:2\nM:5/7\nK:C\nC\n\n", "M:5/7"),
         ("X:2\nL:none\nK:C\nC\n\n", "L:none"),
         ("X:2\nK:C\nC123456\n\n", "longer"),
-        ("X:2\nK:C\nC12345678\n\n", "12345678"),
-        ("X:2\nK:C\nC/101D/103\n\n", "count"),
+        ("X:2\nK:C\nC12345678\n\n", "number 12345678 has 8 digits"),
+        ("X:2\nK:C\nC/101D/103\n\n", "no common denominator"),
         ("X:2\nK:C\nC//////////\n\n", "slashes"),
         ("X:2\nK:C\nc''''''''\n\n", "range"),
     ],
 )
-def test_a_tune_that_makes_no_sense_is_skipped_with_its_reason(tune, reason):
+def test_an_invalid_tune_is_skipped_with_a_reason(tune, reason):
     parsed = read_abc(HEAD + "C|\n\n" + tune + "X:3\nK:C\nD|\n", "air.abc")
     assert [sounds(tune) for tune in parsed.tunes] == ["60", "62"]
     (line,) = parsed.skipped
-    assert line.startswith("air.abc:8: ")
+    assert line.startswith("air.abc:8: skipped tune: ")
     assert reason in line
 
 
 @pytest.mark.parametrize("text", ["", "Once upon a time.\n", "X:1\nT:x\n", "T: three\nwords\n"])
-def test_text_without_a_tune_is_an_error_in_one_line(text):
-    with pytest.raises(CorpusError, match=r"^no tune.*air\.abc.*$"):
+def test_text_without_tunes_is_an_error_in_one_line(text):
+    with pytest.raises(CorpusError, match=r"^no tunes found: air\.abc.*$"):
         read_abc(text, "air.abc")
 
 
-def test_the_span_of_a_bar_is_where_its_notes_are():
+def test_the_span_of_a_bar_holds_its_notes():
     text = HEAD + '|: "C"C2 D2 | [K:D] E2\nF2 |1 G2 :|2 [L:1/4] A |]\n'
     parsed = read_abc(text)
     (spans,) = parsed.spans
@@ -89,8 +89,8 @@ def test_the_span_of_a_bar_is_where_its_notes_are():
     assert [span.unit * 8 for span in spans] == [1, 1, 1, 2]
 
 
-def test_no_mutation_of_a_tune_raises_or_hangs():
-    """Cuts, copies and wrong characters: each text is read, or is an error of ours."""
+def test_every_mutated_tune_is_read_or_refused():
+    """Cuts, copies and wrong characters; whatever is read can be written and read again."""
     rng = random.Random(0)
     signs = [*"|:[]()123456789-{}!\"'/,<>^_=ABCabczxZ%\\&KLMVXTP:\n \t+.~é", "|:", ":|"]
     pieces = [HEAD + source for source, _ in ALL.values()]
@@ -117,17 +117,17 @@ def test_no_mutation_of_a_tune_raises_or_hangs():
 
 
 @compares_with("abc2midi")
-def test_abc2midi_hears_the_same_music(tmp_path):
+def test_abc2midi_plays_the_same_notes(tmp_path):
     texts = [HEAD.replace("X:1", f"X:{n}") + MUSIC[name][0] for n, name in enumerate(MUSIC, 1)]
     tunes, _ = play(tmp_path, "\n\n".join(texts) + "\n")
     for (name, (source, _)), notes in zip(MUSIC.items(), tunes, strict=True):
         assert agree(read_one(HEAD + source), notes), (name, notes)
 
 
-# --- The corpora: 1,838 tunes that people wrote ---------------------------------------------------
+# --- The corpora: 1,838 traditional tunes ---------------------------------------------------------
 
-# Where Tune.events and abc2midi disagree, and why.
-LOST = "two repeats after two endings: without its own |: abc2midi plays the second one once"
+# Tunes that abc2midi plays differently, and why.
+LOST = "two repeats after two endings: abc2midi plays the second one, which has no |:, once"
 HIDDEN = "the |: that `plain` puts after the second ending isn't where the next section begins"
 CAUSES = {
     ("irish.abc", 41): LOST,
@@ -135,7 +135,7 @@ CAUSES = {
     ("irish.abc", 209): LOST,
     ("irish.abc", 800): HIDDEN,
     ("jigs.abc", 81): LOST,
-    ("jigs.abc", 153): "a chord that isn't closed",
+    ("jigs.abc", 153): "an unclosed chord",
     ("jigs.abc", 256): LOST,
     ("reelsd-g.abc", 1): "a stray + in a chord",
     ("reelsd-g.abc", 48): HIDDEN,
@@ -144,9 +144,8 @@ CAUSES = {
 
 
 def plain(text):
-    """Number the tunes from 1, and take out what abc2midi plays and a Tune doesn't have: chords,
-    the order of parts, ornaments, the swing of hornpipes; write out where a section begins after a
-    second ending.
+    """Number the tunes from 1, remove what abc2midi plays and a Tune lacks (chords, the order of
+    parts, ornaments, swing), and mark the start of sections that follow a second ending.
     """
     numbers = iter(range(1, 10_000))
     text = re.sub(r"(?m)^X:.*", lambda _: f"X:{next(numbers)}", text)
@@ -160,7 +159,7 @@ def plain(text):
 @pytest.mark.slow
 @compares_with("abc2midi")
 @needs_data
-def test_abc2midi_hears_the_same_in_the_corpora(tmp_path):
+def test_abc2midi_plays_the_same_notes_in_the_corpora(tmp_path):
     rng = random.Random(0)
     count, different = 0, []
     for path in corpus_files():
