@@ -39,21 +39,22 @@ def columns() -> int | None:
 
 
 # A word with the spaces before it; an option keeps its value.
-_WORD = re.compile(r"\s*(?:--?[a-z][\w-]* (?=[^\s-]))?\S+")
+_WORD = re.compile(r" *(?:--?[a-z][\w-]* (?=[^ -]))?[^ ]+")
 
 
 def wrapped(line: str, width: int | None, indent: str = "    ", cut: bool = False) -> str:
-    """Return `line` in rows of at most `width` columns; all but the first are indented.
+    """Return `line` in rows narrower than `width` columns; all but the first are indented.
 
-    Rows break between words. A word wider than a row has a row to itself, or is `cut`.
+    Rows break between words; a no-break space keeps two words together. A word that is wider than a
+    row gets a row to itself, or is `cut`.
 
     >>> print(wrapped("lower the rate with --learning-rate 0.001, or train on", 40))
     lower the rate with
         --learning-rate 0.001, or train on
     """
     if width is None:
-        return line
-    width = max(width, 2 * len(indent))
+        return line.replace("\xa0", " ")
+    width = max(width - 1, 2 * len(indent))  # a full row would make some terminals add an empty one
     rows = [""]
     for word in _WORD.findall(line):
         if rows[-1].strip() and _width(rows[-1] + word) > width:
@@ -65,7 +66,7 @@ def wrapped(line: str, width: int | None, indent: str = "    ", cut: bool = Fals
             rows.append(indent)
             word = word[fits:]
         rows[-1] += word
-    return "\n".join(rows)
+    return "\n".join(rows).replace("\xa0", " ")
 
 
 def _width(text: str) -> int:

@@ -92,9 +92,13 @@ def test_messages_wrap_between_words_and_before_values(width):
     assert not any(re.search(r"--option-\d+$", line) for line in lines)
 
 
-def test_a_word_longer_than_the_terminal_stays_whole():
-    path = "/a/very-long/path/" * 4
-    assert wrapped(f"cannot read {path}", 30) == f"cannot read\n    {path}"
+def test_a_word_wider_than_the_terminal_is_whole_for_pasting_or_cut():
+    path = "/" + "long/" * 20
+    assert wrapped(f"saved {path} here", 40).split("\n") == ["saved", f"    {path}", "    here"]
+    rows = wrapped("    " + "字" * 100, 40, cut=True).split("\n")
+    assert {row[:4] for row in rows} == {"    "}
+    assert max(len(row) - 4 for row in rows) == 17  # of two columns each
+    assert "".join(rows).replace(" ", "") == "字" * 100
 
 
 def test_an_indented_line_keeps_its_indent():
