@@ -24,7 +24,6 @@ IDIOMS = {
     r"(take|takes|took) (its|their) time": "is slow",
     r"such an?": "a ... like this, of this kind",
     r"upon(?! a time)": "on",
-    r"(un)?likeliest": "most likely, least likely",
     r"learnt|metres?|honou\w*|favou\w*|colou\w*|behaviour": "en-US spelling",
     r"whence|thereof|therein": "a simpler sentence",
     r"by a user's hand|of a person's": "by the user",

@@ -220,7 +220,7 @@ class CharRNN:
             g["rnn.weight_ih_l0"][...] = d_table
 
     def joined_head(self, columns: int) -> Array:
-        """Return the head's [b | W], (V, 1+H), for products with so many columns."""
+        """Return the head's [b | W], (V, 1+H), for products with that many columns."""
         return join_bias(self.parameters["head.bias"], self.parameters["head.weight"], columns)
 
     def _head_blocks(self, T: int, B: int) -> Iterator[slice]:

@@ -122,7 +122,7 @@ def test_an_unknown_command_or_option_is_a_usage_error(cli, arguments):
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.EMFILE, "charrnn: error: too many open files"),
+        (errno.EMFILE, "charrnn: error: too many open files (raise the limit with ulimit -n)"),
         (errno.ENOSPC, "charrnn: error: standard output: no space left on device"),
     ],
 )
