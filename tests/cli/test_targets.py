@@ -13,21 +13,17 @@ import pytest
 
 from tests.helpers import posix
 from tests.processes import PATIENCE
-from tests.tiny import OPTIONS, TEXT
+from tests.tiny import TEXT
 
 pytestmark = posix
 MINE = b"my own work"
 TUNES = "".join(f"X:{n}\nM:2/4\nL:1/8\nK:D\nDEFG|A2d{n}|AGFE|D{n}|]\n\n" for n in range(1, 9))
-TRAIN = ("train", "text.txt", *OPTIONS, "--max-steps=2", "-o")
 
 # Words of the command before the target, and the suffix of the target.
 COMMANDS = {
-    "train": (TRAIN, ".safetensors"),
-    "log": ((*TRAIN, "new.safetensors", "--log"), ".jsonl"),
     "compose": (("compose", "tunes.safetensors", "--seed=1", "--formats=abc", "-o"), ""),
     "convert": (("convert", "tune.abc"), ".abc"),
     "export": (("export", "text.safetensors"), ".html"),
-    "import": (("import", "text.safetensors", "--alphabet", "text.txt", "-o"), ".safetensors"),
 }
 REPLACED = {"convert", "export"}  # with --overwrite, any file
 
