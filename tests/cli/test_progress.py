@@ -1,6 +1,8 @@
 """The progress of a run: lines, or a bar on a terminal."""
 
+import errno
 import math
+import os
 import re
 import sys
 
@@ -72,3 +74,17 @@ def test_standard_streams_may_be_closed(cli, novel, monkeypatch, stream):
     monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
     assert cli("train", novel, *SHORT).code == 0
     assert load("novel.safetensors").training.steps == 12
+
+
+def test_notices_escape_file_names(cli, novel, monkeypatch):
+    calls = iter(range(100))
+
+    def sync(folder):
+        if next(calls) == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("charrnn.checkpoints.atomic.sync_folder", sync)
+    result = cli("train", novel, *SHORT, "-o", "a\x1b[2J.safetensors")
+    assert result.code == 0
+    assert r"a\x1b[2J" in next(line for line in result.err.splitlines() if "input/output" in line)
+    assert "\x1b" not in result.err
