@@ -79,7 +79,7 @@ def test_standard_streams_may_be_closed(cli, novel, monkeypatch, stream):
 def test_notices_escape_file_names(cli, novel, monkeypatch):
     calls = iter(range(100))
 
-    def sync(folder):
+    def sync(_):
         if next(calls) == 0:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
