@@ -172,7 +172,7 @@ def _command(name: str, command: Any) -> str:
     usage = command.get_usage(context).removeprefix("Usage: ")
     parts = [f"## charrnn {name}\n\n```\n{usage}\n```\n", _help(command)]
     for heading, options in command.sections(context).items():
-        rows = "\n".join(_row(option, context) for option in options if option.name != "help")
+        rows = "\n".join(_row(option, context) for option in options if "--help" not in option.opts)
         if rows:
             parts.append(f"**{heading}**\n\n| option | |\n|---|---|\n{rows}\n")
     return "\n".join(parts)

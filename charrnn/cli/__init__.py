@@ -51,6 +51,13 @@ class Group(click.Group):
         command: click.Command | None = resolve(COMMANDS[name]) if name in COMMANDS else None
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; without any, show the help and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; raises ClosedPipeError where click would exit with 1."""
         try:
@@ -90,9 +97,6 @@ def _run(arguments: list[str] | None) -> int:
         code = cli.main(arguments, prog_name="charrnn", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
     except click.ClickException as error:
         tell(f"error: {_message(error)}")
         return error.exit_code

@@ -92,6 +92,12 @@ def test_help_shows_defaults(cli, command, option, default):
     )
 
 
+def test_without_arguments_the_help_is_shown(cli):
+    result = cli()
+    assert (result.code, result.out) == (2, "")
+    assert result.err == cli("--help").out
+
+
 def test_version(cli):
     result = cli("--version")
     assert (result.code, result.err) == (0, "")

@@ -61,7 +61,7 @@ def test_errors_escape_file_names(cli):
     assert_refused(result, 1, r"\x1b[2J")
 
 
-@pytest.mark.parametrize("arguments", [["\x1b[2J"], ["train", "--\x1b[2J"]], ids=str)
+@pytest.mark.parametrize("arguments", [["a\x1b[2J"], ["train", "--\x1b[2J"]], ids=str)
 def test_usage_errors_escape_what_was_typed(cli, arguments):
     assert_refused(cli(*arguments), 2, r"\x1b[2J")
 
