@@ -33,10 +33,10 @@ def old(*names):
 def test_tunes_come_from_files_folders_and_patterns(cli, new, against):
     result = cli("assess", *new, "--json", "--against", *against.split())
     assert result.code == 0, result.err
-    told = json.loads(result.out)
-    assert told["figures"]["tunes"] == 2
-    assert len(told["longest"]) == 2
-    assert told == json.loads(cli("assess", "--against", "old", "new", "--json").out)
+    printed = json.loads(result.out)
+    assert printed["figures"]["tunes"] == 2
+    assert len(printed["longest"]) == 2
+    assert printed == json.loads(cli("assess", "--against", "old", "new", "--json").out)
 
 
 @pytest.mark.parametrize(

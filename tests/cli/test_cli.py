@@ -204,7 +204,7 @@ def resume_file(path, model):
 
 
 def says(**changes):
-    """Return a function that makes a model say something else of itself."""
+    """Return a function that changes the description in a model file."""
 
     def spoil(path, model):
         shutil.copy(model, path)
@@ -236,7 +236,7 @@ def other_shape(path, model):
         (resume_file, "is a resume file"),
     ],
 )
-def test_a_bad_model_file_is_told_in_one_line(
+def test_a_bad_model_file_is_an_error_in_one_line(
     cli, model_file, corpus_file, tmp_path, spoil, words, command
 ):
     spoil(tmp_path / "bad.safetensors", model_file)
@@ -254,9 +254,7 @@ def test_a_bad_model_file_is_told_in_one_line(
         ),
     ],
 )
-def test_a_record_that_makes_no_sense_is_told_or_left_aside(
-    cli, model_file, tmp_path, spoil, command
-):
+def test_an_invalid_record_is_an_error_or_ignored(cli, model_file, tmp_path, spoil, command):
     (tmp_path / "text.txt").write_text("The cat sat")
     spoil(tmp_path / "odd.safetensors", model_file)
     result = cli(command[0], "odd.safetensors", *command[1:])
@@ -336,23 +334,23 @@ main()
 
 @pytest.fixture
 def toys(process, tmp_path):
-    """The command line with a toy listed in every registry."""
+    """The command line with a toy entry in every registry."""
     path = tmp_path / "toys.py"
     path.write_text(TOYS)
     return lambda *arguments: process(*arguments, script=[path])
 
 
-def test_what_a_registry_lists_can_be_trained_with_and_sampled_from(toys, tmp_path):
+def test_registry_entries_can_be_used_for_training_and_sampling(toys, tmp_path):
     (tmp_path / "text.toy").write_text("abcdefgh\n" * 40)
     settings = [f"--{name}=toy" for name in ("cell", "optimizer", "schedule")]
     sizes = ["--hidden-size=8", "--batch-size=4", "--seq-len=8", "--learning-rate=0.01"]
     result = toys("train", "text.toy", *settings, *sizes, "--max-steps=100", "--warmup-steps=0")
     assert (result.code, result.out) == (0, "")
 
-    told = json.loads(toys("info", "text.safetensors", "--json").out)
-    assert (told["config"]["cell"], told["training"]["config"]["optimizer"]) == ("toy", "toy")
-    assert told["training"]["config"]["schedule"] == "toy"
-    assert told["history"][-1]["valid"] < np.log(len("abcdefgh\n")) / 2
+    printed = json.loads(toys("info", "text.safetensors", "--json").out)
+    assert (printed["config"]["cell"], printed["training"]["config"]["optimizer"]) == ("toy", "toy")
+    assert printed["training"]["config"]["schedule"] == "toy"
+    assert printed["history"][-1]["valid"] < np.log(len("abcdefgh\n")) / 2
 
     sample = ["sample", "text.safetensors", "--seed=1"]
     assert "hgfedcba" in toys(*sample, "--temperature=0", "--length=20").out
@@ -360,13 +358,13 @@ def test_what_a_registry_lists_can_be_trained_with_and_sampled_from(toys, tmp_pa
     assert set(few) == set("\na")
 
 
-def test_what_a_registry_lists_is_in_the_help(toys):
+def test_registry_entries_are_in_the_help(toys):
     train, sample = toys("train", "--help").out, toys("sample", "--help").out
     assert len(re.findall(r"\|toy\]", train)) == 3
     assert "--toy-filter N" in sample
     assert "Keep the first of the alphabet." in " ".join(sample.split())
 
 
-def test_a_toy_is_checked_like_all_others(toys, model_file):
+def test_registry_entries_are_validated(toys, model_file):
     result = toys("sample", model_file, "--seed=1", "--toy-filter=0")
     assert_refused(result, 2, "--toy-filter", "1 to 100")
