@@ -86,7 +86,7 @@ def document_of(path):
 
 
 def rewrite(path, change=None, tensors=None, metadata=None, sign=True):
-    """Replace a model or resume file with one that has other tensors, metadata or a changed document.
+    """Replace a model or resume file with one of other tensors, metadata or document.
 
     With `sign`, its digest is made valid again, as someone who forges a file would do.
     """
