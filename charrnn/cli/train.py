@@ -101,6 +101,9 @@ def train(
 
     Press Ctrl-C at any time to save and stop; --resume continues the run.
     """
+    for name in ("out", "valid", "init_from", "log"):
+        if ctx.params[name] == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} must not be empty")
     if resume and (overwrite or init_from):
         raise click.UsageError(
             f"--resume and {'--overwrite' if overwrite else '--init-from'} cannot be combined"
