@@ -56,6 +56,8 @@ def require_writable(path: str | Path) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
+        if target.is_symlink():
+            raise CheckpointError(f"{path} is a loop of symbolic links")
         if target.exists() and not target.is_file():
             raise CheckpointError(f"{path} is {described(target)}, not a file")
         if target.is_symlink():  # in a circle

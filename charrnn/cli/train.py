@@ -1,4 +1,4 @@
-"""charrnn train."""
+"""The command `charrnn train`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.log import logged, opened
-from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
+from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
 from charrnn.cli.progress import shown
 from charrnn.cli.terminal import pasted, quoted, tell, write_line
 from charrnn.errors import CharRNNError, as_options, counted
@@ -36,44 +36,64 @@ SIGNALS = {
     if hasattr(signal, name)
 }
 
+GROUPS: dict[str, list[str]] = {
+    "Output": ["out", "overwrite", "resume", "init_from", "log"],
+    "Limits": ["minutes"],
+    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction"],
+    "Evaluation and saving": ["eval_every", "save_every"],
+    "Model": [],
+    "Optimization": [],
+    "Performance": ["workers", "shards"],
+}
 
-def _settings() -> list[click.Parameter]:
+
+def _settings() -> Groups:
     from charrnn.checkpoints.records import TrainConfig
     from charrnn.nn.model import ModelConfig
     from charrnn.text.documents import readings
     from charrnn.training.autoconfig import CHOSEN
     from charrnn.training.limits import Limits
 
-    return [
-        *(option for reading in readings() for option in options_of(reading)),
-        *options_of(ModelConfig, CHOSEN),
-        *options_of(TrainConfig, CHOSEN),
-        *options_of(Limits),
-    ]
+    return {
+        "Corpus": [option for reading in readings() for option in options_of(reading)],
+        "Model": options_of(ModelConfig, CHOSEN),
+        "Optimization": options_of(TrainConfig, CHOSEN),
+        "Limits": options_of(Limits),
+    }
 
 
-@click.command(cls=SettingsCommand, settings=_settings)
+@click.command(cls=Command, groups=GROUPS, settings=_settings)
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--out",
+    metavar="FILE",
     type=click.Path(),
-    help="Write the model to this file; by default, NAME.safetensors in the current folder.",
+    help="Write the model to this file; by default, CORPUS.safetensors in the current folder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
+@click.option("--resume", is_flag=True, help="Resume the interrupted run that writes this model.")
+@click.option(
+    "--init-from", metavar="MODEL", type=click.Path(), help="Start from the weights of this model."
 )
 @click.option(
-    "--valid", type=click.Path(), help="Validate on this file instead of a held-out part."
+    "--log",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write a line of JSON per step and evaluation to this file.",
 )
-@click.option("--resume", is_flag=True, help="Resume the run that writes OUT.")
-@click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
+@click.option(
+    "--valid",
+    metavar="FILE",
+    type=click.Path(),
+    help="Validate on this file instead of a held-out part.",
+)
 @click.option(
     "--workers",
+    metavar="N",
     default="auto",
     show_default=True,
-    help="Share each batch between this many processes; auto: as many as the cores allow.",
-)
-@click.option(
-    "--log", type=click.Path(), help="Write a line of JSON per step and evaluation to this file."
+    help="Share each batch between N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
 @UNKNOWN
@@ -90,16 +110,20 @@ def train(
     log: str | None,
     **_: Any,
 ) -> int:
-    """Train a model on CORPUS: text files, folders, or - for standard input.
+    """Train a model on text or tunes.
+
+    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn train novel.txt
-      charrnn train novel.txt --minutes 60 --hidden-size 512 --dropout 0.3 -o big.safetensors
+      charrnn train novel.txt --minutes 60 --hidden-size 512 -o big.safetensors
+      charrnn train novel.txt --minutes 90 -o big.safetensors --resume
       charrnn train names.txt --documents lines --epochs 30
-      charrnn train novel.txt -o big.safetensors --resume --minutes 90
 
-    Press Ctrl-C at any time to save and stop; --resume continues the run.
+    The model size, dropout and learning rate are selected for the corpus, the CPU and the time
+    limit unless given. The first limit that is reached ends the run. Press Ctrl-C to save and stop
+    earlier; --resume continues.
     """
     for name in ("out", "valid", "init_from", "log"):
         if ctx.params[name] == "":

@@ -24,14 +24,17 @@ class Limits:
     ConfigError for values out of range.
     """
 
-    epochs: float | None = setting(None, "Train for this many epochs.")
-    max_steps: int | None = setting(None, "Train for this many steps.")
-    minutes: float | None = setting(None, "Train for this many minutes; 10 if no limit is given.")
-    eval_every: int | None = setting(None, "Evaluate every N steps; by default, often enough.")
-    save_every: int | None = setting(None, "Save every N steps; by default, at every evaluation.")
+    epochs: float | None = setting(None, "Stop after this many passes over the training text.")
+    max_steps: int | None = setting(None, "Stop after this many training steps.")
+    minutes: float | None = setting(None, "Stop after this many minutes; 10 if no limit is given.")
+    eval_every: int | None = setting(
+        None, "Evaluate every N steps; by default, about 5% of the time."
+    )
+    save_every: int | None = setting(None, "Save every N steps; by default, at each evaluation.")
     patience: int | None = setting(
         None,
-        "Stop after N evaluations without improvement; by default, a quarter of all so far.",
+        "Stop early if the validation loss rises and the best of it is N evaluations old; by "
+        "default, a fourth of the evaluations so far, at least 5.",
     )
 
     def __post_init__(self) -> None:

@@ -308,7 +308,7 @@ def test_a_negative_limit_must_be_above_0(cli, novel):
 def test_unknown_options_and_values_are_usage_errors(cli, novel, files, option):
     result = cli("train", novel, *option.split())
     assert (result.code, result.out) == (2, "")
-    assert "Error: " in result.err
+    assert result.err.startswith("charrnn: error: ")
     assert option.split()[0] in result.err
     assert files() == ["novel.txt"]
 
