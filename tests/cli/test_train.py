@@ -389,7 +389,7 @@ def targets(tmp_path):
         ("folder", "folder is a folder"),
         ("folder/", "folder is a folder"),
         ("link", "link is a folder"),
-        ("loop", "too many levels of symbolic links"),
+        ("loop", "loop is a loop of symbolic links"),
         ("lost", "missing does not exist"),
         ("pipe", "pipe is a pipe"),
         ("missing/a.safetensors", "missing does not exist"),
