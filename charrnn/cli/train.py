@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.log import logged, opened
+from charrnn.cli.log import opened, report_record, require_loggable, run_record
 from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
 from charrnn.cli.progress import shown
 from charrnn.cli.terminal import pasted, quoted, tell, write_line
-from charrnn.errors import CharRNNError, as_options, counted
+from charrnn.errors import as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.output import Output
@@ -125,11 +125,15 @@ def train(
     limit unless given. The first limit that is reached ends the run. Press Ctrl-C to save and stop
     earlier; --resume continues.
     """
+    for name in ("out", "valid", "init_from", "log"):
+        if ctx.params[name] == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} must not be empty")
     if resume and (overwrite or init_from):
         raise click.UsageError(
             f"--resume and {'--overwrite' if overwrite else '--init-from'} cannot be combined"
         )
     tell(_reading(corpus))  # before the imports, which take a moment
+    from charrnn.checkpoints.lock import lock_path
     from charrnn.checkpoints.output import Output, resume_path
     from charrnn.training.autoconfig import expected_loss
 
@@ -137,14 +141,12 @@ def train(
     output = Output.of_run(path) if resume else Output.new(path, overwrite)
     if valid and ctx.get_parameter_source("valid_fraction") is not ParameterSource.DEFAULT:
         raise click.UsageError("--valid and --valid-fraction cannot be combined")
-    files: list[str | Path] = [*corpus, path, resume_path(path)]
+    files: list[str | Path] = [*corpus, path, resume_path(path), lock_path(path)]
     files += [file for file in (valid, init_from) if file]
     if log and any(_within(log, file) for file in files):
         raise click.UsageError(f"--log cannot be {log}, a file of the run; choose another name")
-    if log and Path(log).is_file() and not resume and not overwrite:
-        raise CharRNNError(
-            f"{log} already exists; pass --overwrite to replace it, or choose another --log"
-        )
+    if log:
+        require_loggable(log, resume, overwrite)
     trainer = _make_trainer(ctx, output)
     for notice in trainer.notices:
         tell(as_options(notice))
@@ -155,10 +157,10 @@ def train(
         _tell_choice(choice)
         _tell_plan(choice, expected_loss(choice, trainer.data) if init_from is None else None)
     _describe(trainer.summary(), resume)
-    with opened(log, resume) as log_file, _signals(trainer) as received:
+    with opened(log, resume, overwrite) as write, _signals(trainer) as received:
+        write(run_record(trainer))
         for report in shown(trainer):
-            if log_file:
-                log_file = logged(report, log_file)
+            write(report_record(report))
     return _conclude(ctx, trainer, corpus, path, received)
 
 
