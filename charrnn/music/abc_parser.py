@@ -37,7 +37,7 @@ _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 # Limits far beyond real music, which bound time and memory.
 _DIGITS = 7  # in a number
 _MOST_BARS = 10_000  # in a tune
-_MOST_RESTS = 100  # bars that one Z stands for
+_FREE_RESTS = 16  # bars of rests that any tune may have; longer ones have one for 4 characters
 _PITCHES = range(128)
 
 
@@ -184,7 +184,7 @@ class _Reader:
         self.broken = ""  # signs of a broken rhythm since the last note
         self.tuplet = Fraction(1)
         self.tuplet_left = 0
-        self.voices: dict[str, str] = {}  # those that the header declares, with their modifiers
+        self.voices: dict[str, list[str]] = {}  # modifiers of those that the header declares
         self.voice: str | None = None  # the one that is read
         self.silent: set[str] = set()  # other voices in the body
         self.in_silent = False
@@ -195,15 +195,16 @@ class _Reader:
                 unit = read_unit(value)
             elif letter == "T" and not self.title:
                 self.title = plain_text(value) if self.numbered else _canonical_title(value)
-            elif letter == "P" and len(re.findall(r"[A-Za-z]", value)) > 1:
+            elif letter == "P" and re.search(r"[A-Za-z][^A-Za-z]*+[A-Za-z]", value):
                 self.ignored["part order"] += 1
             elif letter == "V":
                 name, _, modifiers = value.strip().partition(" ")
-                self.voices[name] = f"{self.voices.get(name, '')} {modifiers}"
+                self.voices.setdefault(name, []).append(modifiers)
             else:
                 self.change(letter, value)
         self.unit = unit or default_unit(self.meter)
-        self.shift_by("V", next(iter(self.voices.values()), ""))
+        self.shift_by("V", *next(iter(self.voices.values()), ()))
+        self.rests_left = _FREE_RESTS + sum(len(line) for _, line in source.body) // 4
 
     @property
     def shift(self) -> int:
@@ -228,10 +229,11 @@ class _Reader:
         elif letter in "wW":
             self.ignored["lyric line"] += 1
 
-    def shift_by(self, letter: str, modifiers: str) -> None:
-        octaves, semitones = read_shifts(modifiers)
-        self.octaves = self.octaves if octaves is None else octaves
-        self.semitones[letter] = self.semitones[letter] if semitones is None else semitones
+    def shift_by(self, letter: str, *modifiers: str) -> None:
+        for words in modifiers:
+            octaves, semitones = read_shifts(words)
+            self.octaves = self.octaves if octaves is None else octaves
+            self.semitones[letter] = self.semitones[letter] if semitones is None else semitones
 
     def body_field(self, letter: str, value: str) -> None:
         if letter == "V":
@@ -244,7 +246,7 @@ class _Reader:
         if self.voice is None:  # notes before the first V: belong to the first voice
             begun = bool(self.bar or self.bars)
             self.voice = next(iter(self.voices), "1") if begun else name
-            self.shift_by("V", self.voices.get(self.voice, ""))
+            self.shift_by("V", *self.voices.get(self.voice, ()))
         self.in_silent = name != self.voice
         if not self.in_silent:
             self.shift_by("V", modifiers)
@@ -387,8 +389,9 @@ class _Reader:
 
     def rests(self, count: int) -> None:
         """Add rests that last whole bars."""
-        if count > _MOST_RESTS:
-            raise CorpusError(f"a rest of {count:,} bars; the limit is {_MOST_RESTS}")
+        self.rests_left -= count
+        if self.rests_left < 0:
+            raise CorpusError(f"a rest of {count:,} bars is too long for a tune of this length")
         begun = self.begun
         for _ in range(count):
             self.begun = begun

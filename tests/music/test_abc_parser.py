@@ -127,7 +127,7 @@ def test_ignored_notation_is_counted():
         ("X:2\nK:C\nC12345678\n\n", "number 12345678 has 8 digits"),
         ("X:2\nK:C\nC/101D/103\n\n", "no common denominator"),
         ("X:2\nK:C\nC//////////\n\n", "slashes"),
-        ("X:2\nK:C\nCZ101|\n\n", "a rest of 101 bars; the limit is 100"),
+        ("X:2\nK:C\nCZ101|\n\n", "a rest of 101 bars is too long for a tune of this length"),
         ("X:2\nK:C\n" + "C|" * 10_001 + "\n\n", "more than 10,000 bars"),
         ("X:2\nM:none\nK:C\n" + "C\n" * 1001 + "\n\n", "more than 1,000 notes"),
         ("X:2\nL:1/1024\nK:C\nC\n\n", "unit note length L:1/1024"),
