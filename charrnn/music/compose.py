@@ -101,7 +101,7 @@ def compose(
         if constraint and not start:
             starts = _headers(checkpoint, count, constraint, options, attempt)
         starts = [start for start in starts for _ in range(candidates)]
-        forgone = np.zeros(len(starts))
+        costs = np.zeros(len(starts))
         rng = generator(seed, BODIES, attempt)
         drawn = draw(
             checkpoint,
@@ -110,11 +110,11 @@ def compose(
             options,
             rng,
             constraint=constraint,
-            forgone=forgone,
+            costs=costs,
         )
         texts = collected(len(starts), drawn)
         texts = [start + text for start, text in zip(starts, texts, strict=True)]
-        for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
+        for best_first in costs.reshape(count, candidates).argsort(axis=1, kind="stable"):
             own, texts = texts[:candidates], texts[candidates:]
             for index in best_first.tolist():
                 tune = _tune(own[index], tonic)

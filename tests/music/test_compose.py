@@ -70,7 +70,7 @@ def test_duplicates_in_other_keys_are_skipped(tmp_path):
 def test_tunes_and_prose_cannot_be_mixed(tunes_file, tmp_path):
     prose = tmp_path / "prose.txt"
     prose.write_text("prose", "utf-8")
-    with pytest.raises(CharRNNError, match=r"prose\.txt is no file of tunes"):
+    with pytest.raises(CharRNNError, match=r"prose\.txt does not contain tunes"):
         read([tunes_file, prose])
 
 
@@ -98,11 +98,11 @@ def test_the_same_seed_gives_the_same_tunes(model):
 def test_of_candidates_with_one_header_the_least_constrained_is_kept(model, monkeypatch):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def drawn(_checkpoint, prompts, *_, forgone=None, **_options):
-        if forgone is None:
+    def drawn(_checkpoint, prompts, *_, costs=None, **_options):
+        if costs is None:
             return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
-        forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
+        costs[:] = [3, 2, 1, 2, 1, 3, 2, 2]
         return [(index, f"{note}4|]") for index, note in enumerate("CDEFGABc")]
 
     monkeypatch.setattr("charrnn.music.compose.draw", drawn)
