@@ -137,7 +137,11 @@ def plain_text(value: str) -> str:
     >>> plain_text(r" R\'iu R\'iu  Chiu, 100\% &Eacute; \u00e9 \aa \ss ")
     'Ríu Ríu Chiu, 100% É é å ß'
     """
-    value = unicodedata.normalize("NFC", _MNEMONIC.sub(_decoded, value))
+    return one_line(unicodedata.normalize("NFC", _MNEMONIC.sub(_decoded, value)))
+
+
+def one_line(value: str) -> str:
+    """Return a text without control characters, with single spaces."""
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 

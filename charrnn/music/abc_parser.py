@@ -17,6 +17,7 @@ from charrnn.music.abc_fields import (
     EIGHTH,
     SIGNS,
     default_unit,
+    one_line,
     plain_text,
     read_key,
     read_meter,
@@ -30,13 +31,12 @@ from charrnn.music.abc_repeats import (
     with_two_endings,
 )
 from charrnn.music.abc_sources import FIELD, Source, sources
-from charrnn.music.tune import FREE, LETTERS, Bar, Key, Meter, Note, Tune
+from charrnn.music.tune import FREE, LETTERS, MOST_BARS, Bar, Key, Meter, Note, Tune
 
 # A tuplet of p notes lasts as long as q; tuplets of 5, 7 and 9: 3 in compound time, otherwise 2.
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 # Limits far beyond real music, which bound time and memory.
 _DIGITS = 7  # in a number
-_MOST_BARS = 10_000  # in a tune
 _FREE_RESTS = 16  # bars of rests that any tune may have; longer ones have one for 4 characters
 _PITCHES = range(128)
 
@@ -154,11 +154,6 @@ def _length(text: str) -> Fraction:
     return Fraction(_number(over), _number(under) if under else 2**halves)
 
 
-def _canonical_title(value: str) -> str:
-    """Return a title as canonical text has it, with a backslash before % alone."""
-    return " ".join(value.replace("\\%", "%").split())
-
-
 class _Reader:
     """Reads a tune's body into `bars`; the other attributes are the state at the current token."""
 
@@ -194,7 +189,9 @@ class _Reader:
             if letter == "L":
                 unit = read_unit(value)
             elif letter == "T" and not self.title:
-                self.title = plain_text(value) if self.numbered else _canonical_title(value)
+                self.title = (
+                    plain_text(value) if self.numbered else one_line(value.replace("\\%", "%"))
+                )
             elif letter == "P" and re.search(r"[A-Za-z][^A-Za-z]*+[A-Za-z]", value):
                 self.ignored["part order"] += 1
             elif letter == "V":
@@ -260,10 +257,11 @@ class _Reader:
         if found:
             self.body_field(found[1], _COMMENT.sub("", found[2]))
             return
-        for token in _TOKEN.finditer(_COMMENT.sub("", line)):
+        line = _COMMENT.sub("", line).rstrip()
+        for token in _TOKEN.finditer(line):
             self.token(token, offset)
-        if self.bar and self.bar.is_full():  # old collections omit bar lines at line ends
-            self.bar_line("|", None)
+        if self.bar and self.bar.is_full() and not line.endswith("\\"):
+            self.bar_line("|", None)  # old collections omit bar lines at line ends
 
     def token(self, token: re.Match[str], offset: int) -> None:
         if token["field"]:
@@ -414,8 +412,8 @@ class _Reader:
         if self.bar:
             self.bars.append(self.bar)
             self.bar = None
-            if len(self.bars) > _MOST_BARS:
-                raise CorpusError(f"more than {_MOST_BARS:,} bars; split it into tunes")
+            if len(self.bars) > MOST_BARS:
+                raise CorpusError(f"more than {MOST_BARS:,} bars; split it into single tunes")
         self.begun = None
         if self.bars and not self.opens:
             last = self.bars[-1]

@@ -113,6 +113,8 @@ def resolve_repeats(drafts: list[Draft]) -> None:
         if starts[index]:
             if opened and second is None and index > begin:
                 _repeat(drafts, begin, index - 1, first)
+            elif first is not None and second is None:
+                drafts[first].ending = 0
             begin, opened, first, second = index, True, None, None
         if draft.ending == 2 and first is not None and second is None:
             _repeat(drafts, begin, index - 1, None)

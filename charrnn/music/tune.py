@@ -13,6 +13,7 @@ from fractions import Fraction
 from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
+MOST_BARS = 10_000  # in a tune that is read
 FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
 # Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
