@@ -62,7 +62,7 @@ def together(parts: Sequence[Found]) -> Found:
 
 
 def _found_in(text: str, name: str) -> Found:
-    parsed = read_abc(text.replace("\r\n", "\n"), name)
+    parsed = read_abc(text, name)
     return Found((name,), parsed.tunes, parsed.skipped, parsed.ignored)
 
 

@@ -118,6 +118,10 @@ def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
         not parsed.ignored["third or later ending"],
         "the tune has more than two endings, so its bars cannot be numbered; remove the others",
     )
+    require(
+        not any(span.shift for span in parsed.spans[0]),
+        "the tune has octave= or transpose=, so its bars cannot be rewritten; remove them",
+    )
     return parsed.tunes[0], parsed.spans[0]
 
 

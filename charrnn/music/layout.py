@@ -145,10 +145,10 @@ class Measure:
 def measures_of(tune: Tune) -> list[Measure]:
     """Return the bars as written, each with the key and meter in force."""
     measures: list[Measure] = []
-    number, key, meter, ending = 0, tune.key, tune.meter, 0
+    number, key, ending = 0, tune.key, 0
     before = Bar((), closes=True)
-    for bar in tune.bars:
-        key, meter = bar.key or key, bar.meter or meter
+    for bar, meter in zip(tune.bars, tune.meters(), strict=True):
+        key = bar.key or key
         begins = bar.opens or before.closes or (before.repeats and not bar.ending)
         ending = bar.ending or (0 if begins else ending)
         news = [key_name(key)] if bar.key or not measures else []

@@ -206,6 +206,7 @@ def test_slurs_across_a_bar_line_keep_both_ends(model):
         ("A2c/B>|cd3e/|]", (2, 2), "bars 2-2 cannot be replaced alone"),
         ("A2(3Bc|dc2|]", (0, 1), "cannot fill a bar of 5/6 whole notes"),
         ("A2|:B2|1c2:|2d2:|3e2|f4|]", (1, 1), "more than two endings"),
+        ("[K:C octave=1]A2B2|c4|]", (1, 1), "octave= or transpose="),
         ("A2B2|c4|]\n\nX:2\nK:C\nA4|]", (1, 1), "the text has 2 tunes"),
     ],
 )
