@@ -141,11 +141,13 @@ const CELLS = {
 };
 
 // A model that reads one character at a time. `state` is all that it remembers, (L, S, H): copy it with
-// `slice` to return to it later with `set`.
+// `slice` to return to it later with `set`. Several engines may share weights, and the first layer's
+// `inputs`: its input part for each character, worked out when it is first read.
 class Engine {
-  constructor(model, buffer) {
+  constructor(model, weights, inputs = []) {
     const { cell, hidden_size: H, num_layers: L, embedding_size: E } = model.config;
-    this.weights = readWeights(model, buffer);
+    this.weights = weights;
+    this.inputs = inputs;
     this.cell = CELLS[cell];
     this.V = this.weights["head.bias"].length;
     this.E = E;
@@ -162,7 +164,6 @@ class Engine {
         return this.state.subarray(start, start + H);
       }),
     }));
-    this.inputs = new Array(this.V); // the first layer's input part for each character read so far
     this.a = new Float32Array(gates * H);
     this.u = new Float32Array(gates * H);
     this.logits = new Float32Array(this.V);
@@ -186,7 +187,7 @@ class Engine {
     return affine(this.weights["head.weight"], x, this.weights["head.bias"], this.logits);
   }
 
-  // The first layer's W_ih x + b_ih for a character, worked out when it is first read.
+  // The first layer's W_ih x + b_ih for a character.
   input(id) {
     this.inputs[id] ??= this.inputOf(id);
     return this.inputs[id];
