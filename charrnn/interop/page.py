@@ -1,8 +1,8 @@
 """A model as one web page that needs nothing else: no server, no network, no installation.
 
-The parts of the page are in web/: an engine that runs in a worker, the scripts and looks of the page,
-and a template. Together with the model they become one file. Whatever comes from a person or a
-model is data in it, and the page's own policy lets no other script run and nothing be fetched.
+Its parts are in web/: an engine that runs in a worker, the scripts and styles of the page, and a
+template. Together with the model they become one file. Whatever comes from a person or a model is
+data in it, and the page's own policy lets no other script run and nothing be fetched.
 """
 
 from __future__ import annotations
