@@ -21,23 +21,23 @@ from charrnn.errors import counted
     type=click.Choice(["valid", "train", "all"]),
     default="all",
     show_default=True,
-    help="The part of CORPUS, as the model's training divided it.",
+    help="Part of CORPUS to evaluate, as the model's training split it.",
 )
 @click.option(
     "--streams",
     default=1,
     show_default=True,
-    help="Read in so many places at once: quicker, and approximate.",
+    help="Read in this many places at once; faster, but approximate.",
 )
 @click.option(
     "--block-size",
     type=int,
-    help="Score blocks of so many characters independently, each from a zero state.",
+    help="Score blocks of this many characters independently, each from a zero state.",
 )
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Let a copy of the model learn from the text as it reads: scored first, then learnt.",
+    help="Let a copy of the model train on the text while reading, after scoring each segment.",
 )
 @ENCODING
 @UNKNOWN
@@ -60,9 +60,8 @@ def evaluate(
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn evaluate novel.safetensors another.txt --json
 
-    One pass with the state carried, unless --streams or --block-size is given. With --dynamic
-    (dynamic evaluation) the model follows the text: the closer it is to the whole text's style, the
-    better it predicts what comes.
+    Reads the text in one pass with the state carried, unless --streams or --block-size is given.
+    --dynamic is dynamic evaluation: the model adapts to the text while it reads.
     """
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
@@ -75,10 +74,13 @@ def evaluate(
     for notice in texts.notices:
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.corpus:
-        tell("this is not the text that the model was trained on: it may have seen some of it")
+        tell(
+            "this corpus is not the one that the model was trained on; the model may have seen "
+            f"some of its {part} part"
+        )
     lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
     if lacking and unknown == "skip":
-        tell(f"what the model lacks is left out: {counted(len(lacking), 'distinct character')}")
+        tell(f"skipped {counted(len(lacking), 'distinct character')} not in the model's alphabet")
     result = measure(
         checkpoint,
         texts,

@@ -1,4 +1,4 @@
-"""Files of tunes converted in one call: what `charrnn convert` does, for Python."""
+"""`charrnn convert` as a Python call: convert files of tunes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from charrnn.music.writers import written
 
 
 def convert(source: str | Path, target: str | Path, *, tune: int | None = None) -> Found:
-    """Write the tunes of `source` as `target`, in the format of its suffix; return what was found.
+    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
 
-    `tune` picks one of several, counted from 1. Raises CorpusError for a source that cannot be
-    read, ConfigError for a tune or a format that there isn't, and CheckpointError for a target that
-    cannot be written.
+    `tune` selects one of several, counted from 1. Raises CorpusError for a source that cannot be
+    read, ConfigError for a tune or a format that does not exist, and CheckpointError for a target
+    that cannot be written.
     """
     found = read_tunes(source)
     tunes = found.tunes
     if tune is not None:
-        require(1 <= tune <= len(tunes), f"`tune` is {tune}: {source} has {len(tunes)}")
+        require(
+            1 <= tune <= len(tunes),
+            f"`tune` must be 1 to {len(tunes):,}, the number of tunes in {source}, got {tune}",
+        )
         tunes = tunes[tune - 1 : tune]
     write_atomically(Path(target), written(tunes, Path(target).suffix.removeprefix(".").lower()))
     return found

@@ -1,4 +1,4 @@
-"""A folder of tunes: files of each, and a page that shows and plays them all."""
+"""A folder of tunes: files for each tune, and a page that shows and plays them all."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ def write_folder(
 ) -> Path:
     """Write each tune as 01.abc, 01.mid and so on, and index.html; return the path of that page.
 
-    `formats` are those of `charrnn.music.writers.WRITERS`. `texts` are the tunes in ABC, where it
-    is not to be what `write_abc` makes of them, and `encoding` is that of the .abc files. The page
-    has the figures of each tune, compared with those of `against`; its `title`; and under each
-    tune a line with the `settings`.
+    `formats` are those of `charrnn.music.writers.WRITERS`. `texts` are the tunes in ABC, by default
+    the result of `write_abc`, and `encoding` is that of the .abc files. The page has a `title`,
+    figures of each tune, compared with `against`, and under each tune a line with the `settings`.
 
-    Raises CharRNNError if the folder cannot be made, and ConfigError for an unknown format.
+    Raises CharRNNError if the folder cannot be created, and ConfigError for an unknown format.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CharRNNError(f"the folder {folder} cannot be made: {error.strerror}") from None
+        raise CharRNNError(f"cannot create the folder {folder}: {error.strerror}") from None
     shown = []
     for number, tune in enumerate(tunes, 1):
         abc = texts[number - 1] if texts is not None else write_abc([tune])
@@ -55,7 +54,7 @@ def write_folder(
 
 
 def _figures(sample: Sample) -> dict[str, str]:
-    """Return the labels and values of what can be measured of a sample of one tune."""
+    """Return the labels and values of the figures of one tune."""
     return {
         FIGURES[name].label: format(value, FIGURES[name].format)
         for name, value in measure(sample).items()

@@ -99,7 +99,7 @@ def read_tunes(path: str | Path) -> Found:
     if format.documents != "tunes":
         suffixes = ", ".join(suffixes_of("tunes"))
         raise CorpusError(f"{path} is not a tune file; known suffixes: {suffixes}")
-    with opened(path, "a tune file") as file:
+    with opened(path) as file:
         found: Found = format.read(file, str(path), "utf-8")
     return found
 
@@ -118,7 +118,7 @@ def read_text(path: str | Path) -> tuple[Found, str, str]:
     if Path(path).suffix.lower() != ".abc":
         found = read_tunes(path)
         return found, write_abc(found.tunes), "utf-8"
-    with opened(path, "a tune file") as file:
+    with opened(path) as file:
         text, encoding = _text_of(file, str(path))
         return _found_in(text, str(path)), text, encoding
 

@@ -380,7 +380,7 @@ def test_an_impossible_output_is_found_before_anything_is_read(cli, tmp_path, fi
     [
         (b"", ["novel.txt is empty"]),
         (b"\xef\xbb\xbf", ["novel.txt is empty"]),
-        (b"a", ["character", "longer text"]),
+        (b"a", ["1 character to train on; at least 2 are needed"]),
         (b"caf\xe9 au lait", ["not utf-8", "0xE9", "offset 3", "--encoding"]),
         ("häuser".encode("utf-16"), ["not utf-8", "0xFF", "--encoding utf-16"]),
     ],
@@ -400,7 +400,7 @@ def test_a_missing_corpus_is_an_error(cli, files):
 def test_a_folder_with_nothing_to_read_is_an_error(cli, tmp_path):
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / ".hidden").write_text(TEXT)
-    assert_refused(cli("train", "bare", *SHORT), 1, "bare has no text file")
+    assert_refused(cli("train", "bare", *SHORT), 1, "bare contains no text files")
 
 
 def test_empty_standard_input_is_an_error(cli, monkeypatch):

@@ -1,4 +1,4 @@
-"""The page as text, and in a real browser where there is one."""
+"""The page as text, and in a real browser where one is installed."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def test_a_page_shows_what_it_is_given():
     assert "seed 7" in read.texts["p"]
 
 
-def test_nothing_that_is_written_breaks_out():
+def test_titles_and_settings_are_escaped():
     hostile = shown(HOSTILE, abc=HOSTILE, figures={HOSTILE: HOSTILE}, settings=HOSTILE)
     text = page([hostile, hostile], HOSTILE)
     read = Reader(text)
@@ -73,11 +73,11 @@ def test_nothing_that_is_written_breaks_out():
         assert set(read.texts[tag]) == {HOSTILE}
 
 
-def test_what_no_page_can_hold_is_replaced():
+def test_characters_that_xml_forbids_are_replaced():
     page([shown("\x00\ud800\x1b[31m")]).encode()
 
 
-def test_the_page_refers_to_nothing_outside():
+def test_the_page_makes_no_requests():
     text = page([shown(), shown()])
     read = Reader(text)
     assert not read.all("link")
@@ -92,7 +92,7 @@ def test_its_policy_forbids_the_network_and_other_scripts():
     assert "script-src 'unsafe-inline'" not in policy
 
 
-def test_the_tempo_is_in_beats_of_the_metre():
+def test_the_tempo_is_in_beats_of_the_meter():
     six = Tune((Bar((Note(60, Fraction(3, 4)),)),), meter=(6, 8))
     assert Reader(page([shown(music=six, tempo=180.0)])).texts["output"] == ["120 bpm"]
 
@@ -105,7 +105,7 @@ def test_every_control_has_a_name():
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in read.all("svg"))
 
 
-def test_a_drawing_that_is_given_takes_the_place_of_the_piano_roll():
+def test_a_given_drawing_replaces_the_piano_roll():
     read = Reader(page([shown(svg='<svg id="mine" role="img" aria-label="x"></svg>')]))
     assert [svg["id"] for svg in read.all("svg")] == ["mine"]
 
@@ -155,7 +155,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, tmp_path):
-    """Open a page of tunes; in the end no error was met, and nothing but the page was asked for."""
+    """Open a page of tunes; check at the end that there were no errors and no other requests."""
 
     def visit(*tunes):
         path = tmp_path / "page.html"
@@ -174,7 +174,7 @@ def visit(browser, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_click_plays_the_tune_and_lights_its_notes(visit):
+def test_a_click_plays_the_tune_and_highlights_its_notes(visit):
     tab = visit(shown("First"))
     tab.click(".play")
     tab.evaluate(UNTIL % "order.length == 6 && !document.querySelector('.playing')")
@@ -189,7 +189,7 @@ def test_a_click_plays_the_tune_and_lights_its_notes(visit):
     tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
 
 
-def test_notes_that_are_scheduled_later_are_not_lost(visit):
+def test_notes_scheduled_later_are_not_lost(visit):
     pitches = range(48, 84)
     bar = Bar(tuple(Note(pitch, EIGHTH) for pitch in pitches))
     tab = visit(shown(music=Tune((bar,)), tempo=600.0))
@@ -231,7 +231,7 @@ def test_the_space_bar_plays_and_stops(visit):
     assert tab.evaluate("document.querySelectorAll('.playing').length") == 0
 
 
-def test_another_tempo_takes_hold_where_the_tune_is(visit):
+def test_a_new_tempo_applies_at_the_current_position(visit):
     tab = visit(shown(music=LONG))
     tab.evaluate("document.querySelector('.position').value = 50")
     tab.click(".play")
@@ -268,7 +268,7 @@ def test_a_hostile_title_is_only_a_title(visit):
     assert tab.evaluate("document.querySelectorAll('img').length") == 0
 
 
-def test_the_policy_holds_against_a_script_that_got_in(browser, tmp_path):
+def test_the_policy_stops_an_injected_script(browser, tmp_path):
     text = page([shown(svg="<svg><script>window.broken = 1</script></svg>")])
     path = tmp_path / "page.html"
     path.write_text(text, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Where a bar stands in its tune: header, sections, endings, and how many bars are still to come.
+"""Where a bar stands in its tune: header, sections, endings, and the number of bars to come.
 
 A bar line decides which bar follows. A line of the header counts as a bar without notes, and a
 title as one such bar for each of its words. A pick-up and the bar that completes it count as one
-bar; so do a first and a second ending, whose bars stand for one another.
+bar, and so do corresponding bars of a first and a second ending.
 """
 
 from __future__ import annotations
@@ -127,11 +127,11 @@ class Song:
             if can_begin(each) and self._can_end(SongState(part, size=self._size))
         }
         missing = alphabet.missing(":|]12^=_ABCDEFG")
-        require(bool(self._keys), f"no such tune can be written: the alphabet lacks {missing}")
+        require(bool(self._keys), f"cannot write such tunes: the alphabet lacks {missing}")
 
     def after(self, song: SongState, line: str, ticks: int) -> SongState | None:
-        """Return the state after a bar of so many ticks that ends with `line`; None if that line
-        must not stand there.
+        """Return the state after a bar of `ticks` that ends with `line`; None if that line is not
+        allowed there.
         """
         if song.in_header:
             return self._after_header(song, line)
