@@ -31,7 +31,8 @@ LARGEST = 50_000_000  # bytes of a page
 FRAME = 200_000  # bytes of it that are no weights, at most
 
 WORKER = ("engine.js", "worker.js")
-SCRIPT = ("page.js", "write.js", "read.js", "inside.js", "about.js", "start.js")
+SCRIPT = ("page.js", "write.js", "read.js", "inside.js", "about.js")
+START = "start.js"
 
 _POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; worker-src blob:; "
@@ -123,6 +124,7 @@ def _description(
         "alphabet": checkpoint.tokenizer.alphabet,
         "terminator": terminator(checkpoint),
         "documents": training.config.documents,
+        "tunes": training.config.documents == "tunes",
         "weights": weights,
         "tensors": list(checkpoint.parameters.shapes.items()),
         "parameters": checkpoint.parameters.flat.size,
@@ -143,6 +145,13 @@ def _description(
 def _assembled(description: dict[str, Any], data: bytes) -> str:
     """Return the page, in one pass over the template: what is put in is not looked at again."""
     script, style = _joined(*SCRIPT), _joined("page.css")
+    if description["tunes"]:
+        from charrnn.music.page import player  # on use: without music there are no tunes
+
+        its_script, its_style = player()
+        script += its_script + _joined("tune.js")
+        style += its_style + _joined("tune.css")
+    script += _joined(START)
     values = {
         "policy": _POLICY.format(script=_hash(script), style=_hash(style)),
         "title": html.escape(_NOT_HTML.sub("\N{REPLACEMENT CHARACTER}", description["name"])),

@@ -135,4 +135,7 @@ function startHeader() {
   byId("summary").textContent =
     `${cell.toUpperCase()}, ${layers > 1 ? `${layers} × ` : ""}${size} units, ${weights} weights. ` +
     "It writes one character at a time, in your browser.";
+  // Music and source code are set in type of equal width.
+  const code = Array.from("{}()=;").every((character) => description.alphabet.includes(character));
+  document.body.classList.toggle("code", description.tunes || code);
 }
