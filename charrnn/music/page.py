@@ -1,7 +1,7 @@
 """A self-contained HTML page that shows and plays tunes, without a network.
 
-The template is page.html, the player player.js and player.css. Each tune adds its drawing and a list
-of notes, which are numbers. Text by people or models is escaped, and the page's policy forbids other
+The template is page.html, the player player.js and player.css. Each tune adds its drawing and its
+notes, which are numbers. Text by people or models is escaped, and the page's policy forbids other
 scripts and all requests.
 """
 
