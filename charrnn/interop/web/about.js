@@ -22,9 +22,8 @@ function startAbout() {
     make("h2", {}, "The model"),
     make("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
   ];
-  if (history.step.length > 1) {
-    parts.push(make("h2", {}, "How it learned"), curves(history));
-  }
+  const figure = make("figure");
+  if (history.step.length > 1) parts.push(make("h2", {}, "How it learned"), figure);
   parts.push(
     make("details", {}, make("summary", {}, "Alphabet"),
       make("p", { class: "alphabet" }, ...characters.slice(0, 2000).map((character) => make("span", {}, visible(character))))),
@@ -47,11 +46,16 @@ function startAbout() {
     make("pre", {}, "pip install charrnn\ncharrnn train novel.txt --minutes 10\ncharrnn export novel.safetensors novel.html"),
   );
   panel.replaceChildren(...parts);
+  // As wide as there is room, so that the letters keep their size.
+  opened.about = () => {
+    const width = Math.max(280, panel.clientWidth);
+    if (history.step.length > 1) figure.replaceChildren(...curves(history, width));
+  };
 }
 
 // The losses while training and in validation, over the steps.
-function curves({ step, train, valid }) {
-  const [width, height, left, bottom, right, top] = [640, 260, 46, 34, 12, 12];
+function curves({ step, train, valid }, width) {
+  const [height, left, bottom, right, top] = [260, 46, 34, 12, 12];
   const losses = [...train, ...valid];
   const low = Math.floor(Math.min(...losses) * 5) / 5;
   const high = Math.max(low + 0.2, Math.ceil(Math.min(Math.max(...losses), low + 3) * 5) / 5);
@@ -78,5 +82,5 @@ function curves({ step, train, valid }) {
   const caption = make("figcaption", {},
     make("span", { class: "train" }, "training"), make("span", { class: "valid" }, "validation"),
     ` loss in nats per character; the best in validation is ${number(Math.min(...valid), 3)}`);
-  return make("figure", {}, drawing, caption);
+  return [drawing, caption];
 }

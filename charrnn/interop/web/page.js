@@ -109,6 +109,7 @@ function show(tab) {
   }
   const panel = tab.getAttribute("aria-controls");
   kept.save({ tab: panel });
+  scrollTo(0, 0);
   opened[panel]?.();
 }
 

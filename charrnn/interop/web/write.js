@@ -56,18 +56,20 @@ function startSettings() {
     takeSettings(values);
     kept.save({ settings });
     showSettings();
+    dismiss();
+    if (run && !run.paced) { // what is being written goes on with the new settings
+      field.setSelectionRange(run.at, run.at);
+      writeOn();
+    }
   };
   byId("settings").addEventListener("input", ({ target }) => {
-    const empty = target.value === "" || Number.isNaN(target.valueAsNumber);
-    const value = target.type === "checkbox" ? target.checked : empty ? null : target.valueAsNumber;
-    changed({ [target.id]: target.type === "checkbox" ? value : value });
-    dismiss();
+    const written = target.value === "" ? null : target.valueAsNumber;
+    changed({ [target.id]: target.type === "checkbox" ? target.checked : written });
   });
   byId("settings").addEventListener("change", showSettings);
   byId("settings").addEventListener("submit", (event) => event.preventDefault());
   byId("dice").addEventListener("click", () => {
     changed({ seed: crypto.getRandomValues(new Uint32Array(1))[0] });
-    dismiss();
   });
 }
 
@@ -199,9 +201,15 @@ function saveText() {
 // suggestion. It also gives the field its height.
 function drawMirror() {
   const parts = [];
+  const mark = (start, end) => make("mark", {}, text.slice(start, end));
   let at = 0;
   for (const [start, end] of ranges) {
-    parts.push(text.slice(at, start), make("mark", {}, text.slice(start, end)));
+    parts.push(text.slice(at, start));
+    if (run && start < run.at && run.at <= end) {
+      parts.push(mark(start, run.at), make("span", { class: "pen" }), mark(run.at, end));
+    } else {
+      parts.push(mark(start, end));
+    }
     at = end;
   }
   parts.push(text.slice(at));
@@ -220,19 +228,19 @@ function cursor() {
   return field.selectionEnd;
 }
 
-// Bring the cursor's line into sight, if it is below the window.
+// Bring what is being written into sight, if it is below the window.
 function follow() {
-  const end = byId("mirror").querySelector("mark:last-of-type");
-  if (!end) return;
-  const floor = byId("dock").getBoundingClientRect().top;
-  const bottom = end.getBoundingClientRect().bottom;
-  if (bottom > floor - 24) scrollBy(0, bottom - floor + 24);
+  const pen = byId("mirror").querySelector(".pen");
+  if (!pen) return;
+  const below = pen.getBoundingClientRect().bottom - byId("dock").getBoundingClientRect().top;
+  if (below > -24) scrollBy(0, below + 24);
 }
 
 // ---- suggestions --------------------------------------------------------------------------------
 
 const PAUSE = 180; // milliseconds without a keystroke, after which there is a suggestion
 
+const narrow = matchMedia("(max-width: 52rem)");
 let suggestion = null; // {at, texts, chosen}: what the model would write at a place
 let waiting = 0;
 
@@ -242,10 +250,9 @@ function suggestSoon() {
 }
 
 function suggest() {
-  clearTimeout(waiting);
+  dismiss();
   if (run || field.selectionStart !== field.selectionEnd) return;
   const at = cursor();
-  suggestion = null;
   model.start("suggest", { text: text.slice(0, at), settings }, ({ text: phrase }) => {
     if (phrase === undefined) return;
     suggestion ??= { at, texts: [], chosen: 0 };
@@ -269,7 +276,6 @@ function accept(choice = suggestion.chosen) {
   change(at, 0, texts[choice], { byModel: true });
   const end = at + texts[choice].length;
   field.setSelectionRange(end, end);
-  follow();
   suggest();
 }
 
@@ -309,7 +315,33 @@ function drawSuggestion() {
     const chosen = place === suggestion.chosen;
     return make("li", chosen ? { class: "chosen" } : {}, button);
   }));
-  list.querySelector(".chosen")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  if (suggestion) placeAlternatives(list);
+}
+
+// The list is under the cursor's line, or above the buttons where the window is narrow.
+function placeAlternatives(list) {
+  if (narrow.matches) {
+    byId("dock").prepend(list);
+    list.querySelector(".chosen").scrollIntoView({ block: "nearest", inline: "nearest" });
+    return;
+  }
+  byId("sheet").append(list);
+  const { left, bottom } = boxAt(suggestion.at);
+  const sheet = byId("sheet").getBoundingClientRect();
+  list.style.left = `${Math.max(8, Math.min(left - sheet.left - 12, sheet.width - list.offsetWidth - 8))}px`;
+  list.style.top = `${bottom - sheet.top + 8}px`;
+}
+
+// Where a place of the text is in the window; the end of what is suggested, if that is drawn there.
+function boxAt(place) {
+  const ghost = byId("mirror").querySelector(".ghost");
+  if (ghost) return { left: ghost.getClientRects()[0].left, bottom: ghost.getBoundingClientRect().bottom };
+  const walker = document.createTreeWalker(byId("mirror"), NodeFilter.SHOW_TEXT);
+  let rest = place;
+  while (walker.nextNode() && rest > walker.currentNode.length) rest -= walker.currentNode.length;
+  const range = document.createRange();
+  range.setStart(walker.currentNode, rest);
+  return range.getBoundingClientRect();
 }
 
 function announceSuggestion() {
@@ -331,18 +363,20 @@ function writeOn({ limit = LIMIT, paced = false } = {}) {
   stopWriting();
   dismiss();
   const at = cursor();
-  const mine = { at, start: at, count: 0, began: performance.now(), queue: "", ended: false };
+  const mine = { at, start: at, paced, count: 0, began: performance.now(), queue: "", ended: false };
   const group = `run ${++runs}`;
   run = mine;
   byId("go").textContent = "Stop";
   byId("go").classList.add("running");
   say("");
   const put = (piece) => {
+    const at = mine.at;
+    const following = cursor() === at;
     mine.count += Array.from(piece).length;
-    change(mine.at, 0, piece, { byModel: true, group });
     mine.at += piece.length;
-    field.setSelectionRange(mine.at, mine.at);
-    follow();
+    change(at, 0, piece, { byModel: true, group });
+    if (following) field.setSelectionRange(mine.at, mine.at);
+    if (following && !paced) follow(); // a first visitor sees the whole page
   };
   model.start("write", { text: text.slice(0, at), settings, limit }, ({ text: piece, done }) => {
     mine.ended ||= Boolean(done);
@@ -377,6 +411,7 @@ function stopWriting(why = "") {
   model.stop("write");
   const { at, start, count, began } = run;
   run = null;
+  drawMirror();
   byId("go").textContent = "Write on";
   byId("go").classList.remove("running");
   lastRun = at > start ? { start, end: at } : null;
@@ -429,7 +464,6 @@ function pressed(event) {
   const command = (event.ctrlKey || event.metaKey) && !event.altKey;
   const does = (() => {
     if (event.isComposing) return null;
-    if (event.key === "Escape" && run) return () => stopWriting();
     if (command && event.key === "Enter") return () => (run ? stopWriting() : writeOn());
     if (command && event.key === " ") return suggest;
     if (command && event.key.toLowerCase() === "z") return event.shiftKey ? goForward : goBack;
@@ -533,6 +567,10 @@ function startWrite() {
   document.addEventListener("selectionchange", () => {
     const moved = field.selectionStart !== field.selectionEnd || cursor() !== suggestion?.at;
     if (suggestion && moved) dismiss();
+  });
+
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") stopWriting(); // wherever the focus is
   });
 
   byId("go").addEventListener("click", () => (run ? stopWriting() : writeOn()));
