@@ -5,7 +5,7 @@
 >>> print(charrnn.generate(model, "THE FOX ", temperature=0.7)[0])  # doctest: +SKIP
 
 Every command has one call: train, resume, generate (sample), evaluate, compose, rewrite, assess,
-convert and export. docs/python.md lists all names.
+convert, export and from_torch (import). docs/python.md lists all names.
 """
 
 from importlib import import_module
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from charrnn.inference.evaluate import Evaluation, evaluate
     from charrnn.inference.sampling import SamplingOptions, generate, stream
     from charrnn.interop.export import Exported, export
+    from charrnn.interop.pytorch import from_torch
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.assess import assess
@@ -79,6 +80,7 @@ _HOMES = {
     "write_folder": "music.folder",
     "export": "interop.export",
     "Exported": "interop.export",
+    "from_torch": "interop.pytorch",
     "Key": "music.tune",
     "Tune": "music.tune",
     "TuneReading": "music.dataset",
@@ -121,6 +123,7 @@ __all__ = [
     "convert",
     "evaluate",
     "export",
+    "from_torch",
     "generate",
     "load",
     "read",

@@ -23,6 +23,7 @@ COMMANDS: dict[str, click.Command | str] = {
     "assess": "charrnn.cli.assess:assess",
     "convert": "charrnn.cli.convert:convert",
     "export": "charrnn.cli.export:export",
+    "import": "charrnn.cli.import_:import_",
 }
 
 

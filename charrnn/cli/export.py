@@ -25,12 +25,13 @@ from charrnn.cli.terminal import show, tell
 def export(
     model: str, target: str, overwrite: bool, weights: str | None, corpus: str | None, encoding: str
 ) -> None:
-    """Export MODEL to TARGET: .html, a web page that writes and reads, without a network.
+    """Export MODEL to TARGET: .html, a web page that writes and reads, without a network, or .onnx.
 
     \b
     Examples:
       charrnn export novel.safetensors novel.html
       charrnn export novel.safetensors novel.html --weights i8 --corpus novel.txt
+      charrnn export novel.safetensors novel.onnx
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.interop.export import export as exported

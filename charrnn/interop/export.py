@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checkpoints.atomic import require_writable, write_atomically
+from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
-from charrnn.errors import CheckpointError, ConfigError, require_type
+from charrnn.errors import ConfigError, require_type
 from charrnn.interop.formats import Format, format_of
 from charrnn.text.corpus import Corpus
 
@@ -33,7 +33,7 @@ def export(
     weights: str | None = None,
     corpus: Corpus | None = None,
 ) -> Exported:
-    """Write a model in the format of the suffix of `path`; `.html` is a web page.
+    """Write a model in the format of the suffix of `path`: `.html`, a web page, or `.onnx`.
 
     `weights` is how a page stores them: "f32", "f16" (the default) or "i8". With a `corpus`, the
     loss that this costs is measured and shown. An existing file is replaced only with `overwrite`.
@@ -59,7 +59,6 @@ def export(
 def target_format(path: str | Path, overwrite: bool = False) -> Format:
     """Return the format of a file to export; raises what `export` raises for its path."""
     format = format_of(path)
-    if not overwrite and Path(path).exists():
-        raise CheckpointError(f"{path} already exists; pass `overwrite=True` to replace it")
+    require_new(path, overwrite)
     require_writable(Path(path))
     return format

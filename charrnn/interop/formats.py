@@ -39,6 +39,7 @@ class Format:
 
 FORMATS: dict[str, Format | str] = {
     ".html": "charrnn.interop.page:PAGE",
+    ".onnx": "charrnn.interop.onnx:ONNX",
 }
 
 

@@ -13,7 +13,17 @@ from charrnn import __version__
 from charrnn.checkpoints.checkpoint import load
 from tests.helpers import assert_refused, rewrite
 
-COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
+COMMANDS = [
+    "train",
+    "sample",
+    "evaluate",
+    "info",
+    "compose",
+    "assess",
+    "convert",
+    "export",
+    "import",
+]
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -177,9 +187,9 @@ def other_shape(path, model):
         (other_shape, "damaged"),
         (huge_header, "damaged"),
         (foreign, "not written by charrnn"),
-        (text, "no model file"),
-        (empty, "no model file"),
-        (folder, "is not a file"),
+        (text, "not a model file"),
+        (empty, "not a model file"),
+        (folder, "is a folder"),
         (missing, "does not exist"),
         (resume_file, "is a resume file"),
     ],

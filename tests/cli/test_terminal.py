@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from charrnn.cli.terminal import printable, quoted
+from charrnn.cli.terminal import printable, quoted, wrapped
 from tests.cli.runs import save_constant_model
 from tests.helpers import assert_refused
 
@@ -58,6 +58,25 @@ def test_info_escapes_what_a_model_file_says(cli, tmp_path):
 def test_errors_escape_what_they_name(cli):
     result = cli("info", "a\x1b[2Jb\nc.safetensors")
     assert_refused(result, 1, r"\x1b[2J")
+
+
+def test_lines_wrap_between_words_and_keep_options_with_their_values():
+    line = "charrnn: selected for this text: --hidden-size 256 --dropout 0.3 -o out, or not"
+    assert wrapped(line, 40).split("\n") == [
+        "charrnn: selected for this text:",
+        "    --hidden-size 256 --dropout 0.3",
+        "    -o out, or not",
+    ]
+    assert wrapped(line, None) == line
+
+
+def test_a_word_wider_than_the_terminal_is_whole_for_pasting_or_cut():
+    path = "/" + "long/" * 20
+    assert wrapped(f"saved {path} here", 40).split("\n") == ["saved", f"    {path}", "    here"]
+    rows = wrapped("    " + "字" * 100, 40, cut=True).split("\n")
+    assert {row[:4] for row in rows} == {"    "}
+    assert max(len(row) - 4 for row in rows) == 17  # of two columns each
+    assert "".join(rows).replace(" ", "") == "字" * 100
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
