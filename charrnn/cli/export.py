@@ -35,13 +35,12 @@ def export(
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.interop.export import export as exported
-    from charrnn.interop.export import target_format
-    from charrnn.text.loading import read
+    from charrnn.interop.formats import format_of
 
-    target_format(target, overwrite)  # a mistake is found before anything is read
-    checkpoint = load(model)
-    text = read(corpus, encoding, reading=checkpoint.reading) if corpus else None
-    result = exported(checkpoint, target, overwrite=overwrite, weights=weights, corpus=text)
+    format_of(target)  # a wrong suffix is found before the model is read
+    result = exported(
+        load(model), target, overwrite=overwrite, weights=weights, corpus=corpus, encoding=encoding
+    )
     for notice in result.notices:
         tell(notice)
     show(f"{result.path}: {result.size / 1e6:,.1f} MB")

@@ -21,15 +21,17 @@ from charrnn.checkpoints.records import history_document
 from charrnn.errors import CharRNNError, require
 from charrnn.inference.evaluate import validate
 from charrnn.inference.sampling import terminator
-from charrnn.interop.formats import Content, Format
+from charrnn.interop.formats import Content, Format, Paths
 from charrnn.interop.weights import WEIGHTS, pack
 from charrnn.nn.model import CharRNN
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus
+from charrnn.text.loading import read
 
 LARGEST = 50_000_000  # bytes of a page
 FRAME = 200_000  # bytes of it that are no weights, at most
 
+CELLS = ("rnn", "lstm", "gru")  # those of engine.js
 WORKER = ("engine.js", "worker.js")
 SCRIPT = ("page.js", "write.js", "read.js", "inside.js", "about.js")
 START = "start.js"
@@ -42,20 +44,27 @@ _NOT_HTML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 def page(
-    checkpoint: Checkpoint, name: str, *, weights: str = "f16", corpus: Corpus | None = None
+    checkpoint: Checkpoint,
+    name: str,
+    *,
+    weights: str = "f16",
+    corpus: Corpus | Paths | None = None,
+    encoding: str = "utf-8",
 ) -> Content:
     """Return the page of a model called `name`, its weights in one of WEIGHTS.
 
     With a `corpus`, the loss that rounding the weights costs is measured: on its held-out part if
     the model was trained on it, else on all of it.
 
-    Raises ConfigError for unknown `weights`, and CharRNNError for a page above LARGEST.
+    Raises ConfigError for unknown `weights` and for a cell that the page lacks, CharRNNError for a
+    page above LARGEST, and what `charrnn.read` raises for a corpus.
     """
-    require(
-        weights in WEIGHTS,
-        f"`weights` must be one of {', '.join(WEIGHTS)}, got {weights!r}",
-    )
+    cell = checkpoint.config.cell
+    require(weights in WEIGHTS, f"`weights` must be one of {', '.join(WEIGHTS)}, got {weights!r}")
+    require(cell in CELLS, f"pages have no cell {cell!r}; they have {', '.join(CELLS)}")
     _require_room(checkpoint, weights)
+    if corpus is not None and not isinstance(corpus, Corpus):
+        corpus = read(corpus, encoding, reading=checkpoint.reading)
     data, rounded = pack(checkpoint.parameters, weights)
     cost = None if corpus is None else _cost(checkpoint, rounded, corpus)
     description = _description(checkpoint, name, weights, data, cost)

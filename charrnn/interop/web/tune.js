@@ -66,7 +66,7 @@ function readTune(abc) {
     }
   }
   if (bar.notes.length) tune.bars.push(bar);
-  if (!tune.bars.length) return null;
+  if (!tune.bars.length || !music.includes("|")) return null;
   return { ...tune, complete: last === "|]" || last.startsWith(":|") };
 }
 
@@ -307,7 +307,7 @@ function drawTune() {
   },
   make("h2", {}, title),
   make("p", { class: "settings" }, [
-    tune.key.name, tune.meter ? tune.meter.join("/") : "free meter", `${tune.bars.length} bars`,
+    tune.key.name, tune.meter ? tune.meter.join("/") : "free meter", `${tune.bars.length} ${tune.bars.length === 1 ? "bar" : "bars"}`,
     ...(tune.complete ? [] : ["unfinished"]),
   ].join(", ")),
   make("div", { class: "controls" },
