@@ -15,6 +15,7 @@ from charrnn.nn.model import ModelConfig
 from charrnn.text.loading import read
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
+from tests.chromium import COMMAND, Browser
 from tests.helpers import ROOT, finish
 from tests.processes import PATIENCE
 from tests.tiny import TEXT
@@ -34,6 +35,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A Chromium without a window."""
+    if COMMAND is None:
+        pytest.skip("Chromium is not installed")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,8 @@ def test_the_wheel_contains_the_package_but_not_the_corpora(tmp_path, monkeypatc
     names = zipfile.ZipFile(tmp_path / name).namelist()
     assert "charrnn/nn/cells.py" in names
     assert "charrnn/py.typed" in names
-    assert "charrnn/music/page.html" in names
+    data = {path for path in PACKAGE.rglob("*") if path.suffix in {".js", ".css", ".html"}}
+    assert {path.relative_to(ROOT).as_posix() for path in data} <= set(names)
+    assert "charrnn/interop/web/engine.js" in names
     folders = {name.split("/")[0] for name in names}
     assert folders == {"charrnn", f"charrnn-{__version__}.dist-info"}

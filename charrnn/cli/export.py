@@ -41,12 +41,11 @@ def export(
     from charrnn.checkpoints.checkpoint import load
     from charrnn.interop.export import export as exported
     from charrnn.interop.export import target_format
-    from charrnn.text.loading import read
 
     target_format(target, overwrite)  # before reading the model
-    checkpoint = load(model)
-    text = read(corpus, encoding, reading=checkpoint.reading) if corpus else None
-    result = exported(checkpoint, target, overwrite=overwrite, weights=weights, corpus=text)
+    result = exported(
+        load(model), target, overwrite=overwrite, weights=weights, corpus=corpus, encoding=encoding
+    )
     for notice in result.notices:
         tell(notice)
     show(f"{result.path}: {result.size / 1e6:,.1f} MB")
