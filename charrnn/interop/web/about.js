@@ -37,8 +37,8 @@ function startAbout() {
       "else, so what it states need not be true. It may have memorized parts of the text that it was trained on."),
   );
   if (description.tunes) {
-    parts.push(make("p", {}, "In charrnn, ", make("code", {}, "compose"), " keeps every bar of a tune complete with a " +
-      "grammar. That grammar stays in Python: here the model is on its own, and a tune may limp now and then."));
+    parts.push(make("p", {}, "In charrnn, the command ", make("code", {}, "compose"), " follows a grammar, so that the bars of a " +
+      "tune add up. The grammar stays in Python: here the model is on its own, and a bar may be too short or too long."));
   }
   parts.push(
     make("h2", {}, "Make your own"),

@@ -309,7 +309,7 @@ function drawSuggestion() {
   const list = byId("alternatives");
   list.hidden = !suggestion;
   list.replaceChildren(...(suggestion?.texts ?? []).map((phrase, place) => {
-    const button = make("button", { type: "button", tabindex: -1 }, phrase.replaceAll("\n", "↵"));
+    const button = make("button", { type: "button", tabindex: -1 }, phrase.replace(/^ /, "").replaceAll("\n", "↵"));
     button.addEventListener("mousedown", (event) => event.preventDefault()); // keep the cursor
     button.addEventListener("click", () => { accept(place); field.focus(); });
     const chosen = place === suggestion.chosen;
