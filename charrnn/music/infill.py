@@ -29,7 +29,7 @@ from charrnn.music.abc_parser import Span, read_abc
 from charrnn.music.abc_writer import canonical, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
-from charrnn.music.tune import Bar, Key, Tune
+from charrnn.music.tune import Bar, Tune
 from charrnn.rng import BARS, generator
 
 CANDIDATES = 16  # for each version
@@ -178,9 +178,7 @@ def _candidates(
 
 def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
     """Return the gaps to fill, with these `lines` after them."""
-    keys: list[Key] = []
-    for bar in tune.bars:
-        keys.append(bar.key or (keys[-1] if keys else tune.key))
+    keys = tune.keys()
     held: dict[int, int] = {}
     for index, after in pairwise(tune.played()):
         last, next_one = tune.bars[index].notes[-1], tune.bars[after].notes[0]

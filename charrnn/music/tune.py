@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from charrnn.errors import require
 
@@ -272,6 +273,25 @@ class Tune:
                 number += 1
             numbers.append(number)
         return numbers
+
+    def sections(self) -> list[range]:
+        """Return the indices of the bars of each section, endings included."""
+        begins = [
+            index
+            for index, bar in enumerate(self.bars)
+            if index == 0
+            or bar.opens
+            or self.bars[index - 1].closes
+            or (self.bars[index - 1].repeats and not bar.ending)
+        ]
+        return [range(*ends) for ends in pairwise([*begins, len(self.bars)])]
+
+    def keys(self) -> list[Key]:
+        """Return the key of each bar."""
+        keys: list[Key] = []
+        for bar in self.bars:
+            keys.append(bar.key or (keys[-1] if keys else self.key))
+        return keys
 
     def meters(self) -> list[Meter | None]:
         """Return the meter of each bar."""
