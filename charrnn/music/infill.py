@@ -26,7 +26,7 @@ from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.sampling import SamplingOptions, collected, draw, terminator
 from charrnn.music.abc_parser import Span, read_abc
-from charrnn.music.abc_writer import canonical, write_bars
+from charrnn.music.abc_writer import write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Tune
@@ -67,8 +67,10 @@ def rewrite(
         _require_whole(text, spans, index, tune.numbers()[index])
     home = reading.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
-    frame = canonical(home)
-    places = read_abc(frame).spans[0]
+    frame = reading.text(replace(tune, title=""))
+    places = [
+        replace(span, start=span.start + reading.countdown) for span in read_abc(frame).spans[0]
+    ]
     before, after = frame[: places[chosen[0]].start], frame[places[chosen[-1]].end :]
     between = [frame[places[index].end : places[index + 1].start] for index in chosen[:-1]]
     drawn = _candidates(checkpoint, home, chosen, before, between, count * CANDIDATES, options)

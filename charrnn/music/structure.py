@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import takewhile
 from statistics import mean
 from typing import NamedTuple
 
-from charrnn.music.tune import Meter, Note, Tune
+from charrnn.music.tune import Meter, Tune
 
 # The degrees, in semitones above the tonic, from which a cadence reaches it: 2-1, 7-1 and 5-1.
 SECOND, FIFTH, SEVENTH = (1, 2), (7,), (10, 11)
@@ -85,6 +86,18 @@ def restated(tune: Tune) -> float | None:
     return mean(tune.bars[index].notes in known for index in second)
 
 
+def pickups_of(tune: Tune) -> list[int]:
+    """Return the indices of the pick-ups: short bars that begin a section of several."""
+    meters = tune.meters()
+    return [
+        section.start
+        for section in tune.sections()
+        if len(section) > 1
+        and (meter := meters[section.start]) is not None
+        and tune.bars[section.start].duration < Fraction(*meter)
+    ]
+
+
 def answers(tune: Tune) -> list[float]:
     """Return for each section the share of bars in its first half (A) that its second half (A')
     has at the same place.
@@ -93,15 +106,10 @@ def answers(tune: Tune) -> list[float]:
     skipped.
     """
     shares = []
-    meters = tune.meters()
+    pickups = set(pickups_of(tune))
     for section in tune.sections():
-        bars: list[tuple[Note, ...]] = []
-        for index in section:
-            bar, meter = tune.bars[index], meters[index]
-            if bar.ending == 2:
-                break
-            pickup = not bars and meter is not None and bar.duration < Fraction(*meter)
-            bars += [] if pickup else [bar.notes]
+        written = takewhile(lambda index: tune.bars[index].ending != 2, section)
+        bars = [tune.bars[index].notes for index in written if index not in pickups]
         half, rest = divmod(len(bars), 2)
         if half > 1 and not rest:
             shares.append(mean(a == b for a, b in zip(bars[:half], bars[half:], strict=True)))

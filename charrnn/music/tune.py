@@ -275,15 +275,21 @@ class Tune:
         return numbers
 
     def sections(self) -> list[range]:
-        """Return the indices of the bars of each section, endings included."""
-        begins = [
-            index
-            for index, bar in enumerate(self.bars)
-            if index == 0
-            or bar.opens
-            or self.bars[index - 1].closes
-            or (self.bars[index - 1].repeats and not bar.ending)
-        ]
+        """Return the indices of the bars of each section, endings included.
+
+        A pick-up before the sign that opens a repeat belongs to the repeated section.
+        """
+        meters = self.meters()
+        begins: list[int] = []
+        for index, bar in enumerate(self.bars):
+            before = self.bars[index - 1]
+            if index == 0 or before.closes or (before.repeats and not bar.ending):
+                begins.append(index)
+            elif bar.opens:
+                meter = meters[index - 1]
+                short = meter is not None and before.duration < Fraction(*meter)
+                if not (short and begins[-1] == index - 1):
+                    begins.append(index)
         return [range(*ends) for ends in pairwise([*begins, len(self.bars)])]
 
     def keys(self) -> list[Key]:
