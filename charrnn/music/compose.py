@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import SamplingOptions, collected, draw
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.tunes import tune_grammar
@@ -71,7 +71,8 @@ def compose(
     meter = parse_meter(meter) if isinstance(meter, str) else meter
     key = Key.parse(key) if isinstance(key, str) else key
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` must be at least 1, got {count}")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     require(
         constrained or not (meter or key or bars or form),
         "`meter`, `key`, `bars` and `form` need the grammar; turn it on or omit them",
@@ -104,7 +105,7 @@ def compose(
         if constraint and not start:
             starts = _headers(checkpoint, count, constraint, options, attempt)
         starts = [start for start in starts for _ in range(candidates)]
-        forgone = np.zeros(len(starts))
+        costs = np.zeros(len(starts))
         rng = generator(seed, BODIES, attempt)
         drawn = draw(
             checkpoint,
@@ -113,11 +114,11 @@ def compose(
             options,
             rng,
             constraint=constraint,
-            forgone=forgone,
+            costs=costs,
         )
         texts = collected(len(starts), drawn)
         texts = [start + text for start, text in zip(starts, texts, strict=True)]
-        for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
+        for best_first in costs.reshape(count, candidates).argsort(axis=1, kind="stable"):
             own, texts = texts[:candidates], texts[candidates:]
             for index in best_first.tolist():
                 tune = _tune(own[index], tonic)

@@ -35,7 +35,7 @@ class Heard(NamedTuple):
 class Refrain:
     """The constraint of a grammar, with a preference for repeated bars.
 
-    It is a `charrnn.inference.constraint.Leaning`.
+    It is a `charrnn.inference.constraint.Biased`.
     """
 
     def __init__(self, grammar: Grammar[TunePlace], bonus: float = BONUS) -> None:

@@ -14,6 +14,8 @@ from itertools import pairwise
 from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
+MOST_BARS = 10_000  # in a tune that is read
+FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
 # Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
 # D dorian has the signature of C major, two fifths below that of D major.
@@ -303,7 +305,8 @@ class Tune:
         """Return the meter of each bar."""
         meters: list[Meter | None] = []
         for bar in self.bars:
-            meters.append(bar.meter or (meters[-1] if meters else self.meter))
+            before = meters[-1] if meters else self.meter
+            meters.append(None if bar.meter == FREE else bar.meter or before)
         return meters
 
     def fingerprint(self) -> tuple[tuple[int | None, Fraction], ...]:

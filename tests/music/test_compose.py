@@ -70,7 +70,7 @@ def test_duplicates_in_other_keys_are_skipped(tmp_path):
 def test_tunes_and_prose_cannot_be_mixed(tunes_file, tmp_path):
     prose = tmp_path / "prose.txt"
     prose.write_text("prose", "utf-8")
-    with pytest.raises(CharRNNError, match=r"prose\.txt is no file of tunes"):
+    with pytest.raises(CharRNNError, match=r"prose\.txt does not contain tunes"):
         read([tunes_file, prose])
 
 
@@ -98,11 +98,11 @@ def test_the_same_seed_gives_the_same_tunes(model):
 def test_of_candidates_with_one_header_the_least_constrained_is_kept(model, monkeypatch):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def drawn(_checkpoint, prompts, *_, forgone=None, **_options):
-        if forgone is None:
+    def drawn(_checkpoint, prompts, *_, costs=None, **_options):
+        if costs is None:
             return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
-        forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
+        costs[:] = [3, 2, 1, 2, 1, 3, 2, 2]
         return [(index, f"{note}4|]") for index, note in enumerate("CDEFGABc")]
 
     monkeypatch.setattr("charrnn.music.compose.draw", drawn)
@@ -150,7 +150,8 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count must be at least 1, got 0"),
+        ({"count": 0}, "count must be 1 to 25,000, got 0"),
+        ({"count": 25_001}, "count must be 1 to 25,000, got 25,001"),
         ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
@@ -208,7 +209,7 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one"),
+        (("{tunes}", "y.mid"), "a .mid file holds one tune, got 30; select one with --tune"),
         (("{tunes}", "y.doc"), "unknown format"),
         (("{tunes}", "y.mid", "--tune", "99"), "got 99"),
         (("x.txt", "y.abc"), "not a tune file"),

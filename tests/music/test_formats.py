@@ -36,7 +36,7 @@ def test_a_file_is_read_once(tmp_path, monkeypatch, name):
     file.write_bytes(TEXT.encode() if name == "air.abc" else write_midi(read_abc(TEXT).tunes[0]))
     read = []
     real = formats.opened
-    monkeypatch.setattr(formats, "opened", lambda path, what: read.append(path) or real(path, what))
+    monkeypatch.setattr(formats, "opened", lambda path: read.append(path) or real(path))
     read_text(file)
     assert read == [file]
 

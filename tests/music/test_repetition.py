@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from charrnn.inference.constraint import Leaning, read
+from charrnn.inference.constraint import Biased, read
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, repeated_bars
@@ -18,7 +18,7 @@ HEADER = "M:2/4\nK:Cmaj\n"
 def liked(text):
     """Return the characters that get a bonus after `text`."""
     refrain = Refrain(tune_grammar(ALPHABET))
-    assert isinstance(refrain, Leaning)
+    assert isinstance(refrain, Biased)
     bias = refrain.bias(read(refrain, HEADER + text))
     assert set(bias.tolist()) <= {0, BONUS}
     return {character for character, bonus in zip(ALPHABET, bias, strict=True) if bonus}
