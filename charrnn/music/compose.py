@@ -91,7 +91,10 @@ def compose(
     if constrained:
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
-        constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
+        grammar = tune_grammar(
+            alphabet, meter, read_in, bars, form, titles=titles, countdown=reading.countdown
+        )
+        constraint = Refrain(grammar)
     if against is not None and not isinstance(against, Sample):
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
