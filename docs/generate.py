@@ -21,6 +21,7 @@ SECTIONS = {
         *("compose", "rewrite", "assess", "convert", "read_abc", "write_abc", "write_folder"),
         *("Tune", "Key", "TuneReading"),
     ],
+    "Export and import": ["export", "Exported", "from_torch"],
     "Exceptions": [
         *("CharRNNError", "ConfigError", "CorpusError", "UnknownCharacterError"),
         *("CheckpointError", "DivergedError", "WorkerError"),
@@ -43,6 +44,8 @@ current. Every command has one call with the same result:
 | `charrnn compose --rewrite` | `charrnn.rewrite(...)` |
 | `charrnn assess` | `charrnn.assess(...)` |
 | `charrnn convert` | `charrnn.convert(...)` |
+| `charrnn export` | `charrnn.export(...)` |
+| `charrnn import` | `charrnn.from_torch(...)`, then `.save(...)` |
 
 A history loads directly into a data frame: `pandas.DataFrame(model.history)`.
 """

@@ -38,6 +38,31 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
 
 
+def require_writable(path: Path) -> None:
+    """Raise CheckpointError unless `write_atomically` can write the file at `path`.
+
+    Also sweeps what an interrupted write left there.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            raise CheckpointError(f"{path} is {'a folder' if target.is_dir() else 'not a file'}")
+        if not target.parent.is_dir():
+            raise CheckpointError(f"{target.parent} does not exist; create the folder first")
+        temporary = temporary_path(target)
+        temporary.unlink(missing_ok=True)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def require_new(path: str | Path, overwrite: bool) -> None:
+    """Raise CheckpointError if there is something at `path`, unless `overwrite`."""
+    if os.path.exists(path) and not overwrite:  # noqa: PTH110 (Path's raises for some names)
+        raise CheckpointError(f"{path} already exists; pass `overwrite=True` to replace it")
+
+
 def temporary_path(path: Path) -> Path:
     """Return where the new content of `path` is gathered."""
     return path.with_name(f".{path.name}.tmp")

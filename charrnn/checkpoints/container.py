@@ -80,6 +80,29 @@ def canonical_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def open_tensors(path: str | Path, what: str, remedy: str) -> tuple[Any, int]:
+    """Open a safetensors file, which is a context manager; return it and its size in bytes.
+
+    Raises CheckpointError, which asks for `what`, for a path that is not a file, and with the
+    `remedy` for another kind of file.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist: give a {what}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{path} cannot be read: {reason}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(f"{path} is not a file: give a {what}")
+    try:
+        return cast(Any, safe_open(path, framework="np")), status.st_size
+    except Exception as error:  # half a dozen types, by what is wrong with the file
+        raise CheckpointError(
+            f"{path} is no {what}, or a damaged one ({error}): {remedy}"
+        ) from None
+
+
 class Reader:
     """A file being read: nothing is allocated before names, shapes and types have been checked.
 
@@ -91,26 +114,13 @@ class Reader:
         self.kind = kind
 
     def __enter__(self) -> Reader:
+        self._file, size = open_tensors(
+            self.path, f"{self.kind} file", "give a file that charrnn train wrote"
+        )
+        metadata = self._file.metadata() or {}
+        self.names = sorted(self._file.keys())
         try:
-            status = Path(self.path).stat()
-        except FileNotFoundError:
-            raise CheckpointError(f"{self.path} does not exist: give a {self.kind} file") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CheckpointError(f"{self.path} cannot be read: {reason}") from None
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(f"{self.path} is not a file: give a {self.kind} file")
-        try:
-            self._file = cast(Any, safe_open(self.path, framework="np"))
-            metadata = self._file.metadata() or {}
-            self.names = sorted(self._file.keys())
-        except Exception as error:  # half a dozen types, by what is wrong with the file
-            raise CheckpointError(
-                f"{self.path} is no {self.kind} file, or a damaged one ({error}): give a file that "
-                "charrnn train wrote"
-            ) from None
-        try:
-            self._take_up(metadata, status.st_size)
+            self._take_up(metadata, size)
         except BaseException:
             self.__exit__()
             raise

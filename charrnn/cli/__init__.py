@@ -22,6 +22,8 @@ COMMANDS: dict[str, click.Command | str] = {
     "compose": "charrnn.cli.compose:compose",
     "assess": "charrnn.cli.assess:assess",
     "convert": "charrnn.cli.convert:convert",
+    "export": "charrnn.cli.export:export",
+    "import": "charrnn.cli.import_:import_",
 }
 
 

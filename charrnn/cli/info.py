@@ -53,7 +53,10 @@ def info(model: str, as_json: bool) -> None:
     ]
     record = _record(checkpoint.training)
     lines += _selected(checkpoint, asdict(config) | record)
-    lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
+    if checkpoint.training.steps:
+        lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
+    else:
+        lines.append("training  not by charrnn")
     if checkpoint.history:
         lines.append("history   step, loss while training, loss in validation (nats/char)")
         lines += [

@@ -13,7 +13,17 @@ from charrnn import __version__
 from charrnn.checkpoints.checkpoint import load
 from tests.helpers import assert_refused, rewrite
 
-COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
+COMMANDS = [
+    "train",
+    "sample",
+    "evaluate",
+    "info",
+    "compose",
+    "assess",
+    "convert",
+    "export",
+    "import",
+]
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
