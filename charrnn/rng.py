@@ -7,7 +7,7 @@ import numpy as np
 from charrnn.errors import require
 
 # What a stream is for. Streams of one seed never overlap, whatever is drawn from them.
-INITIAL, OFFSET, DROPOUT, SAMPLE, TUNES, HEADERS, BODIES, BARS = range(8)
+INITIAL, OFFSET, DROPOUT, SAMPLE, TUNES, HEADERS, BODIES, BARS, SPLIT = range(9)
 MAX_SEED = 2**64 - 1
 Rng = np.random.Generator
 

@@ -119,5 +119,7 @@ def part_of(
             "the model's training held out no part of its corpus: evaluate another text, with "
             "`part='all'`"
         )
-    train, valid = split(corpus, config.documents, fraction)
+    train, valid = split(
+        corpus, config.documents, valid_fraction=fraction, hold_out=config.hold_out
+    )
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

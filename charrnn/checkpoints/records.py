@@ -11,7 +11,7 @@ from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, from_dict, require_known, require_range, setting
-from charrnn.text.documents import DOCUMENTS
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT
 
 MAX_CHUNK = 2**20
 MAX_SHARDS = 256
@@ -42,7 +42,14 @@ class TrainConfig:
         "What stands alone, the state starting fresh: each file, line, paragraph, or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
+    valid_fraction: float = setting(0.1, "Fraction held out for validation.")
+    hold_out: str = setting(
+        "random",
+        "Lines or paragraphs to hold out: random ones, or the last of every file; of "
+        "whole files always the last part.",
+        HOLD_OUT,
+        before="last",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -1,28 +1,46 @@
-"""A corpus divided into documents, and the documents into a training and a held-out part."""
+"""A corpus divided into documents, and the documents into a training and a held-out part.
+
+A file may be sorted, such as names by frequency, so random documents are held out, and equal ones
+are kept on one side: each document falls into one of 2^16 buckets by a hash of its text, and whole
+buckets are held out. A file that is one document has its last part held out.
+"""
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import require
+from charrnn.rng import SPLIT, generator
 from charrnn.text.corpus import NEWLINE, Builder, Corpus
-from charrnn.text.documents import DOCUMENTS, Reading
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT, Reading
 from charrnn.text.spool import Spool, blocks, joined
+from charrnn.text.tokenizer import Ids
+
+BUCKETS = 1 << 16
+PERIOD = 1 << 12  # positions in a document that the hash distinguishes
 
 
 def split(
-    corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
+    corpus: Corpus,
+    documents: str = "whole",
+    *,
+    valid_fraction: float = 0.1,
+    hold_out: str = "random",
 ) -> tuple[Corpus, Corpus]:
-    """Return the training documents and the held-out documents: the last part of every file.
+    """Return the training documents and the held-out documents.
 
-    A file that is one document is cut at a character, others between documents. Every line or
-    paragraph ends with its terminator; a missing one is added.
+    Of lines and paragraphs, `hold_out` selects "random" ones, always the same, or the "last" of
+    every file. Of whole files, it is always the last part, cut at a character; of tunes, which are
+    already in random order, the last ones. Every line or paragraph ends with its terminator; a
+    missing one is added.
     """
     require(
         documents in DOCUMENTS,
@@ -32,15 +50,89 @@ def split(
         0 <= valid_fraction < 1,
         f"`valid_fraction` must be at least 0 and below 1, got {valid_fraction}",
     )
-    terminator = DOCUMENTS[documents].terminator
+    require(
+        hold_out in HOLD_OUT, f"`hold_out` must be one of {', '.join(HOLD_OUT)}, got {hold_out!r}"
+    )
+    kind, terminator = DOCUMENTS[documents], DOCUMENTS[documents].terminator
     borders = [0, *(corpus.ends + 1).tolist()]
     if terminator:
         corpus, borders = _divided(corpus, terminator)
+    if kind.random_split and hold_out == "random":
+        return _random_parts(corpus, valid_fraction)
     cuts = [start + int((stop - start) * (1 - valid_fraction)) for start, stop in pairwise(borders)]
     if terminator:
         cuts = list(map(partial(_between, corpus.ends), borders, cuts, borders[1:]))
     train, valid = zip(borders, cuts, strict=False), zip(cuts, borders[1:], strict=True)
     return _parts(corpus, train), _parts(corpus, valid)
+
+
+def _random_parts(corpus: Corpus, valid_fraction: float) -> tuple[Corpus, Corpus]:
+    """Return two random parts of a corpus, each in order, with equal texts in the same part."""
+    buckets, sizes = _buckets(corpus)
+    held_out, wanted = np.zeros(BUCKETS, np.bool_), valid_fraction * len(corpus.ids)
+    for bucket in np.flatnonzero(sizes).tolist():
+        if sizes[bucket] / 2 <= wanted:  # a larger one, such as many equal lines, is trained on
+            held_out[bucket] = True
+            wanted -= sizes[bucket]
+    return _texts_in(corpus, buckets, ~held_out), _texts_in(corpus, buckets, held_out)
+
+
+class Block(NamedTuple):
+    """A block of a corpus: where it starts, its ids (N,), the n texts that end in it, and, of these
+    and the one that continues, where each begins and its number of ids in the block, (n + 1,).
+    """
+
+    start: int
+    ids: Ids
+    texts: slice
+    begins: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def _blocks(corpus: Corpus) -> Iterator[Block]:
+    start, begin = 0, 0
+    for ids in blocks(corpus.ids):
+        stop = start + len(ids)
+        texts = slice(*np.searchsorted(corpus.ends, (start, stop)).tolist())
+        begins = np.concatenate([[begin], corpus.ends[texts] + 1])
+        lengths = np.diff(np.concatenate([[start], begins[1:], [stop]]))
+        yield Block(start, ids, texts, begins, lengths)
+        start, begin = stop, begins[-1]
+
+
+def _buckets(corpus: Corpus) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Return the bucket of each text (n,), and the number of characters in each bucket.
+
+    The hash of a text is the sum over its characters of r[position] * s[character] modulo 2^64,
+    with r and s random; the bucket is its upper 16 bits, mixed with the lower ones.
+    """
+    random: Any = generator(0, SPLIT).bit_generator
+    r = random.random_raw(PERIOD)
+    s = random.random_raw(sys.maxunicode + 1)[[*map(ord, corpus.tokenizer.alphabet)]]
+    buckets, sizes = Spool(np.uint16), np.zeros(BUCKETS, np.int64)
+    total = at_end = np.zeros(1, np.uint64)  # the sum of all texts so far, and of the ended ones
+    for start, ids, _, begins, lengths in _blocks(corpus):
+        position = start + np.arange(len(ids)) - np.repeat(begins, lengths)
+        sums = total + np.cumsum(r[position % PERIOD] * s[ids])
+        at_ends = np.concatenate([at_end, sums[begins[1:] - 1 - start]])
+        hashes = np.diff(at_ends)
+        found = ((hashes ^ hashes >> 32) * r[0] >> 48).astype(np.uint16)
+        buckets.append(found)
+        np.add.at(sizes, found, np.diff(begins))
+        total, at_end = sums[-1:], at_ends[-1:]
+    return buckets.array(), sizes
+
+
+def _texts_in(corpus: Corpus, buckets: NDArray[np.uint16], wanted: NDArray[np.bool_]) -> Corpus:
+    """Return the texts in the `wanted` buckets (2^16,)."""
+    result, end = Builder(corpus.tokenizer), -1
+    for _, ids, texts, begins, lengths in _blocks(corpus):
+        kept = wanted[buckets[texts.start : texts.stop + 1]]  # (n + 1,), or (n,) in the last block
+        result.ids.append(ids[np.repeat(kept, lengths[: len(kept)])])
+        ends = end + np.cumsum(np.diff(begins)[kept[: len(begins) - 1]])
+        result.ends.append(ends)
+        end = int(ends[-1]) if len(ends) else end
+    return result.corpus()
 
 
 def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:

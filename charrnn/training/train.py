@@ -49,6 +49,7 @@ class Settings(TypedDict, total=False):
     seed: int
     documents: str
     valid_fraction: float
+    hold_out: str
     epochs: float | None
     max_steps: int | None
     minutes: float | None
