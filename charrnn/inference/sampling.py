@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
@@ -22,9 +23,13 @@ from charrnn.nn.blas import threads_for
 from charrnn.nn.model import QUIET, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
+from charrnn.text.corpus import Corpus
 from charrnn.text.documents import DOCUMENTS
+from charrnn.text.spool import joined
+from charrnn.text.tokenizer import Ids
 
 Mask = NDArray[np.bool_]  # (B, V), the allowed characters
+Prompt = str | Corpus | Sequence[str | Corpus]
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
@@ -68,7 +73,7 @@ class SamplingOptions:
 
 def generate(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -94,7 +99,7 @@ def generate(
 
 def stream(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -132,7 +137,7 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
     return texts
 
 
-def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: int) -> list[str]:
+def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
     """Return one prompt per sample."""
     require_checkpoint(checkpoint)
     require_type(num_samples, int, "num_samples", "a whole number")
@@ -140,10 +145,11 @@ def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: i
         1 <= num_samples <= MAX_SAMPLES,
         f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
     )
-    require_type(prompt, Sequence, "prompt", "a text or a list of texts")
-    prompts = [prompt] * num_samples if isinstance(prompt, str) else list(prompt)
+    wanted = "a text, a Corpus, or a list of these"
+    require_type(prompt, (Sequence, Corpus), "prompt", wanted)
+    prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
     for text in prompts:
-        require_type(text, str, "prompt", "a text or a list of texts")
+        require_type(text, (str, Corpus), "prompt", wanted)
     require(
         len(prompts) == num_samples,
         f"`prompt` has {counted(len(prompts), 'text')} for {counted(num_samples, 'sample')}; give "
@@ -154,7 +160,7 @@ def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: i
 
 def draw(
     checkpoint: Checkpoint,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Corpus],
     length: int,
     options: SamplingOptions,
     rng: Rng,
@@ -197,17 +203,31 @@ def draw(
 
 
 def _read_prompt(
-    checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
+    checkpoint: Checkpoint, prompt: str | Corpus, unknown: str, constraint: Constraint | None
 ) -> tuple[Any, Any, Any]:
     """Return the logits (V, 1) after a prompt, and the states of the network and the constraint."""
-    end = terminator(checkpoint)
-    if end:  # as in training, the state is reset at the last character before the document
-        prompt = end + prompt
-        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
-    ids = checkpoint.tokenizer.encode(prompt, unknown)
-    text = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
-    position = read(constraint, text) if constraint else None
+    tokenizer = checkpoint.tokenizer
+    if isinstance(prompt, Corpus):
+        ids = prompt.encode(tokenizer, unknown).ids
+    else:
+        ids = tokenizer.encode(prompt, unknown)
+    first = 0
+    if end := terminator(checkpoint):  # the state is reset at its last character, as in training
+        end_ids = tokenizer.encode(end)
+        ids = joined(ids.dtype, [end_ids, ids])
+        ids, first = ids[_after_last(end_ids, ids) - 1 :], 1
+    position = read(constraint, tokenizer.decode(ids[first:])) if constraint else None
     return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+
+
+def _after_last(end: Ids, ids: Ids) -> int:
+    """Return the position in `ids` (N,) after the last `end` (n,), of which there is one."""
+    n = len(end)
+    for stop in range(len(ids), 0, -PROMPT_CHUNK):
+        windows = sliding_window_view(ids[max(0, stop - PROMPT_CHUNK - n + 1) : stop], n)
+        if len(found := np.flatnonzero((windows == end).all(axis=1))):
+            break
+    return stop - len(windows) + 1 + int(found[-1])
 
 
 def terminator(checkpoint: Checkpoint) -> str:
@@ -222,7 +242,7 @@ def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
     return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
 
 
-def _read(checkpoint: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
+def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
     """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
     network = checkpoint.model()
     state = network.zero_state(1)
