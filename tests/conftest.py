@@ -147,9 +147,9 @@ def on_terminal(start):
     """Run the command line with `stream` on a terminal; what that shows is in its place."""
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 
-    def run(*arguments, stream):
+    def run(*arguments, stream, columns=100):
         ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (25, 100))
+        termios.tcsetwinsize(theirs, (25, columns))
         with os.fdopen(ours, "rb", buffering=0) as screen:
             child = start(*arguments, **{stream: theirs})
             os.close(theirs)

@@ -103,6 +103,28 @@ def test_a_composed_folder_is_compose_and_write_folder(cli, fiddle_file, tmp_pat
     assert python == command
 
 
+def test_compose_overwrite_is_write_folder_overwrite(cli, fiddle_file, tmp_path):
+    command = ("compose", fiddle_file, "--formats", "abc,mid", "-o", "command")
+    assert cli(*command, "-n", 2, "--seed", 4).code == 0
+    assert cli(*command, "-n", 1, "--seed", 5).code == 1
+    assert cli(*command, "-n", 1, "--seed", 5, "--overwrite").code == 0
+    model, name = charrnn.load(fiddle_file), fiddle_file.name
+    for count, seed in ((2, 4), (1, 5)):
+        charrnn.write_folder(
+            tmp_path / "python",
+            charrnn.compose(model, count, seed=seed),
+            formats=["abc", "mid"],
+            title=f"Tunes from {name}",
+            settings=f"{name}, seed {seed}, temperature 0.9",
+            overwrite=True,
+        )
+    command, python = (
+        {file.name: file.read_bytes() for file in (tmp_path / folder).iterdir()}
+        for folder in ("command", "python")
+    )
+    assert python == command
+
+
 def test_compose_rewrite_is_rewrite(cli, fiddle_file, tunes_file, tmp_path):
     tune = charrnn.write_abc(charrnn.read_abc(tunes_file.read_text("utf-8")).tunes[:1])
     (tmp_path / "tune.abc").write_text(tune, "utf-8")

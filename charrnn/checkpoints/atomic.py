@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: what is on disk is the old file or the new one."""
+"""Atomic file replacement: the file on disk is always the complete old or new version."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import os
 import stat
 from pathlib import Path
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, reason
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file at `path` by `data`, or leave it as it is and raise CheckpointError.
+    """Replace the file at `path` with `data`, or leave it unchanged and raise CheckpointError.
 
-    The data are on the disk before they get the file's name, and the name is before we return.
+    The data reaches the disk before it takes the file's name, and the name reaches the disk before
+    this function returns.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link
+    path = Path(os.path.realpath(path))  # keep a symbolic link
     temporary = temporary_path(path)
     try:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
         temporary.unlink(missing_ok=True)
-        # With the final mode from the start: what is private is never readable to others.
+        # Created with the final mode, so a private file is never readable by others.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         handle = os.open(temporary, flags, 0o666 if mode is None else mode)
         try:
             with os.fdopen(handle, "wb") as file:
                 if mode is not None:
-                    temporary.chmod(mode)  # the umask may have taken some of it
+                    temporary.chmod(mode)  # the umask may have removed bits
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -35,7 +36,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
         sync_folder(path.parent)
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
+        raise CheckpointError(f"cannot write {path}: {reason(error)}") from None
 
 
 def require_writable(path: Path) -> None:
@@ -45,6 +46,8 @@ def require_writable(path: Path) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
+        if target.is_symlink():
+            raise CheckpointError(f"{path} is a loop of symbolic links")
         if target.exists() and not target.is_file():
             raise CheckpointError(f"{path} is {'a folder' if target.is_dir() else 'not a file'}")
         if not target.parent.is_dir():
@@ -64,12 +67,12 @@ def require_new(path: str | Path, overwrite: bool) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Return where the new content of `path` is gathered."""
+    """Return the path to which new content is written before it replaces `path`."""
     return path.with_name(f".{path.name}.tmp")
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, where the system can do that."""
+    """Flush a folder's entries to the disk, on systems that support it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

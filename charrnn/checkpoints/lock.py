@@ -1,11 +1,10 @@
-"""One run at a time on one model file, by a lock that ends with the process that holds it.
+"""One run at a time per model file: a lock that is released when the process that holds it ends.
 
-The lock is a small hidden file beside the model, `.novel.safetensors.lock` for
-`novel.safetensors`, which says who holds it. What counts is the operating system's lock on that
-file, not that it is there: a killed run leaves the file and no lock, and the next run takes it up.
-It is a file of its own since those of the run are replaced at each save, and a lock would stay with
-the old one. The lock is advisory, and where a file system knows none (some network shares) there is
-none.
+The lock is held on a small hidden file next to the model: `.novel.safetensors.lock` for
+`novel.safetensors`. Its content names the holder. The operating system's lock on that file counts,
+not its existence: a killed run leaves the file unlocked, and the next run reuses it. The lock needs
+a separate file because each save replaces the model file, and a lock stays with the old one. The
+lock is advisory. File systems without locks (some network shares) provide no protection.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, reason
 
 SUFFIX = ".safetensors"  # of model files
-_BYTE = 1 << 30  # Windows keeps others from reading a locked byte: one far behind the text
+_BYTE = 1 << 30  # Windows blocks reads of a locked byte: use one far beyond the text
 
 
 def lock_path(path: str | Path) -> Path:
-    """Return where the lock of the run that writes `path` lies.
+    """Return the path of the lock file for the model at `path`.
 
     >>> lock_path("/runs/novel.safetensors").name == lock_path("/runs/novel").name
     True
@@ -35,39 +34,40 @@ def lock_path(path: str | Path) -> Path:
 
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Be the one run that writes the model at `path`.
+    """Hold the lock on the model at `path`.
 
-    Raises CheckpointError if there is another run, naming it, or if the folder takes no file.
+    Raises CheckpointError if another run holds it, naming that run, or if the folder is not
+    writable.
     """
     file = lock_path(path)
     try:
         handle = _take(file)
     except OSError as error:
         raise CheckpointError(
-            f"{file.parent} cannot be written to: {error.strerror}; give another place with `out`"
+            f"cannot write to {file.parent}: {reason(error)}; choose another `out`"
         ) from None
     if handle is None:
         raise CheckpointError(
-            f"another run writes {path} ({_holder(file)}): wait for it, stop it, or give another "
-            "place with `out`"
+            f"{path} is being written by another run ({_holder(file)}); stop it or choose another "
+            "`out`"
         )
     try:
-        with suppress(OSError):  # a full disk: the lock holds all the same
+        with suppress(OSError):  # on a full disk the lock holds anyway
             os.ftruncate(handle, 0)
             now = time.strftime("%Y-%m-%d %H:%M:%S")
             os.write(handle, f"process {os.getpid()}, since {now}\n".encode())
         yield
     finally:
-        if os.name != "posix":  # where an open file cannot be removed; it is free from here on
+        if os.name != "posix":  # where an open file cannot be removed; this unlocks it
             os.close(handle)
-        with suppress(OSError):  # whoever has it open already sees that it is gone
+        with suppress(OSError):  # others that have it open notice that it is gone
             file.unlink()
         if os.name == "posix":
             os.close(handle)
 
 
 def _take(file: Path) -> int | None:
-    """Return the open and locked file, or None if another process has locked it."""
+    """Return the open, locked file, or None if another process holds the lock."""
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
@@ -80,11 +80,11 @@ def _take(file: Path) -> int | None:
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # its holder has just removed it: take a new one
+        os.close(handle)  # the holder has just removed it: try again
 
 
 def _lock(handle: int) -> bool:
-    """Lock an open file, where the file system can do that; return whether no other has."""
+    """Lock an open file, if the file system can; return False if another process holds the lock."""
     try:
         if sys.platform == "win32":
             import msvcrt

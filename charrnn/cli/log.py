@@ -1,4 +1,4 @@
-"""The log of a run: a line of JSON for each step and evaluation."""
+"""The log of a run: a line of JSON per step and evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from charrnn.cli.terminal import tell
-from charrnn.errors import CharRNNError
+from charrnn.errors import CharRNNError, reason
 
 if TYPE_CHECKING:
     from charrnn.training.state import Report
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(path: str | None, append: bool) -> Iterator[IO[str] | None]:
-    """Open the log at `path`, if there is to be one; raises CharRNNError if that fails."""
+    """Open the log at `path`, or yield None without one; raises CharRNNError if that fails."""
     if path is None:
         yield None
         return
     try:
         file = Path(path).open("a" if append else "w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise CharRNNError(f"the log {path} cannot be written: {error.strerror}") from None
+        raise CharRNNError(f"cannot write {path}: {reason(error)}; choose another --log") from None
     try:
         yield file
     finally:
@@ -34,12 +34,12 @@ def opened(path: str | None, append: bool) -> Iterator[IO[str] | None]:
 
 
 def logged(report: Report, log: IO[str]) -> IO[str] | None:
-    """Write a report to the log; return None, and say so, if the log takes no more."""
+    """Write a report to the log; return None, with a message, if writing fails."""
     try:
         log.write(json.dumps(_as_json(report)) + "\n")
         return log
     except OSError as error:
-        tell(f"the log ends here, it cannot be written: {error.strerror}")
+        tell(f"cannot write the log: {reason(error)}; continuing without it")
         return None
 
 

@@ -235,11 +235,11 @@ def terminator(checkpoint: Checkpoint) -> str:
     return DOCUMENTS[checkpoint.training.config.documents].terminator
 
 
-def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
+def _beginning(checkpoint: Checkpoint) -> Ids:
     """Return the id to feed in before the start of a text: a newline, or the alphabet's first
     character if it has no newline.
     """
-    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
+    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))], np.uint32)
 
 
 def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:

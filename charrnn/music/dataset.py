@@ -35,7 +35,7 @@ KEYS_READ = {  # for the notice that counts the tunes
 @dataclass(frozen=True)
 class TuneReading(Reading):
     """How tunes become a text. A model file stores it, because everything that the model reads or
-    writes is such a text. Raises ConfigError for unknown values.
+    writes is in the same form. Raises ConfigError for unknown values.
 
     >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
     Key(tonic='D', mode='maj')
@@ -49,7 +49,7 @@ class TuneReading(Reading):
         "all twelve keys (all); or keep the keys as written (none).",
         TRANSPOSE,
     )
-    keep_titles: bool = setting(False, "Learn the tunes' titles, too.")
+    keep_titles: bool = setting(False, "Train on the titles of tunes too.")
     keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
-from charrnn.inference.sampling import SamplingOptions, collected, draw, terminator
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw, terminator
 from charrnn.music.abc_parser import Span, read_abc
 from charrnn.music.abc_writer import canonical, write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
@@ -59,7 +59,8 @@ def rewrite(
     reading = reading_of_tunes(checkpoint)
     require_type(text, str, "text", "a tune in ABC")
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` must be at least 1, got {count}")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     first, last = parse_bars(bars) if isinstance(bars, str) else bars
     tune, spans = _only_tune(text)
     chosen = _chosen(tune, first, last)

@@ -1,7 +1,7 @@
-"""How much memory a run takes: counted from its sizes before any of it is taken.
+"""The memory of a run, estimated from its sizes before any of it is allocated.
 
-What is counted is what there is at the moment when there is most: while a save is written, beside
-all that training keeps. Each number below is a float32, and each line an array or a family of them.
+The estimate is for the peak: while a save is written in addition to what training keeps. Each
+number below is a float32, and each line an array or a family of arrays.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from charrnn.nn.parameters import count
 from charrnn.training.worker import Task
 
 PROCESS = 45_000_000  # bytes of Python, NumPy and the package
-WORKER = 20_000_000  # those that each further process does not share
+WORKER = 20_000_000  # not shared, for each further process
 
 
 def estimate(task: Task, workers: int, text: int) -> int:
-    """Return about how many bytes a run takes at most, all its processes together.
+    """Return the estimated peak memory of a run in bytes, all processes together.
 
-    `text` is the bytes of the encoded text, which all processes share.
+    `text` is the size of the encoded text in bytes, which all processes share.
     """
     P = count(task.config.shapes(task.vocabulary_size))
     moments = OPTIMIZERS[task.train.optimizer].moments_per_weight
     kept = moments + 2  # a snapshot: the moments, the weights, the best weights
     shared = (1 + moments + task.train.shards) * P  # weights, moments, each shard's gradients
-    alone = P + 2 * kept * P  # the best weights; the last good snapshot, and the one being saved
-    written = 2 * kept * P  # it as bytes, and a copy that the file's writer makes
-    each = 3 * P + _chunk(task)  # gradients, and the weights as two networks compute with them
+    alone = P + 2 * kept * P  # the best weights; the last good snapshot; the one being saved
+    written = 2 * kept * P  # the latter as bytes, and the copy that safetensors makes
+    each = 3 * P + _chunk(task)  # gradients, and the working weights of two networks
     numbers = shared + alone + written + workers * each
     return PROCESS + WORKER * (workers - 1) + text + 4 * numbers
 
 
 def _chunk(task: Task) -> int:
-    """Return the numbers that a process keeps of one chunk, or of one pass of a validation."""
+    """Return how many numbers a process keeps for one chunk, or one pass of an evaluation."""
     config, train = task.config, task.train
     cell, H, V = CELLS[config.cell], config.hidden_size, task.vocabulary_size
     width = train.seq_len * train.batch_size // train.shards  # characters of a shard's chunk
     inputs = [config.embedding_size, *[H] * (config.num_layers - 1)]
     split = len(range(cell.gates)[cell.split])
-    # Of each character: states, gates and their gradients, what is kept of u, h and x (twice).
+    # Per character: states, gates and their gradients, and what is kept of u, h and x (twice).
     layers = sum((cell.states + 2 * cell.gates + split + 1) * H + 2 * size for size in inputs)
     layers += config.num_layers * H * (1 if config.dropout else 0)  # the masks
-    states = config.num_layers * cell.states * H  # in a validation there are no more
+    states = config.num_layers * cell.states * H  # an evaluation keeps no more
     logits = 3 * min(HEAD_BLOCK, V * width)
     table = 2 * cell.gates * H * V
     return width * (layers + 2 * H) + CHUNK * states + logits + table

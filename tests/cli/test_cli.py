@@ -1,17 +1,21 @@
-"""The command line as a whole: help, exit codes, registries, and files that are no model."""
+"""The command line as a whole: help, usage errors, bad model files, and registries."""
 
+import errno
 import json
 import re
 import shutil
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from charrnn import __version__
+from charrnn import cli as cli_module
 from charrnn.checkpoints.checkpoint import load
-from tests.helpers import assert_refused, rewrite
+from charrnn.registry import resolve
+from tests.helpers import assert_refused, failing, rewrite
 
 COMMANDS = [
     "train",
@@ -36,21 +40,44 @@ def test_help_has_examples_before_options(cli, command, option):
     result = cli(*command, option)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("Usage: charrnn")
-    examples, options = result.out.index("Examples:\n"), result.out.index("Options:\n")
-    assert examples < options
-    assert " ".join(["charrnn", *command]) in result.out[examples:options]
+    description, _, options = result.out.partition("\n\nOptions:\n")
+    assert " ".join(["charrnn", *command]) in description.partition("Examples:\n")[2]
+    assert "-h, --help" in options
 
 
-def test_help_names_every_command(cli):
-    listed = cli("--help").out.split("Commands:\n")[1]
-    assert {line.split()[0] for line in listed.splitlines()} == set(COMMANDS)
+def test_help_lists_every_command_with_a_whole_sentence(cli):
+    listed = cli("--help").out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert all(re.search(r"\w\.$", line) for line in listed)
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_fits_80_columns(cli, command):
+    assert max(map(len, cli(*command, "--help").out.splitlines())) <= 80
+
+
+@every_command
+def test_help_describes_every_option_in_sentences(command):
+    context = click.Context(resolve(cli_module.COMMANDS[command]))
+    for heading, options in context.command.sections(context).items():
+        assert re.fullmatch(r"[A-Z][a-z ]+", heading)
+        assert options, heading
+        for option in options:
+            assert re.fullmatch(r"[A-Z][a-z]+ .+\.", option.help), option.name
+
+
+def test_help_groups_the_options_of_train(cli):
+    text = cli("train", "--help").out
+    headings = re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE)
+    assert headings[:2] == ["Output", "Limits"]
+    assert "--batch-size" in text.split("Optimization:\n")[1].split("\n\n")[0]
 
 
 @pytest.mark.parametrize(
     ("command", "option", "default"),
     [
         ("train", "--cell", "gru"),
-        ("train", "--hidden-size", "(chosen)"),
+        ("train", "--hidden-size", "(automatic)"),
         ("train", "--valid-fraction", "0.1"),
         ("train", "--seed", "0"),
         ("sample", "--length", "500"),
@@ -89,16 +116,25 @@ def test_help_does_not_wait_for_numpy(process):
     ids=" ".join,
 )
 def test_an_unknown_command_or_option_is_a_usage_error(cli, arguments):
-    result = cli(*arguments)
-    assert (result.code, result.out) == (2, "")
-    assert "dance" in result.err
+    assert_refused(cli(*arguments), 2, "dance", "; see 'charrnn", "--help'")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EMFILE, "charrnn: error: too many open files (raise the limit with ulimit -n)"),
+        (errno.ENOSPC, "charrnn: error: standard output: no space left on device"),
+    ],
+)
+def test_an_error_of_the_system_says_what_it_concerns(cli, monkeypatch, model_file, number, words):
+    monkeypatch.setattr("charrnn.cli.info.show", failing(number))
+    result = cli("info", model_file)
+    assert (result.code, result.err.strip()) == (1, words)
 
 
 @every_command
 def test_a_missing_argument_is_a_usage_error(cli, command):
-    result = cli(command)
-    assert (result.code, result.out) == (2, "")
-    assert "Missing argument" in result.err
+    assert_refused(cli(command), 2, "missing argument", f"see 'charrnn {command} --help'")
 
 
 def test_shell_completion_prints_a_script(process):
@@ -187,9 +223,9 @@ def other_shape(path, model):
         (other_shape, "damaged"),
         (huge_header, "damaged"),
         (foreign, "not written by charrnn"),
-        (text, "no model file"),
-        (empty, "no model file"),
-        (folder, "is not a file"),
+        (text, "not a model file"),
+        (empty, "not a model file"),
+        (folder, "is a folder"),
         (missing, "does not exist"),
         (resume_file, "is a resume file"),
     ],
@@ -321,7 +357,7 @@ def test_what_a_registry_lists_can_be_trained_with_and_sampled_from(toys, tmp_pa
 def test_what_a_registry_lists_is_in_the_help(toys):
     train, sample = toys("train", "--help").out, toys("sample", "--help").out
     assert len(re.findall(r"\|toy\]", train)) == 3
-    assert "--toy-filter INTEGER" in sample
+    assert "--toy-filter N" in sample
     assert "Keep the first of the alphabet." in " ".join(sample.split())
 
 

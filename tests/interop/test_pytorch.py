@@ -105,7 +105,7 @@ def test_files_are_read_as_charrnn_reads_them(tmp_path):
 def test_the_model_claims_no_training(torch_file):
     model = charrnn.from_torch(torch_file(state_dict()), CORPUS)
     assert (model.training.steps, model.training.corpus, model.history) == (0, "", [])
-    with pytest.raises(CorpusError, match="held out"):
+    with pytest.raises(CorpusError, match="held-out"):
         charrnn.evaluate(model, CORPUS, part="valid")
 
 

@@ -8,7 +8,7 @@ from tests.conftest import ROOT, TEXT
 
 # Where the plug-in is registered, and the words by which its entries are known.
 REGISTRIES = ("__init__.py", "cli/__init__.py", "text/documents.py", "text/formats.py")
-COMMANDS = ["train", "sample", "evaluate", "info"]
+COMMANDS = ["train", "sample", "evaluate", "info", "export", "import"]
 ENTRIES = ("charrnn.music", '"music.', '"TuneReading"', "cli.compose", "cli.assess", "cli.convert")
 
 
