@@ -72,7 +72,8 @@ def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> 
     """Return a copy of the model, adapted to `corpus` in one pass.
 
     Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters outside the
-    model's alphabet (unless `unknown="skip"`), and CharRNNError if the weights don't stay finite.
+    model's alphabet (unless `unknown` is "skip" or "fold"), and CharRNNError if the weights don't
+    stay finite.
     """
     text = part_of(checkpoint, corpus, unknown=unknown)
     require_two(text, "adaptation")

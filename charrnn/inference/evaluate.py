@@ -62,8 +62,8 @@ def evaluate(
     first (`charrnn.inference.dynamic`).
 
     Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters outside the
-    model's alphabet (unless `unknown="skip"`), ConfigError for counts below 1 and for options that
-    cannot be combined, and CharRNNError if the loss is not finite.
+    model's alphabet (unless `unknown` is "skip" or "fold"), ConfigError for counts below 1 and for
+    options that cannot be combined, and CharRNNError if the loss is not finite.
     """
     text = part_of(checkpoint, corpus, part, unknown)
     result = _evaluate(checkpoint, text, streams, block_size, dynamic)

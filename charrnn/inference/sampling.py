@@ -121,7 +121,8 @@ def stream(
 
     Raises ConfigError for values out of range and for a prompt that the constraint rejects,
     UnknownCharacterError for a prompt with characters outside the model's alphabet (unless
-    `unknown="skip"`), and TypeError for arguments of the wrong type.
+    `unknown` is "skip", or "fold", which replaces them with similar ones), and TypeError for
+    arguments of the wrong type.
     """
     options = SamplingOptions.of("stream", temperature, seed, filters)
     prompts = _prompts(checkpoint, prompt, num_samples)
@@ -137,14 +138,25 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
     return texts
 
 
-def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
-    """Return one prompt per sample."""
+def require_samples(checkpoint: Checkpoint, num_samples: int) -> None:
+    """Raise TypeError or ConfigError unless samples of a model can be requested."""
     require_checkpoint(checkpoint)
     require_type(num_samples, int, "num_samples", "a whole number")
     require(
         1 <= num_samples <= MAX_SAMPLES,
         f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
     )
+
+
+def require_length(name: str, value: int) -> None:
+    """Raise TypeError or ConfigError unless the setting `name` is a number of characters."""
+    require_type(value, int, name, "a whole number")
+    require(value >= 0, f"`{name}` must be at least 0, got {value}")
+
+
+def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
+    """Return one prompt per sample."""
+    require_samples(checkpoint, num_samples)
     wanted = "a text, a Corpus, or a list of these"
     require_type(prompt, (Sequence, Corpus), "prompt", wanted)
     prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
@@ -175,8 +187,7 @@ def draw(
     what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
     characters, summed over the text.
     """
-    require_type(length, int, "length", "a whole number")
-    require(length >= 0, f"`length` must be at least 0, got {length}")
+    require_length("length", length)
     alphabet = checkpoint.tokenizer.alphabet
     require(
         constraint is None or constraint.alphabet == alphabet,
@@ -206,18 +217,33 @@ def _read_prompt(
     checkpoint: Checkpoint, prompt: str | Corpus, unknown: str, constraint: Constraint | None
 ) -> tuple[Any, Any, Any]:
     """Return the logits (V, 1) after a prompt, and the states of the network and the constraint."""
+    ids, first = _prompt_ids(checkpoint, prompt, unknown)
+    decoded = checkpoint.tokenizer.decode
+    position = read(constraint, decoded(ids[first:])) if constraint else None
+    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+
+
+def _prompt_ids(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Ids, int]:
+    """Return the ids that the network reads (N,), and the position of the last document's first.
+
+    As in training, the state is reset at the last character before a document.
+    """
     tokenizer = checkpoint.tokenizer
     if isinstance(prompt, Corpus):
         ids = prompt.encode(tokenizer, unknown).ids
     else:
         ids = tokenizer.encode(prompt, unknown)
-    first = 0
-    if end := terminator(checkpoint):  # the state is reset at its last character, as in training
-        end_ids = tokenizer.encode(end)
-        ids = joined(ids.dtype, [end_ids, ids])
-        ids, first = ids[_after_last(end_ids, ids) - 1 :], 1
-    position = read(constraint, tokenizer.decode(ids[first:])) if constraint else None
-    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+    if not (end := terminator(checkpoint)):
+        return ids, 0
+    end_ids = tokenizer.encode(end)
+    ids = joined(ids.dtype, [end_ids, ids])
+    return ids[_after_last(end_ids, ids) - 1 :], 1
+
+
+def document_start(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> str:
+    """Return the start of the document that continues `prompt`, as the model reads it."""
+    ids, first = _prompt_ids(checkpoint, prompt, unknown)
+    return checkpoint.tokenizer.decode(ids[first:])
 
 
 def _after_last(end: Ids, ids: Ids) -> int:

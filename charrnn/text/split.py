@@ -7,25 +7,21 @@ buckets are held out. A file that is one document has its last part held out.
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import require
-from charrnn.rng import SPLIT, generator
+from charrnn.errors import require, require_choice
 from charrnn.text.corpus import NEWLINE, Builder, Corpus
 from charrnn.text.documents import DOCUMENTS, HOLD_OUT, Reading
+from charrnn.text.hashing import text_blocks, text_hashes
 from charrnn.text.spool import Spool, blocks, joined
-from charrnn.text.tokenizer import Ids
 
 BUCKETS = 1 << 16
-PERIOD = 1 << 12  # positions in a document that the hash distinguishes
 
 
 def split(
@@ -42,16 +38,11 @@ def split(
     already in random order, the last ones. Every line or paragraph ends with its terminator; a
     missing one is added.
     """
-    require(
-        documents in DOCUMENTS,
-        f"`documents` must be one of {', '.join(DOCUMENTS)}, got {documents!r}",
-    )
+    require_choice("documents", documents, DOCUMENTS)
+    require_choice("hold_out", hold_out, HOLD_OUT)
     require(
         0 <= valid_fraction < 1,
         f"`valid_fraction` must be at least 0 and below 1, got {valid_fraction}",
-    )
-    require(
-        hold_out in HOLD_OUT, f"`hold_out` must be one of {', '.join(HOLD_OUT)}, got {hold_out!r}"
     )
     kind, terminator = DOCUMENTS[documents], DOCUMENTS[documents].terminator
     borders = [0, *(corpus.ends + 1).tolist()]
@@ -68,66 +59,28 @@ def split(
 
 def _random_parts(corpus: Corpus, valid_fraction: float) -> tuple[Corpus, Corpus]:
     """Return two random parts of a corpus, each in order, with equal texts in the same part."""
-    buckets, sizes = _buckets(corpus)
+    hashes, sizes, begin = text_hashes(corpus), np.zeros(BUCKETS, np.int64), 0
+    for block, ends in zip(blocks(hashes), blocks(corpus.ends), strict=True):
+        np.add.at(sizes, _buckets(block), np.diff(ends + 1, prepend=begin))
+        begin = ends[-1] + 1
     held_out, wanted = np.zeros(BUCKETS, np.bool_), valid_fraction * len(corpus.ids)
     for bucket in np.flatnonzero(sizes).tolist():
         if sizes[bucket] / 2 <= wanted:  # a larger one, such as many equal lines, is trained on
             held_out[bucket] = True
             wanted -= sizes[bucket]
-    return _texts_in(corpus, buckets, ~held_out), _texts_in(corpus, buckets, held_out)
+    return _texts_in(corpus, hashes, ~held_out), _texts_in(corpus, hashes, held_out)
 
 
-class Block(NamedTuple):
-    """A block of a corpus: where it starts, its ids (N,), the n texts that end in it, and, of these
-    and the one that continues, where each begins and its number of ids in the block, (n + 1,).
-    """
-
-    start: int
-    ids: Ids
-    texts: slice
-    begins: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+def _buckets(hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return (hashes >> np.uint64(48)).astype(np.intp)
 
 
-def _blocks(corpus: Corpus) -> Iterator[Block]:
-    start, begin = 0, 0
-    for ids in blocks(corpus.ids):
-        stop = start + len(ids)
-        texts = slice(*np.searchsorted(corpus.ends, (start, stop)).tolist())
-        begins = np.concatenate([[begin], corpus.ends[texts] + 1])
-        lengths = np.diff(np.concatenate([[start], begins[1:], [stop]]))
-        yield Block(start, ids, texts, begins, lengths)
-        start, begin = stop, begins[-1]
-
-
-def _buckets(corpus: Corpus) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Return the bucket of each text (n,), and the number of characters in each bucket.
-
-    The hash of a text is the sum over its characters of r[position] * s[character] modulo 2^64,
-    with r and s random; the bucket is its upper 16 bits, mixed with the lower ones.
-    """
-    random: Any = generator(0, SPLIT).bit_generator
-    r = random.random_raw(PERIOD)
-    s = random.random_raw(sys.maxunicode + 1)[[*map(ord, corpus.tokenizer.alphabet)]]
-    buckets, sizes = Spool(np.uint16), np.zeros(BUCKETS, np.int64)
-    total = at_end = np.zeros(1, np.uint64)  # the sum of all texts so far, and of the ended ones
-    for start, ids, _, begins, lengths in _blocks(corpus):
-        position = start + np.arange(len(ids)) - np.repeat(begins, lengths)
-        sums = total + np.cumsum(r[position % PERIOD] * s[ids])
-        at_ends = np.concatenate([at_end, sums[begins[1:] - 1 - start]])
-        hashes = np.diff(at_ends)
-        found = ((hashes ^ hashes >> 32) * r[0] >> 48).astype(np.uint16)
-        buckets.append(found)
-        np.add.at(sizes, found, np.diff(begins))
-        total, at_end = sums[-1:], at_ends[-1:]
-    return buckets.array(), sizes
-
-
-def _texts_in(corpus: Corpus, buckets: NDArray[np.uint16], wanted: NDArray[np.bool_]) -> Corpus:
-    """Return the texts in the `wanted` buckets (2^16,)."""
+def _texts_in(corpus: Corpus, hashes: NDArray[np.uint64], wanted: NDArray[np.bool_]) -> Corpus:
+    """Return the texts in the `wanted` buckets."""
     result, end = Builder(corpus.tokenizer), -1
-    for _, ids, texts, begins, lengths in _blocks(corpus):
-        kept = wanted[buckets[texts.start : texts.stop + 1]]  # (n + 1,), or (n,) in the last block
+    for _, ids, texts, begins, lengths in text_blocks(corpus):
+        # One more text may begin in the block than end in it.
+        kept = wanted[_buckets(hashes[texts.start : texts.stop + 1])]
         result.ids.append(ids[np.repeat(kept, lengths[: len(kept)])])
         ends = end + np.cumsum(np.diff(begins)[kept[: len(begins) - 1]])
         result.ends.append(ends)

@@ -51,7 +51,7 @@ def prepare(
 
     New characters are added to a `tokenizer` to start from. Raises CorpusError for a corpus that is
     too short, and UnknownCharacterError if `valid` has characters that `corpus` lacks (unless
-    `unknown="skip"`).
+    `unknown` is "skip" or "fold").
     """
     notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
     if config.documents == "whole":
@@ -74,6 +74,7 @@ def prepare(
         held_out, _ = split(valid, config.documents, valid_fraction=0.0)
     text = training.encode(tokenizer)
     validation = held_out.encode(tokenizer, unknown)
+    notices += held_out.replaced(tokenizer, unknown)
     if len(validation) < 2 and (valid is not None or config.valid_fraction > 0):
         notices.append(
             "the held-out part is too short for validation; the last weights will be saved"

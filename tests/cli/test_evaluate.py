@@ -108,7 +108,17 @@ def test_evaluate_names_or_skips_unknown_characters(cli, model_file, tmp_path):
     assert_refused(cli("evaluate", model_file, "text.txt"), 1, "U+00E5", "--unknown skip")
     result = cli("evaluate", model_file, "text.txt", "--unknown", "skip", "--json")
     assert json.loads(result.out)["characters"] == len("The ct sat\n") - 1
-    assert result.err == "charrnn: skipped 1 distinct character not in the model's alphabet\n"
+    assert result.err == "charrnn: skipped 1 character not in the model's alphabet\n"
+
+
+def test_evaluate_folds_unknown_characters(cli, model_file, tmp_path):
+    (tmp_path / "text.txt").write_text("The cåt ж\u00a0sat\n", encoding="utf-8")
+    result = cli("evaluate", model_file, "text.txt", "--unknown", "fold", "--json")
+    assert json.loads(result.out)["characters"] == len("The cat  sat\n") - 1
+    assert result.err == (
+        "charrnn: folded 2 characters to similar ones in the model's alphabet\n"
+        "charrnn: skipped 1 character not in the model's alphabet\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -199,8 +199,8 @@ def test_a_fraction_out_of_range_is_refused(fraction):
 
 
 def test_unknown_documents_are_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="one of whole, lines, paragraphs, tunes, got 'words'"):
+    with pytest.raises(ConfigError, match="one of whole, lines, paragraphs, tunes; got 'words'"):
         split(Corpus.from_texts("text"), "words")
-    with pytest.raises(ConfigError, match="hold_out must be one of random, last, got 'first'"):
+    with pytest.raises(ConfigError, match="hold_out must be one of random, last; got 'first'"):
         split(Corpus.from_texts("text"), "lines", hold_out="first")
     assert list(DOCUMENTS) == ["whole", "lines", "paragraphs", "tunes"]
