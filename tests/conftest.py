@@ -1,4 +1,4 @@
-"""A tiny corpus and model; the command line, in this process, in one of its own, on a terminal."""
+"""Fixtures: a tiny corpus and model; the command line in-process, as a process, on a terminal."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def corpus_file(tmp_path_factory):
 
 
 def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits):
-    """Train a model on a file for an eye-blink; return where it was written."""
+    """Train a model on a file for a moment; return its path."""
     trainer = Trainer.new(
         read(corpus_file),
         ModelConfig("gru", hidden_size, embedding_size=8, dropout=0.0),
@@ -69,14 +69,14 @@ def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory, corpus_file):
-    """A model trained on `corpus_file` for an eye-blink; no test may change it."""
+    """A model trained on `corpus_file` for a moment; tests must not change it."""
     out = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     return trained_briefly(corpus_file, out, 32, 16, 8, max_steps=120, eval_every=40)
 
 
 @pytest.fixture(scope="session")
 def model_of_tunes():
-    """A function from a file of tunes, a size and steps to a model that has hardly seen them."""
+    """A function that trains a model on a file of tunes for a few steps; returns its path."""
 
     def train(path, hidden_size, max_steps):
         out = path.with_suffix(".safetensors")
@@ -103,7 +103,7 @@ def cli(tmp_path, monkeypatch, capsys):
 def start(tmp_path):
     """Start the command line, or another `script`, as a process in the folder tmp_path.
 
-    A dict of `signals` tells what it inherits for them; by default they are not ignored.
+    `signals` maps signals to the handlers that it inherits, by default SIG_DFL.
     """
     processes = []
 
@@ -143,7 +143,7 @@ def inherited(signals):
 
 @pytest.fixture
 def process(start):
-    """Run the command line, or another script, in a process of its own, until it ends."""
+    """Run the command line, or another script, as a process until it ends."""
 
     def run(*arguments, input=b"", **options):
         child = start(*arguments, stdin=subprocess.PIPE, **options)
@@ -155,7 +155,7 @@ def process(start):
 
 @pytest.fixture
 def on_terminal(start):
-    """Run the command line with `stream` on a terminal; what that shows is in its place."""
+    """Run the command line with `stream` on a terminal, whose content replaces that stream."""
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 
     def run(*arguments, stream, columns=100):

@@ -89,25 +89,6 @@ def test_all_public_names_can_be_imported_lazily():
         _ = charrnn.nonsense
 
 
-def test_the_readme_names_every_option():
-    """The README documents every option of every command."""
-    import click
-
-    from charrnn.cli import COMMANDS
-    from charrnn.registry import resolve
-
-    readme = (ROOT / "README.md").read_text("utf-8")
-    for command in map(resolve, COMMANDS.values()):
-        for parameter in command.get_params(
-            click.Context(command, help_option_names=["-h", "--help"])
-        ):
-            option = parameter.opts[0] if parameter.param_type_name == "option" else ""
-            names = [name for name in parameter.opts if name.startswith("--")]
-            assert option in ("", "-h", "--help") or any(f"`{name}" in readme for name in names), (
-                names
-            )
-
-
 def test_the_wheel_contains_the_package_but_not_the_corpora(tmp_path, monkeypatch):
     hatchling = pytest.importorskip("hatchling.build", reason="hatchling builds the wheel")
     monkeypatch.chdir(ROOT)

@@ -1,4 +1,4 @@
-"""charrnn sample."""
+"""The command `charrnn sample`."""
 
 from __future__ import annotations
 
@@ -12,35 +12,57 @@ from charrnn.cli.options import (
     EXISTING_MODEL,
     JSON,
     UNKNOWN,
-    SettingsCommand,
+    Command,
     filter_options,
     given,
 )
 from charrnn.cli.terminal import Output, tell
 
+GROUPS = {
+    "Prompt": ["prompt", "prompt_file", "adapt"],
+    "Output": ["length", "num_samples", "stop", "as_json"],
+    "Sampling": ["temperature", "seed"],
+}
 
-@click.command(cls=SettingsCommand, settings=filter_options)
+
+@click.command(cls=Command, groups=GROUPS, settings=filter_options)
 @EXISTING_MODEL
-@click.option("-p", "--prompt", default="", help="Text to continue; printed first.")
-@click.option("--prompt-file", type=click.Path(), help="Read the prompt from this file.")
 @click.option(
-    "-n", "--length", default=500, show_default=True, help="Number of characters to generate."
+    "-p", "--prompt", metavar="TEXT", default="", help="Continue this text; it is printed first."
+)
+@click.option(
+    "--prompt-file", metavar="FILE", type=click.Path(), help="Continue the text in this file."
+)
+@click.option(
+    "-n",
+    "--length",
+    metavar="N",
+    default=500,
+    show_default=True,
+    help="Generate this many characters.",
 )
 @click.option(
     "-t",
     "--temperature",
+    metavar="X",
     default=1.0,
     show_default=True,
-    help="Below 1 is safer, above 1 bolder; 0 always takes the most likely character.",
+    help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "
+    "character.",
 )
-@click.option("--stop", default="", help="Stop before this text.")
-@click.option("--num-samples", default=1, show_default=True, help="Number of texts to generate.")
+@click.option("--stop", metavar="TEXT", default="", help="Stop before this text.")
+@click.option(
+    "--num-samples", metavar="N", default=1, show_default=True, help="Generate this many texts."
+)
 @click.option(
     "--adapt",
+    metavar="FILE",
     type=click.Path(),
     help="Adapt a copy of the model to this text first.",
 )
-@click.option("--seed", type=int, help="Random seed; chosen and printed if omitted.")
+@click.option(
+    "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
+)
 @ENCODING
 @UNKNOWN
 @JSON
@@ -59,12 +81,14 @@ def sample(
     as_json: bool,
     **filters: float | None,
 ) -> None:
-    """Generate text with MODEL, a file written by `charrnn train`.
+    """Generate text with a model.
+
+    MODEL is a model file that `charrnn train` wrote.
 
     \b
     Examples:
       charrnn sample novel.safetensors
-      charrnn sample novel.safetensors --prompt "Once upon a time" --temperature 0.7
+      charrnn sample novel.safetensors --prompt "Once upon a time" -t 0.7
       charrnn sample names.safetensors --num-samples 20 --seed 1
 
     The same model, seed and options give the same text. If the model was trained on lines,

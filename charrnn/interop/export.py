@@ -8,7 +8,7 @@ from pathlib import Path
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
 from charrnn.errors import ConfigError
-from charrnn.interop.formats import Paths, format_of
+from charrnn.interop.formats import Format, Paths, format_of
 from charrnn.text.corpus import Corpus
 
 MEMORIZED = (
@@ -45,16 +45,22 @@ def export(
     CheckpointError for a file that exists or cannot be written: all before any work.
     """
     require_checkpoint(checkpoint)
-    format = format_of(path)
+    format = target_format(path, overwrite)
     given = {"weights": weights, "corpus": corpus}
     options = {name: value for name, value in given.items() if value is not None}
     for name in options:
         if name not in format.options:
             raise ConfigError(f"`{name}` does not apply to {Path(path).suffix} files; omit it")
-    require_new(path, overwrite)
-    require_writable(Path(path))
     if "corpus" in options:
         options["encoding"] = encoding
     content = format.write(checkpoint, Path(path).stem, **options)
     write_atomically(Path(path), content.data)
     return Exported(Path(path), len(content.data), (*content.notices, MEMORIZED))
+
+
+def target_format(path: str | Path, overwrite: bool = False) -> Format:
+    """Return the format of a file to export; raises what `export` raises for its path."""
+    format = format_of(path)
+    require_new(path, overwrite)
+    require_writable(Path(path))
+    return format

@@ -1,42 +1,53 @@
-"""The ABC fields that determine how notes are read: meter (M:), unit note length (L:), key (K:)."""
+"""The ABC fields that determine how notes are read: meter (M:), unit note length (L:), key (K:),
+and the modifiers of K: and V: that shift the pitch.
+"""
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from fractions import Fraction
 
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.tune import LETTERS, MODES, Key, Meter
 
 EIGHTH = Fraction(1, 8)
+UNITS = {1, 2, 4, 8, 16, 32, 64}  # of meters
 SIGNS = {"^^": 2, "^": 1, "": 0, "=": 0, "_": -1, "__": -2}
+
+_FREE = re.compile(r"(?:none|free|frei|$)", re.IGNORECASE)  # "frei", as in the Essen collection
+_FRACTION = re.compile(r"(\(?\s*+\d{1,3}(?:\s*+\+\s*+\d{1,3}){0,8}\s*+\)?)\s*+/\s*+(\d{1,2})(?!\d)")
+_METER = re.compile(rf"{_FRACTION.pattern}(?:\s*+\+\s*+{_FRACTION.pattern}){{0,8}}")
+_UNIT = re.compile(r"\s*+(\d{1,3})(?:\s*+/\s*+(\d{1,3}))?(?![\d/])")
 
 
 def read_meter(value: str) -> Meter | None:
     """Return the meter that an M: field states, None for a free one; raises CorpusError.
 
-    >>> read_meter("C|"), read_meter("2+3/8"), read_meter("none")
-    ((2, 2), (5, 8), None)
+    >>> read_meter("C|"), read_meter("2+3/8"), read_meter("2/4+3/8"), read_meter("none")
+    ((2, 2), (5, 8), (7, 8), None)
     """
     value = value.strip()
-    if value.lower() in ("none", ""):
+    if _FREE.match(value):
         return None
-    if value[:2] == "C|":
-        return (2, 2)
-    if value[0] == "C":
-        return (4, 4)
-    found = re.match(r"\(?\s*(\d{1,2}(?:\s*\+\s*\d{1,2})*)\s*\)?\s*/\s*(\d{1,2})(?!\d)", value)
-    if found:
-        beats = sum(map(int, found.group(1).split("+")))
-        unit = int(found.group(2))
-        if beats and unit in (1, 2, 4, 8, 16, 32, 64):
-            return (beats, unit)
+    if value[:1] in "Cc":
+        return (2, 2) if value[1:2] == "|" else (4, 4)
+    parts = _METER.match(value)
+    fractions = _FRACTION.findall(parts[0]) if parts else []
+    units = [int(unit) for _, unit in fractions]
+    if units and set(units) <= UNITS:
+        beats = [sum(map(int, re.findall(r"\d+", counts))) for counts, _ in fractions]
+        finest = max(units)
+        total = sum(count * finest // unit for count, unit in zip(beats, units, strict=True))
+        if 0 < total < 1000:
+            return (total, finest)
     raise CorpusError(f"unknown meter M:{value[:20]}; write it like M:6/8, M:C or M:none")
 
 
 def read_unit(value: str) -> Fraction:
     """Return the length in whole notes that an L: field states; raises CorpusError."""
-    found = re.match(r"\s*(\d{1,3})\s*(?:/\s*(\d{1,3}))?(?!\d)", value)
+    found = _UNIT.match(value)
     if found and int(found.group(1)) and int(found.group(2) or 1):
         return Fraction(int(found.group(1)), int(found.group(2) or 1))
     raise CorpusError(f"unknown unit note length L:{value.strip()[:20]}; write it like L:1/8")
@@ -79,6 +90,75 @@ def read_key(value: str) -> tuple[Key, dict[str, int]]:
     for sign, letter in _GLOBAL.findall(rest):
         signature[letter.upper()] = SIGNS[sign]
     return _named(key, signature), signature
+
+
+_OCTAVE = re.compile(r"(?<!\S)octave\s*+=\s*+([+-]?\d{1,2})(?!\d)")
+_OCTAVE_CLEF = re.compile(r"(?<!\S)(?:clef\s*+=\s*+)?[a-zA-Z]++\d?([+-])(8|15)(?!\S)")
+_TRANSPOSE = re.compile(r"(?<!\S)transpose\s*+=\s*+([+-]?\d{1,2})(?!\d)")
+
+
+def read_shifts(value: str) -> tuple[int | None, int | None]:
+    """Return by how many octaves and semitones K: or V: shift the notes, None where not stated.
+
+    >>> read_shifts("D clef=treble-8 transpose=2"), read_shifts("1 treble+8 octave=-1")
+    ((-1, 2), (-1, None))
+    """
+    octave, clef = _OCTAVE.search(value), _OCTAVE_CLEF.search(value)
+    semitones = _TRANSPOSE.search(value)
+    octaves = None
+    if octave:
+        octaves = int(octave[1])
+    elif clef:
+        octaves = int(clef[1] + "1") * (int(clef[2]) // 7)
+    return octaves, int(semitones[1]) if semitones else None
+
+
+# Combining characters for the accents of ABC, such as the acute of \'e.
+_ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308"}
+_ACCENTS |= {"u": "\u0306", "v": "\u030c", "a": "\u030a", "H": "\u030b", "c": "\u0327"}
+_ACCENTS |= {"o": "\u030a", ",": "\u0327"}  # of ABC 2.0
+_LETTERS = {"ss": "ß", "AE": "Æ", "ae": "æ", "OE": "Œ", "oe": "œ", "/O": "Ø", "/o": "ø"}
+_LETTERS |= {"TH": "Þ", "th": "þ", "DH": "Ð", "dh": "ð"}
+_MNEMONIC = re.compile(
+    r"""
+      \\(?P<letters>ss|AE|ae|OE|oe|/O|/o|TH|th|DH|dh)
+    | \\u(?P<code>[0-9a-fA-F]{4})
+    | \\(?P<accent>[`'^~",uvacHo])(?P<letter>[A-Za-z])
+    | \\(?P<plain>[%&\\])
+    | (?P<entity>&[A-Za-z]{2,8};)
+    """,
+    re.VERBOSE,
+)
+
+
+def plain_text(value: str) -> str:
+    r"""Return a text such as a title as one line, with accents, without control characters.
+
+    >>> plain_text(r" R\'iu R\'iu  Chiu, 100\% &Eacute; \u00e9 \aa \ss ")
+    'Ríu Ríu Chiu, 100% É é å ß'
+    """
+    return one_line(unicodedata.normalize("NFC", _MNEMONIC.sub(_decoded, value)))
+
+
+def one_line(value: str) -> str:
+    """Return a text without control characters, with single spaces."""
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+
+
+def _decoded(found: re.Match[str]) -> str:
+    if found["letters"]:
+        return _LETTERS[found["letters"]]
+    if found["accent"]:
+        joined = unicodedata.normalize("NFC", found["letter"] + _ACCENTS[found["accent"]])
+        return (
+            joined if len(joined) == 1 else found[0]
+        )  # no such letter: a backslash like any other
+    if found["code"]:
+        return chr(int(found["code"], 16))
+    if found["plain"]:
+        return found["plain"]
+    letter = html.unescape(found["entity"])
+    return letter if letter.isalpha() or letter == "&" else found["entity"]
 
 
 def _named(key: Key, signature: dict[str, int]) -> Key:

@@ -6,12 +6,19 @@ lead to a note of the same pitch.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+from charrnn.errors import CorpusError
 from charrnn.music.tune import Key, Meter, Note, Tune
+
+# Limits far beyond real music, which keep arithmetic fast and every tune writable.
+LONGEST = 64  # duration of a note, in whole notes
+FINEST = 9999  # the common denominator of the durations in a bar
+MOST_NOTES = 1000  # in a bar
 
 
 @dataclass
@@ -21,29 +28,61 @@ class Draft:
     begin: int
     end: int
     unit: Fraction
+    shift: int
     meter: Meter | None
     key: Key
     opens: bool
     ending: int
     notes: list[Note] = field(default_factory=list)
+    duration: Fraction = Fraction(0)
+    finest: int = 1  # common denominator of the durations
     repeats: bool = False
     closes: bool = False
 
+    def add(self, note: Note) -> None:
+        """Add a note at the end; raises CorpusError for a bar beyond the limits."""
+        self.notes.append(note)
+        self._count(note.duration, note.duration)
+        if len(self.notes) > MOST_NOTES:
+            raise CorpusError(f"a bar has more than {MOST_NOTES:,} notes")
+
+    def stretch_last(self, factor: Fraction) -> None:
+        """Multiply the duration of the last note; raises CorpusError as `add` does."""
+        last = self.notes[-1]
+        self.notes[-1] = replace(last, duration=last.duration * factor)
+        self._count(self.notes[-1].duration, self.notes[-1].duration - last.duration)
+
+    def _count(self, duration: Fraction, added: Fraction) -> None:
+        """Keep the totals, as the bar is read: sums of arbitrary fractions would grow long."""
+        if duration > LONGEST:
+            raise CorpusError(f"a note is longer than {LONGEST} whole notes")
+        self.finest = math.lcm(self.finest, duration.denominator)
+        if self.finest > FINEST:
+            raise CorpusError(f"the durations in a bar have no common denominator up to {FINEST}")
+        self.duration += added
+
     def is_full(self) -> bool:
         """Return whether the notes fill the meter."""
-        duration = sum((note.duration for note in self.notes), Fraction(0))
-        return self.meter is not None and duration == Fraction(*self.meter)
+        return self.meter is not None and self.duration == Fraction(*self.meter)
 
 
-def without_third_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
-    """Return the bars without the third and later endings of a section, counted in `ignored`."""
+def with_two_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
+    """Return the bars without the third and later endings of a section, counted in `ignored`, and
+    the others numbered 1 and 2.
+    """
     kept: list[Draft] = []
     dropping = False
+    last = rank = 0  # number, and place among the endings of its section, of the last ending
     for draft in drafts:
-        if draft.ending > 2:
-            dropping = True
-            ignored["third or later ending"] += 1
-        elif draft.opens or draft.ending:
+        if draft.opens:
+            last = rank = 0
+        if draft.ending:
+            rank = rank + 1 if draft.ending > last else 1
+            last, draft.ending = draft.ending, min(draft.ending, 2)
+            dropping = rank > 2
+            if dropping:
+                ignored["third or later ending"] += 1
+        elif draft.opens:
             dropping = False
         if not dropping:
             kept.append(draft)
@@ -74,6 +113,8 @@ def resolve_repeats(drafts: list[Draft]) -> None:
         if starts[index]:
             if opened and second is None and index > begin:
                 _repeat(drafts, begin, index - 1, first)
+            elif first is not None and second is None:
+                drafts[first].ending = 0
             begin, opened, first, second = index, True, None, None
         if draft.ending == 2 and first is not None and second is None:
             _repeat(drafts, begin, index - 1, None)

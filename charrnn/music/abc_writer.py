@@ -7,26 +7,36 @@ files for people and notation programs, with spaces between beats.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from charrnn.music.abc_fields import EIGHTH
 from charrnn.music.tune import Bar, Key, Meter, Note, Tune
 
 BARS_IN_LINE = 4
+_SPECIAL = "%\\"  # in the titles of files
 _ALTERED = {2: "^^", 1: "^", 0: "=", -1: "_", -2: "__"}
 
 
-def canonical(tune: Tune, title: bool = False) -> str:
-    """Return the canonical text of the tune: header, one line of music, a blank line."""
-    head = _title(tune) if title else ""
-    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False)}\n\n"
+def canonical(tune: Tune, title: bool = False, marks: Sequence[str] = ()) -> str:
+    """Return the canonical text of the tune: header, one line of music, a blank line.
+
+    `marks` are texts to insert at the beginning of each bar (countdown.py).
+
+    >>> from charrnn.music.abc_parser import read_abc
+    >>> tune = read_abc("M:2/4\\nK:C\\n|:c4|d4:|\\n\\n").tunes[0]
+    >>> canonical(tune), canonical(tune, marks="IH")
+    ('M:2/4\\nK:Cmaj\\n|:c4|d4:|\\n\\n', 'M:2/4\\nK:Cmaj\\n|:Ic4|Hd4:|\\n\\n')
+    """
+    head = _title(tune, "%") if title else ""
+    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False, marks)}\n\n"
 
 
 def write_abc(tunes: Iterable[Tune]) -> str:
     """Return the tunes as a file for people and notation programs, numbered from 1."""
     return "".join(
-        f"X:{number}\n{_title(tune)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
+        f"X:{number}\n{_title(tune, _SPECIAL)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
         f"{_body(tune, True)}\n\n"
         for number, tune in enumerate(tunes, 1)
     )
@@ -39,8 +49,10 @@ def write_bars(tune: Tune, first: int, last: int, unit: Fraction = EIGHTH) -> st
     return _music(tune, first, last + 1, unit, True).lstrip()
 
 
-def _title(tune: Tune) -> str:
-    title = " ".join(tune.title.replace("%", "\\%").split()).lstrip("|: ")
+def _title(tune: Tune, special: str) -> str:
+    """Return the title's line, with a backslash before each of the `special` characters."""
+    title = re.sub(f"[{re.escape(special)}]", r"\\\g<0>", tune.title)
+    title = " ".join(title.split()).lstrip("|: ")
     return f"T:{title}\n" if title else ""
 
 
@@ -48,27 +60,30 @@ def _meter_text(meter: Meter | None) -> str:
     return "none" if meter is None else f"{meter[0]}/{meter[1]}"
 
 
-def _body(tune: Tune, spaced: bool) -> str:
+def _body(tune: Tune, spaced: bool, marks: Sequence[str] = ()) -> str:
     begin = "|:" if tune.bars[0].opens else ""
     end = ":|" if tune.bars[-1].repeats else "|]"
-    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced) + end
+    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced, marks) + end
 
 
-def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> str:
+def _music(
+    tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool, marks: Sequence[str] = ()
+) -> str:
     """Return the bars from `begin` up to `end`, with the bar lines between them."""
     parts = []
-    meter, key = tune.meter, tune.key
+    key = tune.key
     in_line = 0
-    for index, bar in enumerate(tune.bars[:end]):
+    for index, (bar, meter) in enumerate(zip(tune.bars[:end], tune.meters(), strict=False)):
         before = tune.bars[index - 1]
         if index > begin:
             parts.append(_bar_line(before, bar))
             if spaced and in_line >= BARS_IN_LINE and not bar.ending:
                 parts.append("\n")
                 in_line = 0
-        meter, key = bar.meter or meter, bar.key or key
+        key = bar.key or key
         if index > begin or index == 0:
-            parts.append(f"[M:{_meter_text(bar.meter)}]" if bar.meter else "")
+            parts += marks[index : index + 1]
+            parts.append(f"[M:{_meter_text(meter)}]" if bar.meter else "")
             parts.append(f"[K:{bar.key}]" if bar.key else "")
         if index >= begin:
             short = max(Fraction(0), Fraction(*(meter or (0, 1))) - bar.duration)

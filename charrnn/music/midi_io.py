@@ -158,7 +158,10 @@ def read_midi(data: bytes, name: str) -> tuple[Tune, tuple[str, ...]]:
         raise CorpusError(
             f"{name} has no notes outside the percussion channel; give a file with a melody"
         )
-    return transcribe(played)
+    try:
+        return transcribe(played)
+    except CorpusError as error:
+        raise CorpusError(f"{name} {error}") from None
 
 
 def _parse(data: bytes, name: str) -> Any:
@@ -223,10 +226,10 @@ def _performance(file: Any, name: str) -> Performance:
                 titles.setdefault(number, _title(message.name))
         # A note without an end lasts until the next note of its voice.
         for (channel, pitch), start in held.items():
-            sounds = voices[number, channel]
+            sounds = voices.get((number, channel), [])
             end = min((sound.start for sound in sounds if sound.start > start), default=now)
             if start < end:
-                sounds.append(Sound(start, end, pitch))
+                voices[number, channel].append(Sound(start, end, pitch))
     fine = file.ticks_per_beat >= 2 * QUARTER
     return Performance(dict(voices), sorted(meters.items()), sorted(keys.items()), titles, fine)
 

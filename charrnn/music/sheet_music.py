@@ -98,7 +98,7 @@ def _mei(tune: Tune) -> Iterator[str]:
         if measure.index and measure.index in starts:
             yield "<sb/>"
         if bar.key or bar.meter:
-            yield f"<scoreDef{_signatures(bar.key, bar.meter)}/>"
+            yield f"<scoreDef{_signatures(bar.key, measure.meter if bar.meter else None)}/>"
         if bar.ending:
             yield f'<ending n="{bar.ending}">'
         left = ' left="rptstart"' if bar.opens else ""

@@ -17,8 +17,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from charrnn.errors import CorpusError
 from charrnn.music.quantise import WHOLE, Sound, note_values
-from charrnn.music.tune import Bar, Key, Meter, Note, Tune
+from charrnn.music.tune import MOST_BARS, Bar, Key, Meter, Note, Tune
 
 ABC_RANGE = range(36, 108)  # C,, to b''
 DEFAULT_METER = (4, 4)
@@ -52,7 +53,8 @@ class Performance(NamedTuple):
 def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
     """Return the melody of a performance with at least one voice, and remarks for the user.
 
-    Without a meter it is in 4/4; without a key it is in the likeliest one.
+    Without a meter it is in 4/4; without a key it is in the likeliest one. Raises CorpusError for
+    more than MOST_BARS bars, in words to follow the name of the file.
     """
     track, _ = busiest = max(played.voices, key=lambda voice: _business(played.voices[voice]))
     written = note_values(_highest_line(played.voices[busiest]), played.fine)
@@ -167,6 +169,8 @@ def _in_bars(
     bar_lines = [0]
     while bar_lines[-1] < last:
         bar_lines.append(bar_lines[-1] + _bar_length(_at(meters, bar_lines[-1])))
+        if len(bar_lines) > MOST_BARS:
+            raise CorpusError(f"has more than {MOST_BARS:,} bars; split it into single tunes")
     meter = _at(meters, first)
     if _is_stated(meters):
         meter = max(_at(meters, 0), _at(meters, bar_lines[1]), key=_bar_length)

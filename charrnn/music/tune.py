@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
+MOST_BARS = 10_000  # in a tune that is read
+FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
 # Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
 # D dorian has the signature of C major, two fifths below that of D major.
@@ -273,11 +276,37 @@ class Tune:
             numbers.append(number)
         return numbers
 
+    def sections(self) -> list[range]:
+        """Return the indices of the bars of each section, endings included.
+
+        A pick-up before the sign that opens a repeat belongs to the repeated section.
+        """
+        meters = self.meters()
+        begins: list[int] = []
+        for index, bar in enumerate(self.bars):
+            before = self.bars[index - 1]
+            if index == 0 or before.closes or (before.repeats and not bar.ending):
+                begins.append(index)
+            elif bar.opens:
+                meter = meters[index - 1]
+                short = meter is not None and before.duration < Fraction(*meter)
+                if not (short and begins[-1] == index - 1):
+                    begins.append(index)
+        return [range(*ends) for ends in pairwise([*begins, len(self.bars)])]
+
+    def keys(self) -> list[Key]:
+        """Return the key of each bar."""
+        keys: list[Key] = []
+        for bar in self.bars:
+            keys.append(bar.key or (keys[-1] if keys else self.key))
+        return keys
+
     def meters(self) -> list[Meter | None]:
         """Return the meter of each bar."""
         meters: list[Meter | None] = []
         for bar in self.bars:
-            meters.append(bar.meter or (meters[-1] if meters else self.meter))
+            before = meters[-1] if meters else self.meter
+            meters.append(None if bar.meter == FREE else bar.meter or before)
         return meters
 
     def fingerprint(self) -> tuple[tuple[int | None, Fraction], ...]:

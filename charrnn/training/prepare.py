@@ -26,6 +26,7 @@ class Data:
     config: TrainConfig
     reading: StoredReading  # how the corpus was read
     digests: dict[str, str]  # of the corpus and the validation file ("" if none)
+    files: dict[str, tuple[str, ...]]  # the names of their files
     notices: tuple[str, ...]
 
     @property
@@ -87,6 +88,7 @@ def prepare(
         replace(config, batch_size=batch_size, seq_len=seq_len),
         StoredReading(corpus.reading.documents, asdict(corpus.reading)),
         digests(corpus, valid),
+        {"corpus": corpus.names, "valid": valid.names if valid is not None else ()},
         tuple(notices),
     )
 

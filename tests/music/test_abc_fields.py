@@ -33,7 +33,7 @@ from tests.music.abc_examples import read_one
         ("none", Key("C"), ""),
         ("", Key("C"), ""),
         ("clef=bass", Key("C"), ""),
-        ("D clef=treble-8 octave=1", Key("D"), "^F^C"),
+        ("D clef=treble stafflines=5", Key("D"), "^F^C"),
         ("D =c", Key("D", "mix"), "^F"),
         ("D exp _b _e ^f", Key("D"), "^F_B_E"),
         ("A ^g % a comment", Key("A"), "^F^C^G"),
@@ -54,7 +54,8 @@ def test_keys(value, key, signature):
     ("value", "meter"),
     [
         ("C", (4, 4)), ("C|", (2, 2)), ("6/8", (6, 8)), ("none", None), ("2+3/8", (5, 8)),
-        ("(2+2+3)/8", (7, 8)), (" 3/4 % waltz", (3, 4)),
+        ("(2+2+3)/8", (7, 8)), ("2/4+3/8", (7, 8)), (" 3/4 % waltz", (3, 4)), ("c|", (2, 2)),
+        ("4/4 3/4", (4, 4)), ("free", None), ("FREI4/4", None), ("", None),
     ],
 )  # fmt: skip
 def test_meters(value, meter):

@@ -225,6 +225,10 @@ REFUSED = {
     "drums": (midi_file(played(scale(), 9)), "tune.mid has no notes outside the percussion"),
     "type 2": (midi_file([], [], type=2), "tune.mid is a MIDI file of type 2"),
     "frames": (midi_file(played(scale()), ticks_per_beat=-6360), "SMPTE"),
+    "short bars": (
+        midi_file([(0, meter_message(1, 64)), *played([(60, 0, 160 * 1920)])]),
+        "more than 10,000 bars",
+    ),
     "too long": (midi_file(played([(60, 2**28 - 2, 2**28 - 1)])), "longer than 1,800 whole notes"),
 }
 

@@ -11,14 +11,9 @@ import contextlib
 import functools
 import io
 import json
-import mmap
-import os
 import random
-import resource
-import signal
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +30,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 
+from .batches import in_a_batch
 from .row import Outcome, randomness
 
 BATCH = 500
@@ -246,7 +242,7 @@ def case(index: int, folder: Path) -> Outcome:
         for _ in range(BATCH):
             yield functools.partial(attempt, rng, folder)
 
-    return in_a_batch(attempts(), folder)
+    return loaded_in_a_batch(attempts(), folder)
 
 
 def flips(index: int, folder: Path) -> Outcome:
@@ -269,7 +265,7 @@ def flips(index: int, folder: Path) -> Outcome:
     bits = 8 * (len(data) - begin)
     first = index // len(MODELS) * BATCH
     chosen = range(first, min(first + BATCH, bits))
-    return in_a_batch((functools.partial(flip, bit) for bit in chosen), folder)
+    return loaded_in_a_batch((functools.partial(flip, bit) for bit in chosen), folder)
 
 
 def attempt(rng: random.Random, folder: Path) -> None:
@@ -315,35 +311,8 @@ def use(path: Path) -> None:
         assert code == 0 or told.getvalue().splitlines()[-1].startswith("charrnn: error"), arguments
 
 
-def in_a_batch(attempts: Iterator[Callable[[], None]], folder: Path) -> Outcome:
-    """Run the attempts in a separate process with little memory; a crash ends it."""
+def loaded_in_a_batch(attempts: Iterable[Callable[[], None]], folder: Path) -> Outcome:
+    """Make the attempts with memory for two files and 64 MB more than the originals take."""
     for number in range(len(MODELS)):
         original(number)
-    outcome = Outcome()
-    told = folder / "bad"
-    count = mmap.mmap(-1, 8)
-    pid = os.fork()
-    if pid == 0:
-        with told.open("w") as file:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            limit = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
-            limit += (64 << 20) + 2 * 100_000
-            resource.setrlimit(resource.RLIMIT_AS, (min(limit, 1 << 30), -1))
-            number = -1
-            for number, action in enumerate(attempts):
-                count[:] = number.to_bytes(8, "little")
-                signal.alarm(60)
-                try:
-                    action()
-                except BaseException:
-                    print(
-                        repr(f"{number}: {traceback.format_exc()[-1500:]}"), file=file, flush=True
-                    )
-            count[:] = (number + 1).to_bytes(8, "little")
-            signal.alarm(0)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    outcome.count = int.from_bytes(count[:], "little")
-    outcome.expect(code == 0, f"attempt {outcome.count}: the process ended with {code}")
-    outcome.bad += told.read_text().splitlines()
-    return outcome
+    return in_a_batch(attempts, folder, (64 << 20) + 2 * 100_000)

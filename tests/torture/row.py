@@ -24,6 +24,11 @@ class Outcome:
     bad: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)  # the largest of each is reported
 
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return both outcomes as one."""
+        figures = {**self.figures, **other.figures}
+        return Outcome(self.count + other.count, self.bad + other.bad, figures)
+
     def expect(self, holds: bool, complaint: str) -> bool:
         """Record `complaint` unless `holds`; return `holds`."""
         if not holds:

@@ -9,12 +9,14 @@ from . import (
     divergence,
     faults,
     footprint,
+    hostile,
     kills,
     locks,
     mutations,
     power,
     signals,
     soak,
+    tunes,
     workers,
 )
 from .row import Row
@@ -68,6 +70,29 @@ ROWS = {
         len(corpora.ALL),
         len(corpora.ALL),
         seconds=1200,
+    ),
+    "hostile": Row(
+        "hostile ABC and MIDI files: work and memory at two sizes, and a large file",
+        hostile.case,
+        len(hostile.ALL),
+        len(hostile.ALL),
+    ),
+    "abc": Row(
+        "random ABC, with 128 MB of additional memory", tunes.case, 2000, 200_000, tunes.BATCH
+    ),
+    "agreement": Row(
+        "random tunes of which abc2midi plays the same notes",
+        tunes.agreement,
+        1000,
+        100_000,
+        tunes.AGREEMENTS,
+    ),
+    "midi": Row(
+        "random MIDI files, with 128 MB of additional memory",
+        tunes.midi,
+        2000,
+        500_000,
+        tunes.BATCH,
     ),
     "divergence": Row(
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
