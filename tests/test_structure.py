@@ -89,25 +89,6 @@ def test_all_public_names_can_be_imported_lazily():
         _ = charrnn.nonsense
 
 
-def test_the_readme_names_every_option():
-    """The README documents every option of every command."""
-    import click
-
-    from charrnn.cli import COMMANDS
-    from charrnn.registry import resolve
-
-    readme = (ROOT / "README.md").read_text("utf-8")
-    for command in map(resolve, COMMANDS.values()):
-        for parameter in command.get_params(
-            click.Context(command, help_option_names=["-h", "--help"])
-        ):
-            option = parameter.opts[0] if parameter.param_type_name == "option" else ""
-            names = [name for name in parameter.opts if name.startswith("--")]
-            assert option in ("", "-h", "--help") or any(f"`{name}" in readme for name in names), (
-                names
-            )
-
-
 def test_the_wheel_contains_the_package_but_not_the_corpora(tmp_path, monkeypatch):
     hatchling = pytest.importorskip("hatchling.build", reason="hatchling builds the wheel")
     monkeypatch.chdir(ROOT)
@@ -115,6 +96,8 @@ def test_the_wheel_contains_the_package_but_not_the_corpora(tmp_path, monkeypatc
     names = zipfile.ZipFile(tmp_path / name).namelist()
     assert "charrnn/nn/cells.py" in names
     assert "charrnn/py.typed" in names
-    assert "charrnn/music/page.html" in names
+    data = {path for path in PACKAGE.rglob("*") if path.suffix in {".js", ".css", ".html"}}
+    assert {path.relative_to(ROOT).as_posix() for path in data} <= set(names)
+    assert "charrnn/interop/web/engine.js" in names
     folders = {name.split("/")[0] for name in names}
     assert folders == {"charrnn", f"charrnn-{__version__}.dist-info"}

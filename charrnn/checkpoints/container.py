@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from charrnn import __version__
-from charrnn.checkpoints.atomic import write_atomically
+from charrnn.checkpoints.atomic import described, write_atomically
 from charrnn.checkpoints.migrate import FORMAT, migrated, migrated_shape, migrated_tensor
 from charrnn.errors import (
     CharRNNError,
@@ -60,13 +60,6 @@ def write(
     data = save(contiguous, {"charrnn": canonical_json(content)})
     write_atomically(Path(path), data)
     return str(content["digest"])
-
-
-def described(path: str | Path) -> str:
-    """Return what is at `path`, which is not a regular file."""
-    mode = Path(path).stat().st_mode
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
-    return next((name for test, name in kinds if test(mode)), "a device")
 
 
 def digest(tensors: Mapping[str, Array], document: Mapping[str, Any]) -> str:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoints.atomic import temporary_path
-from charrnn.checkpoints.container import Reader, described
+from charrnn.checkpoints.atomic import require_writable
+from charrnn.checkpoints.container import Reader
 from charrnn.checkpoints.lock import SUFFIX, locked
-from charrnn.errors import CheckpointError, reason
+from charrnn.errors import CheckpointError
 
 
 def resume_path(path: str | Path) -> Path:
@@ -36,6 +36,7 @@ class Output:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        _check_name(self.path)
         _check_writable(self.path)
         self.digest = description(self.path).get("digest")  # of the existing model
 
@@ -53,12 +54,13 @@ class Output:
     @classmethod
     def of_run(cls, path: str | Path) -> Output:
         """Return the files of a run to resume; also raises CheckpointError if there is none."""
+        _check_name(Path(path))
         if not os.path.exists(resume_path(path)):  # noqa: PTH110 (Path.exists raises for some names)
             if not os.path.exists(path):  # noqa: PTH110 (as above)
                 raise CheckpointError(f"{path} does not exist; remove `resume` to start a new run")
             raise CheckpointError(
-                f"{resume_path(path)} does not exist; use `init_from` and another `out` to start a "
-                f"new run from the weights of {path}"
+                f"{resume_path(path)} does not exist, so the run of {path} cannot be resumed; use "
+                "`init_from` and another `out` to start a new run from its weights"
             )
         return cls(path)
 
@@ -108,38 +110,34 @@ def description(path: str | Path, kind: str = "model") -> dict[str, Any]:
         return {}
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
+def _check_name(path: Path) -> None:
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises for some names)
+        raise CheckpointError(f"{path} is a folder; choose another `out`")
     if path.name.endswith(".resume" + SUFFIX) or str(path) == "-":
         raise CheckpointError(f"a model file cannot be named {path}; choose another `out`")
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        for file in (path, resume_path(path)):
+            require_writable(file)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error.args[0]}; choose another `out`") from None
+    with locked(path):
+        pass
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
     for file, kind in ((path, "model"), (resume_path(path), "resume")):
         if not os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises for some names)
             continue
+        try:
+            with Reader(file, kind):
+                pass
+        except CheckpointError as error:
+            raise CheckpointError(f"{error.args[0]}; choose another `out`") from None
         if not overwrite:
             raise CheckpointError(
                 f"{file} already exists; continue its run with `resume`, pass `overwrite=True` to "
                 "replace it, or choose another `out`"
             )
-        with Reader(file, kind):
-            pass
-
-
-def _check_writable(path: Path) -> None:
-    """Also remove what an interrupted write left behind."""
-    files = path, resume_path(path)
-    targets = [Path(os.path.realpath(file)) for file in files]
-    try:
-        for file, target in zip(files, targets, strict=True):
-            if target.exists() and not target.is_file():
-                raise CheckpointError(f"{file} is {described(target)}; choose another `out`")
-            if not target.parent.is_dir():
-                raise CheckpointError(f"the folder {target.parent} does not exist; create it first")
-        with locked(path):  # do not remove what another run is writing
-            for target in targets:
-                temporary = temporary_path(target)
-                temporary.unlink(missing_ok=True)
-                temporary.touch(exist_ok=False)
-                temporary.unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write to {target.parent}: {reason(error)}; choose another `out`"
-        ) from None

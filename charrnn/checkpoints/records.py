@@ -11,7 +11,7 @@ from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, from_dict, require_known, require_range, setting
-from charrnn.text.documents import DOCUMENTS
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT
 
 MAX_CHUNK = 2**20
 MAX_SHARDS = 256
@@ -24,25 +24,34 @@ class TrainConfig:
     change on resume. Raises ConfigError for values out of range.
     """
 
-    init: str = setting("orthogonal", "Initialization of the weights.", INITS)
-    seq_len: int = setting(64, "Time steps per chunk: how far gradients propagate back.")
-    batch_size: int = setting(32, "Streams of text trained on in parallel.")
-    optimizer: str = setting("adam", "Optimizer.", OPTIMIZERS)
-    learning_rate: float = setting(3e-3, "Peak learning rate.")
-    momentum: float = setting(0.9, "Momentum (sgd only).")
-    schedule: str = setting("cosine", "Learning-rate schedule over the run.", SCHEDULES)
-    warmup_steps: int = setting(20, "Steps of linear warm-up to the peak learning rate.")
-    weight_decay: float = setting(0.0, "Weight decay.")
-    clip_norm: float = setting(1.0, "Clip the gradient to this norm; 0 disables clipping.")
-    clip_value: float = setting(0.0, "Clip each gradient element to this magnitude; 0 disables it.")
-    shards: int = setting(0, "Parts of a batch whose gradients are summed; 0 means one per worker.")
-    seed: int = setting(0, "Random seed of the run.")
+    init: str = setting("orthogonal", "Initialize the weights with this scheme.", INITS)
+    seq_len: int = setting(64, "Backpropagate over this many time steps (a chunk).")
+    batch_size: int = setting(32, "Read this many streams in parallel.")
+    optimizer: str = setting("adam", "Update the weights with this optimizer.", OPTIMIZERS)
+    learning_rate: float = setting(3e-3, "Set the peak learning rate.")
+    momentum: float = setting(0.9, "Set the momentum of sgd.")
+    schedule: str = setting("cosine", "Vary the learning rate by this schedule.", SCHEDULES)
+    warmup_steps: int = setting(20, "Warm up the learning rate over this many steps.")
+    weight_decay: float = setting(0.0, "Set the weight decay (L2; decoupled in adamw).")
+    clip_norm: float = setting(1.0, "Clip the gradient to this norm; 0 disables it.")
+    clip_value: float = setting(0.0, "Clip gradient components to this value; 0 disables it.")
+    shards: int = setting(
+        0,
+        "Split each batch into N parts, on which the exact result depends; 0 uses one per worker.",
+    )
+    seed: int = setting(0, "Set the random seed of the run.")
     documents: str = setting(
         "whole",
-        "Unit of text at which the state is reset: file, line, paragraph or tune.",
+        "Reset the state at the start of each file (whole), line, paragraph or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Fraction held out for validation: the end of every file.")
+    valid_fraction: float = setting(0.1, "Hold out this fraction of the corpus for validation.")
+    hold_out: str = setting(
+        "random",
+        "Hold out random lines or paragraphs, or the last of each file.",
+        HOLD_OUT,
+        before="last",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

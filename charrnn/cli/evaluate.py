@@ -1,4 +1,4 @@
-"""charrnn evaluate."""
+"""The command `charrnn evaluate`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import sys
 
 import click
 
-from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
-from charrnn.errors import counted
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
@@ -21,23 +20,26 @@ from charrnn.errors import counted
     type=click.Choice(["valid", "train", "all"]),
     default="all",
     show_default=True,
-    help="Part of CORPUS to evaluate, as the model's training split it.",
+    help="Evaluate the held-out part (valid), the rest (train) or all of CORPUS, split as the "
+    "model's training split it.",
 )
 @click.option(
     "--streams",
+    metavar="N",
     default=1,
     show_default=True,
-    help="Read in this many places at once; faster, but approximate.",
+    help="Read CORPUS in this many streams at once: faster, but approximate.",
 )
 @click.option(
     "--block-size",
+    metavar="N",
     type=int,
-    help="Score blocks of this many characters independently, each from a zero state.",
+    help="Score blocks of N characters independently, each from a zero state.",
 )
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Let a copy of the model train on the text while reading, after scoring each segment.",
+    help="Let a copy of the model learn from each segment after scoring it (dynamic evaluation).",
 )
 @ENCODING
 @UNKNOWN
@@ -53,15 +55,16 @@ def evaluate(
     unknown: str,
     as_json: bool,
 ) -> None:
-    """Measure how well MODEL predicts CORPUS: files, folders, or - for standard input.
+    """Measure how well a model predicts a text.
+
+    MODEL is a model file. CORPUS is text files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn evaluate novel.safetensors another.txt --json
 
-    Reads the text in one pass with the state carried, unless --streams or --block-size is given.
-    --dynamic is dynamic evaluation: the model adapts to the text while it reads.
+    The text is read in one pass with the state carried, unless --streams or --block-size is given.
     """
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
@@ -78,9 +81,8 @@ def evaluate(
             "this corpus is not the one that the model was trained on; the model may have seen "
             f"some of its {part} part"
         )
-    lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
-    if lacking and unknown == "skip":
-        tell(f"skipped {counted(len(lacking), 'distinct character')} not in the model's alphabet")
+    for notice in texts.replaced(checkpoint.tokenizer, unknown):
+        tell(notice)
     result = measure(
         checkpoint,
         texts,

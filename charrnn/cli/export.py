@@ -1,31 +1,36 @@
-"""charrnn export."""
+"""The command `charrnn export`."""
 
 from __future__ import annotations
 
 import click
 
-from charrnn.cli.options import ENCODING, EXISTING_MODEL
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, Command
 from charrnn.cli.terminal import show, tell
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @click.argument("target", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @click.option(
     "--weights",
     type=click.Choice(["f32", "f16", "i8"]),
-    help="How a page stores the weights: exact, or in a half or a quarter of the size.  "
-    "[default: f16]",
+    help="Store the weights in a page exactly (f32), in half the size (f16, the default) or in a "
+    "quarter (i8).",
 )
 @click.option(
-    "--corpus", type=click.Path(), help="Measure on this text what the stored weights cost."
+    "--corpus",
+    metavar="FILE",
+    type=click.Path(),
+    help="Measure on this text how much the smaller weights increase the loss.",
 )
 @ENCODING
 def export(
     model: str, target: str, overwrite: bool, weights: str | None, corpus: str | None, encoding: str
 ) -> None:
-    """Export MODEL to TARGET: .html, a web page that writes and reads, without a network, or .onnx.
+    """Export a model as a web page or an ONNX graph.
+
+    TARGET is an .html file, a page that generates text offline in any browser, or an .onnx file.
 
     \b
     Examples:
@@ -36,12 +41,11 @@ def export(
     from charrnn.checkpoints.checkpoint import load
     from charrnn.interop.export import export as exported
     from charrnn.interop.export import target_format
-    from charrnn.text.loading import read
 
-    target_format(target, overwrite)  # a mistake is found before anything is read
-    checkpoint = load(model)
-    text = read(corpus, encoding, reading=checkpoint.reading) if corpus else None
-    result = exported(checkpoint, target, overwrite=overwrite, weights=weights, corpus=text)
+    target_format(target, overwrite)  # before reading the model
+    result = exported(
+        load(model), target, overwrite=overwrite, weights=weights, corpus=corpus, encoding=encoding
+    )
     for notice in result.notices:
         tell(notice)
     show(f"{result.path}: {result.size / 1e6:,.1f} MB")

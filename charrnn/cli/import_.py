@@ -1,22 +1,30 @@
-"""charrnn import."""
+"""The command `charrnn import`."""
 
 from __future__ import annotations
 
 import click
 
-from charrnn.cli.options import ENCODING
+from charrnn.cli.options import ENCODING, Command
 from charrnn.cli.terminal import tell
 from charrnn.errors import counted
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("torch", type=click.Path())
 @click.argument("corpus", nargs=-1, type=click.Path())
-@click.option("-o", "--out", required=True, type=click.Path(), help="Model file to write.")
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    required=True,
+    type=click.Path(),
+    help="Write the model to this file.",
+)
 @click.option(
     "--alphabet",
+    metavar="FILE",
     type=click.Path(),
-    help="Take the alphabet from this file, its characters in the order of their ids.",
+    help="Read the alphabet from this file, its characters in the order of their ids.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing model.")
 @ENCODING
@@ -28,15 +36,17 @@ def import_(
     overwrite: bool,
     encoding: str,
 ) -> None:
-    """Make a model of TORCH, a PyTorch state dict in a safetensors file.
+    """Import a model from PyTorch.
+
+    TORCH is a state dict in a safetensors file. CORPUS is the text that it was trained on.
 
     \b
     Examples:
       charrnn import lstm.safetensors novel.txt -o novel.safetensors
-      charrnn import lstm.safetensors --alphabet characters.txt -o novel.safetensors
+      charrnn import lstm.safetensors --alphabet letters.txt -o novel.safetensors
 
-    The alphabet is that of CORPUS, sorted by code point, or that of --alphabet. To check the
-    result, compare the loss that charrnn evaluate prints with that in PyTorch.
+    The alphabet is that of CORPUS, sorted by code point, unless --alphabet is given. To check the
+    result, compare the loss that `charrnn evaluate` prints with the one in PyTorch.
     """
     from charrnn.checkpoints.atomic import require_new
     from charrnn.checkpoints.output import Output

@@ -1,4 +1,4 @@
-"""charrnn info."""
+"""The command `charrnn info`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.options import EXISTING_MODEL, JSON, Command
 from charrnn.cli.terminal import show
 from charrnn.errors import counted
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from charrnn.checkpoints.records import TrainingRecord
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @JSON
 def info(model: str, as_json: bool) -> None:
-    """Show the settings, alphabet and training history of MODEL.
+    """Show the settings, alphabet and training history of a model.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def shown(trainer: Trainer) -> Iterator[Report]:
                 bar.update(max(0, int(1000 * report.progress) - bar.n))
             write = partial(_write_above, bar)
             if report.notice:
-                write(f"charrnn: {as_options(report.notice)}")
+                write(f"charrnn: {one_line(as_options(report.notice))}")
             if report.evaluation is not None:
                 write(_line(report, speed))
                 for curve in _curves(trainer, columns()):

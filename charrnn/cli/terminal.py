@@ -150,6 +150,14 @@ def pasted(path: str | Path) -> str:
     return quoted(f"./{name}" if name.startswith("-") and name != "-" else name)
 
 
+def write_text(text: str, encoding: str) -> None:
+    """Write a text to standard output: escaped on a terminal, else as the bytes of `encoding`."""
+    if sys.stdout.isatty():
+        Output().write(text)
+    else:
+        click.echo(text.encode(encoding), nl=False)
+
+
 class Output:
     """Standard output for text: escaped on a terminal, raw in a pipe."""
 

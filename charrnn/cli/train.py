@@ -1,4 +1,4 @@
-"""charrnn train."""
+"""The command `charrnn train`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.log import logged, opened
-from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
+from charrnn.cli.log import opened, report_record, require_loggable, run_record
+from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
 from charrnn.cli.progress import shown
 from charrnn.cli.terminal import pasted, quoted, tell, write_line
-from charrnn.errors import CharRNNError, as_options, counted
+from charrnn.errors import as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.output import Output
@@ -36,44 +36,64 @@ SIGNALS = {
     if hasattr(signal, name)
 }
 
+GROUPS: dict[str, list[str]] = {
+    "Output": ["out", "overwrite", "resume", "init_from", "log"],
+    "Limits": ["minutes"],
+    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction"],
+    "Evaluation and saving": ["eval_every", "save_every"],
+    "Model": [],
+    "Optimization": [],
+    "Performance": ["workers", "shards"],
+}
 
-def _settings() -> list[click.Parameter]:
+
+def _settings() -> Groups:
     from charrnn.checkpoints.records import TrainConfig
     from charrnn.nn.model import ModelConfig
     from charrnn.text.documents import readings
     from charrnn.training.autoconfig import CHOSEN
     from charrnn.training.limits import Limits
 
-    return [
-        *(option for reading in readings() for option in options_of(reading)),
-        *options_of(ModelConfig, CHOSEN),
-        *options_of(TrainConfig, CHOSEN),
-        *options_of(Limits),
-    ]
+    return {
+        "Corpus": [option for reading in readings() for option in options_of(reading)],
+        "Model": options_of(ModelConfig, CHOSEN),
+        "Optimization": options_of(TrainConfig, CHOSEN),
+        "Limits": options_of(Limits),
+    }
 
 
-@click.command(cls=SettingsCommand, settings=_settings)
+@click.command(cls=Command, groups=GROUPS, settings=_settings)
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--out",
+    metavar="FILE",
     type=click.Path(),
-    help="Write the model to this file; by default, NAME.safetensors in the current folder.",
+    help="Write the model to this file; by default, CORPUS.safetensors in the current folder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
+@click.option("--resume", is_flag=True, help="Resume the interrupted run that writes this model.")
+@click.option(
+    "--init-from", metavar="MODEL", type=click.Path(), help="Start from the weights of this model."
 )
 @click.option(
-    "--valid", type=click.Path(), help="Validate on this file instead of a held-out part."
+    "--log",
+    metavar="FILE",
+    type=click.Path(),
+    help="Log the run, its steps and its evaluations to this file, as lines of JSON.",
 )
-@click.option("--resume", is_flag=True, help="Resume the run that writes OUT.")
-@click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
+@click.option(
+    "--valid",
+    metavar="FILE",
+    type=click.Path(),
+    help="Validate on this file instead of a held-out part.",
+)
 @click.option(
     "--workers",
+    metavar="N",
     default="auto",
     show_default=True,
-    help="Share each batch between this many processes; auto: as many as the cores allow.",
-)
-@click.option(
-    "--log", type=click.Path(), help="Write a line of JSON per step and evaluation to this file."
+    help="Share each batch between N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
 @UNKNOWN
@@ -90,22 +110,30 @@ def train(
     log: str | None,
     **_: Any,
 ) -> int:
-    """Train a model on CORPUS: text files, folders, or - for standard input.
+    """Train a model on text or tunes.
+
+    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn train novel.txt
-      charrnn train novel.txt --minutes 60 --hidden-size 512 --dropout 0.3 -o big.safetensors
+      charrnn train novel.txt --minutes 60 --hidden-size 512 -o big.safetensors
+      charrnn train novel.txt --minutes 90 -o big.safetensors --resume
       charrnn train names.txt --documents lines --epochs 30
-      charrnn train novel.txt -o big.safetensors --resume --minutes 90
 
-    Press Ctrl-C at any time to save and stop; --resume continues the run.
+    The model size, dropout and learning rate are selected for the corpus, the CPU and the time
+    limit unless given. The first limit that is reached ends the run. Press Ctrl-C to save and stop
+    earlier; --resume continues.
     """
+    for name in ("out", "valid", "init_from", "log"):
+        if ctx.params[name] == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} must not be empty")
     if resume and (overwrite or init_from):
         raise click.UsageError(
             f"--resume and {'--overwrite' if overwrite else '--init-from'} cannot be combined"
         )
     tell(_reading(corpus))  # before the imports, which take a moment
+    from charrnn.checkpoints.lock import lock_path
     from charrnn.checkpoints.output import Output, resume_path
     from charrnn.training.autoconfig import expected_loss
 
@@ -113,14 +141,12 @@ def train(
     output = Output.of_run(path) if resume else Output.new(path, overwrite)
     if valid and ctx.get_parameter_source("valid_fraction") is not ParameterSource.DEFAULT:
         raise click.UsageError("--valid and --valid-fraction cannot be combined")
-    files: list[str | Path] = [*corpus, path, resume_path(path)]
+    files: list[str | Path] = [*corpus, path, resume_path(path), lock_path(path)]
     files += [file for file in (valid, init_from) if file]
     if log and any(_within(log, file) for file in files):
         raise click.UsageError(f"--log cannot be {log}, a file of the run; choose another name")
-    if log and Path(log).is_file() and not resume and not overwrite:
-        raise CharRNNError(
-            f"{log} already exists; pass --overwrite to replace it, or choose another --log"
-        )
+    if log:
+        require_loggable(log, resume, overwrite)
     trainer = _make_trainer(ctx, output)
     for notice in trainer.notices:
         tell(as_options(notice))
@@ -131,10 +157,10 @@ def train(
         _tell_choice(choice)
         _tell_plan(choice, expected_loss(choice, trainer.data) if init_from is None else None)
     _describe(trainer.summary(), resume)
-    with opened(log, resume) as log_file, _signals(trainer) as received:
+    with opened(log, resume, overwrite) as write, _signals(trainer) as received:
+        write(run_record(trainer))
         for report in shown(trainer):
-            if log_file:
-                log_file = logged(report, log_file)
+            write(report_record(report))
     return _conclude(ctx, trainer, corpus, path, received)
 
 

@@ -53,7 +53,7 @@ class Filter:
 
 # In the order in which they are applied. A filter without a value is off.
 FILTERS: dict[str, Filter] = {
-    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the K most likely characters."),
+    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the N most likely characters."),
     "top_p": Filter(
         top_p, float, 0, 1, "Keep the most likely characters with this share of the probability."
     ),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
-from charrnn.errors import ConfigError, require_type
-from charrnn.interop.formats import Format, format_of
+from charrnn.errors import ConfigError
+from charrnn.interop.formats import Format, Paths, format_of
 from charrnn.text.corpus import Corpus
 
-MEMORISED = (
+MEMORIZED = (
     "a model may have memorized parts of its training text; check what it writes before sharing it"
 )
 
@@ -31,29 +31,31 @@ def export(
     *,
     overwrite: bool = False,
     weights: str | None = None,
-    corpus: Corpus | None = None,
+    corpus: Corpus | Paths | None = None,
+    encoding: str = "utf-8",
 ) -> Exported:
     """Write a model in the format of the suffix of `path`: `.html`, a web page, or `.onnx`.
 
-    `weights` is how a page stores them: "f32", "f16" (the default) or "i8". With a `corpus`, the
-    loss that this costs is measured and shown. An existing file is replaced only with `overwrite`.
+    `weights` is how a page stores them: "f32", "f16" (the default) or "i8". With a `corpus`, or
+    files in an `encoding`, the loss that this costs is measured and shown in the page. An existing
+    file is replaced only with `overwrite`.
 
     Raises ConfigError for an unknown suffix and for an option that does not apply to the format,
     CharRNNError where the format needs an extra that is not installed or would be too large, and
     CheckpointError for a file that exists or cannot be written: all before any work.
     """
     require_checkpoint(checkpoint)
-    if corpus is not None:
-        require_type(corpus, Corpus, "corpus", "a Corpus", "read one with charrnn.read")
     format = target_format(path, overwrite)
     given = {"weights": weights, "corpus": corpus}
     options = {name: value for name, value in given.items() if value is not None}
     for name in options:
         if name not in format.options:
             raise ConfigError(f"`{name}` does not apply to {Path(path).suffix} files; omit it")
+    if "corpus" in options:
+        options["encoding"] = encoding
     content = format.write(checkpoint, Path(path).stem, **options)
     write_atomically(Path(path), content.data)
-    return Exported(Path(path), len(content.data), (*content.notices, MEMORISED))
+    return Exported(Path(path), len(content.data), (*content.notices, MEMORIZED))
 
 
 def target_format(path: str | Path, overwrite: bool = False) -> Format:

@@ -5,13 +5,15 @@ To add one, write a function from a model and a name to a `Content`, and list it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.registry import resolve
+
+Paths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Format:
     """A format to export to.
 
     `write(checkpoint, name, **options)` returns the content of the file; `name` is the file's, and
-    `options` are the arguments of `charrnn.export` that apply. `extra` is the extra of charrnn that
+    `options` are the arguments of `charrnn.export` that apply, with the `encoding` of a `corpus`
+    that is given as files. `extra` is the extra of charrnn that
     installs the module `needs`.
     """
 

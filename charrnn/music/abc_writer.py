@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from charrnn.music.abc_fields import EIGHTH
@@ -19,10 +19,18 @@ _SPECIAL = "%\\"  # in the titles of files
 _ALTERED = {2: "^^", 1: "^", 0: "=", -1: "_", -2: "__"}
 
 
-def canonical(tune: Tune, title: bool = False) -> str:
-    """Return the canonical text of the tune: header, one line of music, a blank line."""
+def canonical(tune: Tune, title: bool = False, marks: Sequence[str] = ()) -> str:
+    """Return the canonical text of the tune: header, one line of music, a blank line.
+
+    `marks` are texts to insert at the beginning of each bar (countdown.py).
+
+    >>> from charrnn.music.abc_parser import read_abc
+    >>> tune = read_abc("M:2/4\\nK:C\\n|:c4|d4:|\\n\\n").tunes[0]
+    >>> canonical(tune), canonical(tune, marks="IH")
+    ('M:2/4\\nK:Cmaj\\n|:c4|d4:|\\n\\n', 'M:2/4\\nK:Cmaj\\n|:Ic4|Hd4:|\\n\\n')
+    """
     head = _title(tune, "%") if title else ""
-    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False)}\n\n"
+    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False, marks)}\n\n"
 
 
 def write_abc(tunes: Iterable[Tune]) -> str:
@@ -52,13 +60,15 @@ def _meter_text(meter: Meter | None) -> str:
     return "none" if meter is None else f"{meter[0]}/{meter[1]}"
 
 
-def _body(tune: Tune, spaced: bool) -> str:
+def _body(tune: Tune, spaced: bool, marks: Sequence[str] = ()) -> str:
     begin = "|:" if tune.bars[0].opens else ""
     end = ":|" if tune.bars[-1].repeats else "|]"
-    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced) + end
+    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced, marks) + end
 
 
-def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> str:
+def _music(
+    tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool, marks: Sequence[str] = ()
+) -> str:
     """Return the bars from `begin` up to `end`, with the bar lines between them."""
     parts = []
     key = tune.key
@@ -72,6 +82,7 @@ def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> st
                 in_line = 0
         key = bar.key or key
         if index > begin or index == 0:
+            parts += marks[index : index + 1]
             parts.append(f"[M:{_meter_text(meter)}]" if bar.meter else "")
             parts.append(f"[K:{bar.key}]" if bar.key else "")
         if index >= begin:

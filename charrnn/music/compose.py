@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import SamplingOptions, collected, draw
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.tunes import tune_grammar
@@ -71,7 +71,8 @@ def compose(
     meter = parse_meter(meter) if isinstance(meter, str) else meter
     key = Key.parse(key) if isinstance(key, str) else key
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` must be at least 1, got {count}")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     require(
         constrained or not (meter or key or bars or form),
         "`meter`, `key`, `bars` and `form` need the grammar; turn it on or omit them",
@@ -90,7 +91,10 @@ def compose(
     if constrained:
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
-        constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
+        grammar = tune_grammar(
+            alphabet, meter, read_in, bars, form, titles=titles, countdown=reading.countdown
+        )
+        constraint = Refrain(grammar)
     if against is not None and not isinstance(against, Sample):
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None

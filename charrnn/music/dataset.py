@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from charrnn.errors import CorpusError, counted
 from charrnn.music.abc_writer import canonical
+from charrnn.music.countdown import countdown
 from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Tune
@@ -35,7 +36,7 @@ KEYS_READ = {  # for the notice that counts the tunes
 @dataclass(frozen=True)
 class TuneReading(Reading):
     """How tunes become a text. A model file stores it, because everything that the model reads or
-    writes is such a text. Raises ConfigError for unknown values.
+    writes is in the same form. Raises ConfigError for unknown values.
 
     >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
     Key(tonic='D', mode='maj')
@@ -49,7 +50,14 @@ class TuneReading(Reading):
         "all twelve keys (all); or keep the keys as written (none).",
         TRANSPOSE,
     )
-    keep_titles: bool = setting(False, "Learn the tunes' titles, too.")
+    bar_marks: str = setting(
+        "countdown",
+        "Mark each bar of the training text with the number of bars left in its section "
+        "(countdown), so that the model knows where sections end; or with nothing (none).",
+        ("countdown", "none"),
+        before="none",
+    )
+    keep_titles: bool = setting(False, "Train on the titles of tunes too.")
     keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
 
     def __post_init__(self) -> None:
@@ -64,9 +72,15 @@ class TuneReading(Reading):
         """Return the tune in the key in which the model reads it."""
         return TRANSPOSE[self.transpose](tune)
 
+    @property
+    def countdown(self) -> bool:
+        """Whether bars are marked with the number of bars left in their section."""
+        return self.bar_marks == "countdown"
+
     def text(self, tune: Tune) -> str:
-        """Return the tune as canonical text."""
-        return canonical(self.placed(tune), self.keep_titles)
+        """Return the tune as canonical text, with titles and marks as trained on."""
+        marks = countdown(tune) if self.countdown else ()
+        return canonical(self.placed(tune), self.keep_titles, marks)
 
     def read(
         self,

@@ -17,7 +17,9 @@ from charrnn.errors import CorpusError, counted
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import write_abc
 from charrnn.music.tune import Tune
+from charrnn.text.documents import File
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
+from charrnn.text.loading import files_of
 
 LARGEST = 64 << 20  # bytes in a file, which is held in memory
 UNREAD = 5  # number of unreadable tunes or files to name
@@ -105,8 +107,33 @@ def read_tunes(path: str | Path) -> Found:
 
 
 def read_all(paths: Iterable[str | Path]) -> Found:
-    """Return the tunes in several files; raises CorpusError as `read_tunes` does."""
-    return together([read_tunes(path) for path in paths])
+    """Return the tunes in files, folders and files that match patterns such as "tunes/*.abc".
+
+    Raises CorpusError as `read_tunes` does, except for files in folders.
+    """
+    return together([_read(file) for path in paths for file in _tune_files(path)])
+
+
+def _tune_files(path: str | Path) -> list[File]:
+    """Return the files that a path stands for, for a folder only those with tunes."""
+    files = [
+        file
+        for file in files_of(path)
+        if not file.in_folder or format_of(file.path).documents == "tunes"
+    ]
+    if not files:
+        raise CorpusError(f"{path} contains no tune files")
+    return files
+
+
+def _read(file: File) -> Found:
+    """Return the tunes in a file; report, but don't raise, that one in a folder is unreadable."""
+    try:
+        return read_tunes(file.path)
+    except CorpusError as error:
+        if not file.in_folder:
+            raise
+        return Found(unread=(str(error),))
 
 
 def read_text(path: str | Path) -> tuple[Found, str, str]:

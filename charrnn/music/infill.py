@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
-from charrnn.inference.sampling import SamplingOptions, collected, draw, terminator
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw, terminator
 from charrnn.music.abc_parser import Span, read_abc
-from charrnn.music.abc_writer import canonical, write_bars
+from charrnn.music.abc_writer import write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
-from charrnn.music.tune import Bar, Key, Tune
+from charrnn.music.tune import Bar, Tune
 from charrnn.rng import BARS, generator
 
 CANDIDATES = 16  # for each version
@@ -59,7 +59,8 @@ def rewrite(
     reading = reading_of_tunes(checkpoint)
     require_type(text, str, "text", "a tune in ABC")
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` must be at least 1, got {count}")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     first, last = parse_bars(bars) if isinstance(bars, str) else bars
     tune, spans = _only_tune(text)
     chosen = _chosen(tune, first, last)
@@ -67,8 +68,10 @@ def rewrite(
         _require_whole(text, spans, index, tune.numbers()[index])
     home = reading.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
-    frame = canonical(home)
-    places = read_abc(frame).spans[0]
+    frame = reading.text(replace(tune, title=""))
+    places = [
+        replace(span, start=span.start + reading.countdown) for span in read_abc(frame).spans[0]
+    ]
     before, after = frame[: places[chosen[0]].start], frame[places[chosen[-1]].end :]
     between = [frame[places[index].end : places[index + 1].start] for index in chosen[:-1]]
     drawn = _candidates(checkpoint, home, chosen, before, between, count * CANDIDATES, options)
@@ -182,9 +185,7 @@ def _candidates(
 
 def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
     """Return the gaps to fill, with these `lines` after them."""
-    keys: list[Key] = []
-    for bar in tune.bars:
-        keys.append(bar.key or (keys[-1] if keys else tune.key))
+    keys = tune.keys()
     held: dict[int, int] = {}
     for index, after in pairwise(tune.played()):
         last, next_one = tune.bars[index].notes[-1], tune.bars[after].notes[0]

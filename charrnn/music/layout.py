@@ -145,20 +145,18 @@ class Measure:
 def measures_of(tune: Tune) -> list[Measure]:
     """Return the bars as written, each with the key and meter in force."""
     measures: list[Measure] = []
-    number, key, ending = 0, tune.key, 0
-    before = Bar((), closes=True)
-    for bar, meter in zip(tune.bars, tune.meters(), strict=True):
-        key = bar.key or key
-        begins = bar.opens or before.closes or (before.repeats and not bar.ending)
+    number, ending = 0, 0
+    starts = {section.start for section in tune.sections()}
+    for index, (bar, key, meter) in enumerate(
+        zip(tune.bars, tune.keys(), tune.meters(), strict=True)
+    ):
+        begins = index in starts
         ending = bar.ending or (0 if begins else ending)
         news = [key_name(key)] if bar.key or not measures else []
         if meter and (bar.meter or not measures):
             news.append(f"{meter[0]}/{meter[1]}")
-        measures.append(
-            Measure(bar, len(measures), number, key, meter, begins, ending, ", ".join(news))
-        )
+        measures.append(Measure(bar, index, number, key, meter, begins, ending, ", ".join(news)))
         number += sum(note.pitch is not None for note in bar.notes)
-        before = bar
     return measures
 
 

@@ -22,6 +22,8 @@ from statistics import mean, median
 from typing import NamedTuple
 
 from charrnn.errors import CorpusError
+from charrnn.music.ranges import range_of
+from charrnn.music.structure import Close, answers, closes, restated
 from charrnn.music.tune import Key, Tune
 
 COPY_LENGTHS = (8, 12, 16)  # notes
@@ -50,9 +52,8 @@ def melody(tune: Tune) -> list[Tone]:
     [(60, '1')]
     """
     tones: list[Tone] = []
-    key, tied = tune.key, False
-    for bar in tune.bars:
-        key = bar.key or key
+    tied = False
+    for bar, key in zip(tune.bars, tune.keys(), strict=True):
         for note in bar.notes:
             if note.pitch is not None:
                 if tied and tones[-1].pitch == note.pitch:
@@ -150,6 +151,16 @@ class Sample:
         return [melody(tune) for tune in self.tunes]
 
     @cached_property
+    def closes(self) -> list[list[Close]]:
+        """The closes of each tune that has notes."""
+        return list(filter(None, map(closes, self.tunes)))
+
+    @property
+    def final(self) -> list[Close]:
+        """The last close of each tune that has notes."""
+        return [own[-1] for own in self.closes]
+
+    @cached_property
     def counts(self) -> dict[str, Counter[Hashable]]:
         """The number of occurrences of each value of the FEATURES."""
         return {
@@ -195,8 +206,49 @@ def in_key(sample: Sample) -> float | None:
 
 def ends_on_tonic(sample: Sample) -> float | None:
     """Return the share of tunes whose last note is the tonic of its key, in any octave."""
-    last = [tones[-1] for tones in sample.melodies if tones]
-    return _share(sum(_degree(tone) == 0 for tone in last), len(last))
+    return _share_that(close.degree == 0 for close in sample.final)
+
+
+def sections_on_tonic(sample: Sample) -> float | None:
+    """Return the share of sections whose last note is the tonic of its key, in any octave."""
+    return _share_that(close.degree == 0 for own in sample.closes for close in own)
+
+
+def ends_with_cadence(sample: Sample) -> float | None:
+    """Return the share of tunes that reach the tonic at the end by one of CADENCES."""
+    return _share_that(close.cadence for close in sample.final)
+
+
+def ends_on_strong_beat(sample: Sample) -> float | None:
+    """Return the share of tunes whose last note begins on a strong beat."""
+    return _share_that(close.strong for close in sample.final)
+
+
+def ends_long(sample: Sample) -> float | None:
+    """Return the share of tunes whose last note is at least as long as the corpus's median."""
+    if sample.against is None or not sample.against.final:
+        return None
+    usual = median(close.duration for close in sample.against.final)
+    return _share_that(close.duration >= usual for close in sample.final)
+
+
+def within_range(sample: Sample) -> float | None:
+    """Return the share of tunes without notes outside the range of the corpus."""
+    if sample.against is None or (usual := range_of(sample.against.tunes)) is None:
+        return None
+    return _share_that(all(tone.pitch in usual for tone in tones) for tones in sample.melodies)
+
+
+def second_like_first(sample: Sample) -> float | None:
+    """Return the mean share of a second section's bars that the first section has, too."""
+    shares = [share for share in map(restated, sample.tunes) if share is not None]
+    return mean(shares) if shares else None
+
+
+def halves_alike(sample: Sample) -> float | None:
+    """Return the mean share of bars that are equal in both halves of a section."""
+    shares = [share for tune in sample.tunes for share in answers(tune)]
+    return mean(shares) if shares else None
 
 
 def feature_distance(feature: str, sample: Sample) -> float | None:
@@ -252,6 +304,11 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def _share_that(holds: Iterable[bool]) -> float | None:
+    values = list(holds)
+    return _share(sum(values), len(values))
+
+
 def _degree(tone: Tone) -> int:
     return (tone.pitch - tone.key.pitch_class) % 12
 
@@ -287,6 +344,13 @@ FIGURES = {
     "repeated_bars": Figure("bars that repeat an earlier one", SHARE, repeated_bars),
     "in_key": Figure("notes in the key", SHARE, in_key),
     "ends_on_tonic": Figure("tunes that end on the tonic", SHARE, ends_on_tonic),
+    "sections_on_tonic": Figure("sections that end on the tonic", SHARE, sections_on_tonic),
+    "ends_with_cadence": Figure("tunes that end with a cadence", SHARE, ends_with_cadence),
+    "ends_on_strong_beat": Figure("tunes that end on a strong beat", SHARE, ends_on_strong_beat),
+    "ends_long": Figure("final notes of at least the median", SHARE, ends_long),
+    "within_range": Figure("tunes within the corpus's range", SHARE, within_range),
+    "second_like_first": Figure("bars of B that A has, too", SHARE, second_like_first),
+    "halves_alike": Figure("bars equal in a section's halves", SHARE, halves_alike),
     **{
         f"{name}_distance": Figure(f"distance of {name}", ".3f", partial(feature_distance, name))
         for name in FEATURES

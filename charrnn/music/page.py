@@ -1,8 +1,8 @@
 """A self-contained HTML page that shows and plays tunes, without a network.
 
-The template page.html has the style and the player; each tune adds its drawing and a list of notes,
-which are numbers. Text by people or models is escaped, and the page's policy forbids other scripts
-and all requests.
+The template is page.html, the player player.js and player.css. Each tune adds its drawing and its
+notes, which are numbers. Text by people or models is escaped, and the page's policy forbids other
+scripts and all requests.
 """
 
 from __future__ import annotations
@@ -62,15 +62,25 @@ class PageTune:
 
 def page(tunes: Sequence[PageTune], title: str = "Tunes") -> str:
     """Return the HTML page of the tunes."""
-    template = files("charrnn.music").joinpath("page.html").read_text("utf-8")
-    script = re.findall(r"<script>(.*)</script>", template, re.DOTALL)[0]
+    script, looks = player()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _filled(
-        template,
+        _file("page.html"),
+        script=script,
+        looks=looks,
         policy=_POLICY.format(script=f"sha256-{digest}"),
         title=escaped(title),
         tunes="\n".join(map(_article, tunes)),
     )
+
+
+def player() -> tuple[str, str]:
+    """Return the script and the style of the player, for any page with articles as below."""
+    return _file("player.js"), _file("player.css")
+
+
+def _file(name: str) -> str:
+    return files("charrnn.music").joinpath(name).read_text("utf-8")
 
 
 def _article(shown: PageTune) -> str:
@@ -109,7 +119,9 @@ def _article(shown: PageTune) -> str:
 
 def _filled(template: str, **values: str) -> str:
     """Insert values into a template in one pass: braces inside values stay as they are."""
-    return re.sub(r"\{(policy|title|tunes)\}", lambda found: values[found[1]], template)
+    return re.sub(
+        r"\{(policy|title|tunes|script|looks)\}", lambda found: values[found[1]], template
+    )
 
 
 def _float(length: Fraction) -> float:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.music.countdown import ALL_MARKS
 from charrnn.music.grammar.constraint import Grammar, State
 from charrnn.music.grammar.tunes import TunePlace
 
@@ -26,6 +27,7 @@ class Heard(NamedTuple):
 
     state: State[TunePlace]
     bars: tuple[str, ...] = ()  # without pick-ups; a second ending replaces the first
+    lasts: tuple[str, ...] = ()  # the last bars of sections, in a countdown
     bar: str = ""  # the current one
     alike: tuple[str, ...] = ()  # bars one or more phrases back that begin like it
 
@@ -60,21 +62,25 @@ class Refrain:
     def advance(self, heard: Heard, character: str) -> Heard:
         """Return the state after a character."""
         state = self._grammar.advance(heard.state, character)
-        _, bars, bar, alike = heard
+        _, bars, lasts, bar, alike = heard
+        song = state.place.song
         if character == "\n":
             return Heard(state)
+        if not bar and character in ALL_MARKS:
+            return Heard(state, bars, lasts, "", lasts if song.left == 1 else _alike(bars))
         if not bar and character in "|:]12":  # part of a bar line
             if character == "2":  # the second ending's bars replace those of the first
-                bars = bars[: -state.place.song.bars_of_first_ending]
-            return Heard(state, bars, "", _alike(bars))
+                bars = bars[: -song.bars_of_first_ending]
+            return Heard(state, bars, lasts, "", _alike(bars))
         if character == "|" or (bar.endswith(":") and character == ":"):
-            song = state.place.song
             if not song.in_header and not song.is_pickup(state.bar.ticks):
-                bars = (*bars, bar.rstrip(":"))
-            return Heard(state, bars, "", _alike(bars))
+                bar = bar.rstrip(":")
+                bars = (*bars, bar)
+                lasts = (*lasts, bar) if song.left == 1 else lasts
+            return Heard(state, bars, lasts, "", _alike(bars))
         at = len(bar)
         alike = tuple([other for other in alike if other[at : at + 1] == character])
-        return Heard(state, bars, bar + character, alike)
+        return Heard(state, bars, lasts, bar + character, alike)
 
 
 def _alike(bars: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from charrnn.errors import require
 
@@ -274,6 +275,31 @@ class Tune:
                 number += 1
             numbers.append(number)
         return numbers
+
+    def sections(self) -> list[range]:
+        """Return the indices of the bars of each section, endings included.
+
+        A pick-up before the sign that opens a repeat belongs to the repeated section.
+        """
+        meters = self.meters()
+        begins: list[int] = []
+        for index, bar in enumerate(self.bars):
+            before = self.bars[index - 1]
+            if index == 0 or before.closes or (before.repeats and not bar.ending):
+                begins.append(index)
+            elif bar.opens:
+                meter = meters[index - 1]
+                short = meter is not None and before.duration < Fraction(*meter)
+                if not (short and begins[-1] == index - 1):
+                    begins.append(index)
+        return [range(*ends) for ends in pairwise([*begins, len(self.bars)])]
+
+    def keys(self) -> list[Key]:
+        """Return the key of each bar."""
+        keys: list[Key] = []
+        for bar in self.bars:
+            keys.append(bar.key or (keys[-1] if keys else self.key))
+        return keys
 
     def meters(self) -> list[Meter | None]:
         """Return the meter of each bar."""

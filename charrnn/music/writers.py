@@ -48,11 +48,17 @@ WRITERS = {
 }
 
 
+def require_format(format: str) -> None:
+    """Raise ConfigError unless `format` is one of WRITERS."""
+    suffix = f".{format}" if format else ""
+    require(format in WRITERS, f"unknown format {suffix!r}; known formats: .{', .'.join(WRITERS)}")
+
+
 def written(tunes: Sequence[Tune], format: str) -> bytes:
     """Return a file of `tunes` in one of WRITERS; raises ConfigError for an unknown format, and for
     several tunes in a format that holds one.
     """
-    require(format in WRITERS, f"unknown format '.{format}'; known formats: .{', .'.join(WRITERS)}")
+    require_format(format)
     if len(tunes) > 1 and not WRITERS[format].several:
         raise ConfigError(
             f"a .{format} file holds one tune, got {len(tunes):,}; select one with `tune`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from glob import glob
 from pathlib import Path
 
 from charrnn.errors import CorpusError, require
@@ -21,8 +22,9 @@ def read(
 ) -> Corpus:
     """Read files, folders and "-" (standard input) as one corpus.
 
-    A folder stands for all text files in it, sorted by path, except hidden files and models. A byte
-    order mark is removed, and CRLF is read as LF. `reading` has the settings of formats that have
+    A folder stands for all text files in it, sorted by path, except hidden files and models, and a
+    pattern such as "letters/*.txt" for the files that match it. A byte order mark is removed, and
+    CRLF is read as LF. `reading` has the settings of formats that have
     any, such as tunes (`charrnn.TuneReading`); that of a model is `checkpoint.reading`.
 
     Raises CorpusError for input that is missing, unreadable, not text, or empty.
@@ -30,7 +32,7 @@ def read(
     if isinstance(paths, (str, Path)):
         paths = [paths]
     require(len(paths) > 0, "no corpus given; name at least one text file")
-    files = [found for path in paths for found in _files(path)]
+    files = [found for path in paths for found in files_of(path)]
     kinds = (format_of(file.path).documents for file in files)
     kind = next((kind for kind in kinds if kind != "whole"), "whole")
     its_reading = reading_of(kind)
@@ -45,9 +47,16 @@ def read(
     return builder.corpus(names, notices, reading)
 
 
-def _files(path: str | Path) -> Iterator[File]:
+def files_of(path: str | Path) -> Iterator[File]:
+    """Yield the files that a path stands for: itself, those in a folder, or those that match a
+    pattern such as "tunes/*.abc".
+    """
     if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
-        yield File(path, in_folder=False)
+        matches = [] if os.path.lexists(path) else sorted(glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns, too)
+        for match in matches:
+            yield from files_of(match)
+        if not matches:
+            yield File(path, in_folder=False)
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

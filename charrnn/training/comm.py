@@ -110,9 +110,9 @@ class SharedMemory(Exchange):
             self.arrays[name][...] = given[name]
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
-        # If this is still open when Python exits, the workers' pipes must close before Python
-        # waits for the workers.
-        Finalize(self, _close_all, (self._pipes,), exitpriority=10)
+        # If this is still open when Python exits, the workers must be dismissed before Python
+        # waits for them.
+        Finalize(self, _dismiss, (self._workers, self._pipes), exitpriority=10)
 
     def _allocate(self, shape: tuple[int, ...], dtype: str) -> Any:
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
@@ -147,7 +147,7 @@ class SharedMemory(Exchange):
 
     def close(self) -> None:
         """End the other processes."""
-        _close_all(self._pipes)
+        _dismiss(self._workers, self._pipes)
         for worker in self._workers:
             worker.join(5)
             if worker.is_alive():
@@ -316,9 +316,13 @@ def _work(
             pipe.send_bytes((str(error) or type(error).__name__).encode())
 
 
-def _close_all(pipes: list[Connection]) -> None:
+def _dismiss(workers: list[Any], pipes: list[Connection]) -> None:
+    """Let the workers end: close their pipes, and wake those that are stopped."""
     for pipe in pipes:
         pipe.close()
+    for worker in workers:
+        if sys.platform != "win32" and worker.is_alive():
+            os.kill(worker.pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from charrnn.checkpoints.atomic import temporary_path, write_atomically
+from charrnn.checkpoints.atomic import require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.lock import try_lock
 from charrnn.checkpoints.output import Output
 from charrnn.errors import CheckpointError
 from tests.checkpoints.models import assert_same, make_checkpoint
-from tests.helpers import failing
+from tests.helpers import failing, posix
 
 # ---- modes and links -----------------------------------------------------------------------------
 
@@ -147,14 +148,80 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
 
 
-def test_leftovers_of_a_killed_write_are_removed(tmp_path):
-    file = tmp_path / "model"
-    temporary_path(file).write_bytes(b"half")
-    write_atomically(file, b"whole")
-    assert [each.name for each in tmp_path.iterdir()] == ["model"]
-    temporary_path(file).write_bytes(b"half")
-    Output(file)  # as at the start of a run
-    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+# ---- leftovers of killed processes ---------------------------------------------------------------
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def leftover(tmp_path):
+    """The temporary file of a process that was killed while it wrote `model`."""
+    path = tmp_path / ".model.charrnn-0123456789ab.tmp"
+    path.write_bytes(b"half")
+    return path
+
+
+@pytest.mark.usefixtures("leftover")
+@pytest.mark.parametrize("check", [Output, require_writable])
+def test_leftovers_of_killed_processes_are_removed(tmp_path, check):
+    check(tmp_path / "another model")
+    assert names(tmp_path) == set()
+
+
+def test_a_temporary_file_of_a_living_process_is_kept(tmp_path, leftover):
+    with leftover.open() as held:
+        assert try_lock(held.fileno())
+        require_writable(tmp_path / "model")
+        assert names(tmp_path) == {leftover.name}
+    require_writable(tmp_path / "model")
+    assert names(tmp_path) == set()
+
+
+def test_without_file_system_locks_no_leftover_is_removed(tmp_path, leftover, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
+    require_writable(tmp_path / "model")
+    assert names(tmp_path) == {leftover.name}
+
+
+@posix
+def test_a_temporary_file_is_locked_until_it_has_its_final_name(tmp_path, monkeypatch):
+    rename, locks = Path.replace, []
+
+    def watched(self, target):
+        rename(self, target)
+        with Path(target).open() as other:
+            locks.append(try_lock(other.fileno()))
+
+    monkeypatch.setattr(Path, "replace", watched)
+    write_atomically(tmp_path / "model", b"data")
+    assert locks == [False]
+
+
+def test_a_temporary_file_that_was_taken_for_a_leftover_is_created_again(tmp_path, monkeypatch):
+    def swept_first(handle):
+        monkeypatch.undo()
+        require_writable(tmp_path / "model")
+        return try_lock(handle)
+
+    monkeypatch.setattr("charrnn.checkpoints.atomic.try_lock", swept_first)
+    write_atomically(tmp_path / "model", b"data")
+    assert (tmp_path / "model").read_bytes() == b"data"
+    assert names(tmp_path) == {"model"}
+
+
+def test_other_temporary_files_are_never_touched(tmp_path):
+    """Also not those of earlier versions, which may still be running."""
+    others = {".model.tmp", ".model.resume.safetensors.tmp", ".charrnn-0123456789ab.tmp"}
+    others |= {".model.charrnn-mine.tmp", "model.charrnn-0123456789ab.tmp"}
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    make_checkpoint().save(tmp_path / "model")
+    Output(tmp_path / "model")
+    assert names(tmp_path) == {*others, "model"}
+    assert {(tmp_path / name).read_text() for name in others} == {"mine"}
 
 
 def test_a_missing_folder_is_a_one_line_error(tmp_path):

@@ -27,7 +27,7 @@ def test_a_second_run_fails_immediately_and_names_the_first(first, cli, options)
     result = cli("train", "missing.txt", "-o", "novel.safetensors", *options.split())
     assert (result.code, result.out) == (1, "")
     assert (
-        f"novel.safetensors is being written by another run (process {first.pid}, since 2"
+        f"novel.safetensors is being written by another run (charrnn process {first.pid}, since 2"
         in result.err
     )
     assert first.poll() is None
@@ -98,6 +98,56 @@ def test_without_file_system_locks_nothing_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
     with locked(tmp_path / "model"), locked(tmp_path / "model"):
         pass
+
+
+# ---- lock files of others ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["", "mine", "process 1", "charrnn process 1, since 2026-1-1"])
+def test_a_foreign_lock_file_is_locked_but_never_changed(tmp_path, content):
+    file = lock_path(tmp_path / "model")
+    file.write_text(content)
+    with locked(tmp_path / "model"):
+        assert file.read_text() == content
+        with pytest.raises(CheckpointError, match=r"\(just started\)"), locked(tmp_path / "model"):
+            pass
+    assert file.read_text() == content
+
+
+@pytest.mark.parametrize("name", ["", "charrnn "])
+def test_a_leftover_of_any_version_is_taken_over_and_removed(tmp_path, name):
+    file = lock_path(tmp_path / "model")
+    file.write_text(f"{name}process 123, since 2026-11-21 18:00:00\n")
+    with locked(tmp_path / "model"):
+        assert file.read_text().startswith(f"charrnn process {os.getpid()}, since 2")
+    assert not file.exists()
+
+
+@posix
+def test_a_run_of_0_1_0_holds_the_same_lock(tmp_path):
+    import fcntl
+
+    file = lock_path(tmp_path / "model")
+    file.write_text("process 123, since 2026-11-21 18:00:00\n")
+    with file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(CheckpointError, match="process 123, since"), locked(tmp_path / "model"):
+            pass
+
+
+@posix
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("victim")], ids=range(3)
+)
+def test_what_is_no_regular_file_is_an_error_with_its_path(tmp_path, make):
+    file = lock_path(tmp_path / "model")
+    make(file)
+    with (
+        pytest.raises(CheckpointError, match=rf"cannot open the lock file {file}: .*; choose"),
+        locked(tmp_path / "model"),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_a_lock_whose_file_was_just_removed_is_taken_again(tmp_path, monkeypatch):

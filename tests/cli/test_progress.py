@@ -1,6 +1,8 @@
 """The progress of a run: lines, or a bar on a terminal."""
 
+import errno
 import math
+import os
 import re
 import sys
 
@@ -12,7 +14,7 @@ from tests.helpers import posix, wait_for_line
 from tests.processes import PATIENCE
 
 
-def steps_told(errors):
+def steps_shown(errors):
     return [int(line.split()[1]) for line in errors.splitlines() if line.startswith("step ")]
 
 
@@ -21,15 +23,15 @@ def test_without_a_terminal_progress_is_plain_lines(cli, novel, monkeypatch):
     result = cli("train", novel, *SHORT)
     assert (result.code, result.out) == (0, "")
     assert result.err.replace("\n", "").isprintable()
-    assert steps_told(result.err) == [5, 10, 12]
+    assert steps_shown(result.err) == [5, 10, 12]
     lines = [line for line in result.err.splitlines() if line.startswith("step ")]
     assert all(" bits/char" in line and " chars/s" in line for line in lines)
 
 
 def test_between_evaluations_a_line_is_printed_every_few_seconds(cli, novel, monkeypatch):
     monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", 0)
-    told = steps_told(cli("train", novel, *SHORT).err)
-    assert told == sorted([*range(1, 13), 5, 10, 12])
+    shown = steps_shown(cli("train", novel, *SHORT).err)
+    assert shown == sorted([*range(1, 13), 5, 10, 12])
 
 
 def test_a_terminal_shows_a_bar(on_terminal, novel):
@@ -72,3 +74,17 @@ def test_standard_streams_may_be_closed(cli, novel, monkeypatch, stream):
     monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
     assert cli("train", novel, *SHORT).code == 0
     assert load("novel.safetensors").training.steps == 12
+
+
+def test_notices_escape_file_names(cli, novel, monkeypatch):
+    calls = iter(range(100))
+
+    def sync(_):
+        if next(calls) == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("charrnn.checkpoints.atomic.sync_folder", sync)
+    result = cli("train", novel, *SHORT, "-o", "a\x1b[2J.safetensors")
+    assert result.code == 0
+    assert r"a\x1b[2J" in next(line for line in result.err.splitlines() if "input/output" in line)
+    assert "\x1b" not in result.err

@@ -112,7 +112,9 @@ def test_a_pipe_is_not_replaced(cli, novel, tmp_path):
 
 
 def test_a_foreign_file_is_not_replaced(cli, novel):
-    assert_refused(cli("train", novel, *SHORT, "-o", novel), 1, "--overwrite")
+    for options in ([], ["--overwrite"]):
+        result = cli("train", novel, *SHORT, "-o", novel, *options)
+        assert_refused(result, 1, "novel.txt is not a model file", "choose another --out")
     assert novel.read_text() == TEXT
 
 
@@ -306,7 +308,7 @@ def test_a_negative_limit_must_be_above_0(cli, novel):
 def test_unknown_options_and_values_are_usage_errors(cli, novel, files, option):
     result = cli("train", novel, *option.split())
     assert (result.code, result.out) == (2, "")
-    assert "Error: " in result.err
+    assert result.err.startswith("charrnn: error: ")
     assert option.split()[0] in result.err
     assert files() == ["novel.txt"]
 
@@ -364,20 +366,66 @@ def test_divergence_keeps_the_model_to_start_from(cli, novel, trained):
     assert trained.read_bytes() == before
 
 
+@pytest.fixture
+def targets(tmp_path):
+    """A folder with a target of each kind, and a corpus that cannot be read as UTF-8."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "lost").symlink_to("missing/a.safetensors")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "novel.txt").write_bytes(b"\xff")
+    return sorted(tmp_path.iterdir())
+
+
+@posix
+@pytest.mark.parametrize("option", [None, "--overwrite"])
 @pytest.mark.parametrize(
     ("out", "words"),
     [
-        ("missing/a.safetensors", "missing does not exist"),
-        ("novel.txt/a.safetensors", "novel.txt"),
+        (".", ". is a folder"),
+        ("..", ".. is a folder"),
+        ("/", "/ is a folder"),
         ("folder", "folder is a folder"),
-        pytest.param("/proc/a.safetensors", "/proc", marks=posix),
+        ("folder/", "folder is a folder"),
+        ("link", "link is a folder"),
+        ("loop", "loop is a loop of symbolic links"),
+        ("lost", "missing does not exist"),
+        ("pipe", "pipe is a pipe"),
+        ("missing/a.safetensors", "missing does not exist"),
+        ("novel.txt", "novel.txt is not a model file"),
+        ("novel.txt/a.safetensors", "novel.txt does not exist"),
+        ("/dev/null", "/dev/null is a device"),
+        ("/proc/a.safetensors", "cannot write /proc/a.safetensors"),
+        ("-", "cannot be named -"),
+        ("x" * 250, "name too long"),
     ],
 )
-def test_an_invalid_output_fails_before_reading_the_corpus(cli, tmp_path, files, out, words):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "novel.txt").write_bytes(b"\xff is not UTF-8, which would be told if it were read")
-    assert_refused(cli("train", "novel.txt", *SHORT, "-o", out), 1, words)
-    assert files() == ["folder", "novel.txt"]
+def test_an_invalid_output_fails_before_reading_the_corpus(
+    cli, tmp_path, targets, out, words, option
+):
+    result = cli("train", "novel.txt", *SHORT, "-o", out, *([option] if option else []))
+    assert_refused(result, 1, words, "choose another --out")
+    assert sorted(tmp_path.iterdir()) == targets
+
+
+@posix
+@pytest.mark.parametrize(
+    "out", [".", "..", "/", "folder", "link", "loop", "lost", "pipe", "novel.txt", "/dev/null", "-"]
+)
+def test_resuming_an_invalid_output_is_an_error(cli, tmp_path, targets, out):
+    result = cli("train", "novel.txt", *SHORT, "-o", out, "--resume")
+    assert_refused(result, 1, out)
+    assert sorted(tmp_path.iterdir()) == targets
+
+
+@pytest.mark.parametrize("option", ["--out", "--valid", "--init-from", "--log"])
+def test_a_path_must_not_be_empty(cli, novel, files, option):
+    """As from a shell variable that is not set."""
+    result = cli("train", novel, *SHORT, option, "")
+    assert (result.code, result.out) == (2, "")
+    assert f"{option} must not be empty" in result.err
+    assert files() == ["novel.txt"]
 
 
 # ---- corpora -------------------------------------------------------------------------------------

@@ -259,7 +259,7 @@ def test_all_files_and_a_page_are_written_for_each_version(cli, model_file, tune
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {f"0{n}.{kind}" for n in (1, 2) for kind in kinds} | {"index.html"}
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert "bars 2-3 composed anew" in page
+    assert "bars 2-3 rewritten" in page
     assert "% a comment before" in page
 
 
@@ -273,7 +273,7 @@ def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--rewrite", "5"), 2, "name the file of the tune with --prompt-file"),
+        (("--rewrite", "5"), 2, "name its file with --prompt-file"),
         (("--prompt-file", "tune.abc", "--rewrite", "8-5"), 2, "got '8-5'"),
         (("--prompt-file", "tune.abc", "--rewrite", "a-b"), 2, "got 'a-b'"),
         (("--prompt-file", "tune.abc", "--rewrite", ""), 2, "got ''"),
@@ -282,17 +282,17 @@ def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--bars", "8", "--form", "AB"),
             2,
-            "leave out --bars, --form",
+            "cannot be combined with --bars, --form",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--meter", "6/8", "--key", "D"),
             2,
-            "leave out --meter, --key",
+            "cannot be combined with --meter, --key",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--unconstrained", "--max-copy", "8"),
             2,
-            "leave out --unconstrained, --max-copy",
+            "cannot be combined with --unconstrained, --max-copy",
         ),
     ],
 )
@@ -304,3 +304,15 @@ def test_invalid_requests_to_rewrite_are_errors_in_one_line(
     assert result.code == code
     assert words in result.err.splitlines()[-1]
     assert result.out == ""
+
+
+def test_titles_are_escaped_on_a_terminal_and_raw_in_a_pipe(
+    on_terminal, cli, model_file, tune_file
+):
+    tune_file.write_text(TUNE.replace("Example", "\x1b[2JExample"), "utf-8")
+    command = ("compose", model_file, "--prompt-file", tune_file, "--rewrite", 2, "--seed", 1)
+    shown = on_terminal(*command, stream="stdout")
+    assert shown.code == 0, shown.err
+    assert r"\x1b[2JExample" in shown.out
+    assert "\x1b" not in shown.out
+    assert "\x1b[2JExample" in cli(*command).out

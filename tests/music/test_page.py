@@ -3,14 +3,14 @@
 import json
 import re
 from fractions import Fraction
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
 from charrnn.music.page import PageTune, page
 from charrnn.music.tune import Bar, Key, Note, Tune
-from tests.chromium import COMMAND, Browser, Tab
+from tests.chromium import Tab, assert_quiet
+from tests.html import Reader
 
 HOSTILE = "</script></pre><img src=x onerror=alert(1)>\"'&{title}\\1"
 EIGHTH = Fraction(1, 8)
@@ -23,31 +23,6 @@ LONG = Tune((Bar((Note(60, Fraction(100)),)),))
 def shown(title="A tune", music=None, **options):
     options = {"abc": "X:1\nK:D\n|:Adf:|\n", "tempo": 150.0} | options
     return PageTune(title, music or TUNE, **options)
-
-
-class Reader(HTMLParser):
-    """Collects the elements of a page, and the text inside each kind."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.texts = [], [], {}
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in ("meta", "input", "link", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        if self.open:
-            self.texts.setdefault(self.open[-1], []).append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def test_a_page_shows_what_it_is_given():
@@ -138,19 +113,6 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { subtree: true, attributeFilter: ["class"], attributeOldValue: true });
 """
-UNTIL = """new Promise((resolve) => {
-  const look = () => (%s) ? resolve(true) : requestAnimationFrame(look);
-  look();
-})"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if COMMAND is None:
-        pytest.skip("Chromium is not installed")
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
@@ -163,21 +125,14 @@ def visit(browser, tmp_path):
         return Tab(browser, path.as_uri(), LISTENER)
 
     yield visit
-    asked = [
-        event["params"]["request"]["url"]
-        for event in browser.events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
-    assert asked == [(tmp_path / "page.html").as_uri()]
-    trouble = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-    assert [event for event in browser.events if event["method"] in trouble] == []
+    assert_quiet(browser, tmp_path / "page.html")
 
 
 @pytest.mark.slow
 def test_a_click_plays_the_tune_and_highlights_its_notes(visit):
     tab = visit(shown("First"))
     tab.click(".play")
-    tab.evaluate(UNTIL % "order.length == 6 && !document.querySelector('.playing')")
+    tab.until("order.length == 6 && !document.querySelector('.playing')")
     heard = tab.evaluate("notes")
     expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in PITCHES * 2]
     assert [frequency for frequency, _ in heard] == pytest.approx(expected)
@@ -186,7 +141,7 @@ def test_a_click_plays_the_tune_and_highlights_its_notes(visit):
     assert gaps == pytest.approx([0.2] * 5), "an eighth note at 150 quarter notes a minute"
     assert tab.evaluate("order") == [0, 1, 2, 0, 1, 2]
     assert tab.evaluate("document.querySelectorAll('.lit').length") == 0
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+    tab.until("contexts[0].state == 'closed'")
 
 
 def test_notes_scheduled_later_are_not_lost(visit):
@@ -195,7 +150,7 @@ def test_notes_scheduled_later_are_not_lost(visit):
     tab = visit(shown(music=Tune((bar,)), tempo=600.0))
     tab.click(".play")
     assert tab.evaluate("notes.length") < len(pitches)
-    tab.evaluate(UNTIL % "!document.querySelector('.playing')")
+    tab.until("!document.querySelector('.playing')")
     expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in pitches]
     assert [frequency for frequency, _ in tab.evaluate("notes")] == pytest.approx(expected)
 
@@ -203,14 +158,14 @@ def test_notes_scheduled_later_are_not_lost(visit):
 def test_the_sound_runs_until_it_is_stopped(visit):
     tab = visit(shown("Long", LONG))
     tab.click(".play")
-    tab.evaluate(UNTIL % "contexts[0]?.state == 'running' && contexts[0].currentTime > 0.1")
-    tab.evaluate(UNTIL % "document.querySelector('.position').value > 0 && order.length")
+    tab.until("contexts[0]?.state == 'running' && contexts[0].currentTime > 0.1")
+    tab.until("document.querySelector('.position').value > 0 && order.length")
     assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Stop Long"
     tab.click(".play")
     assert tab.evaluate("document.querySelectorAll('.lit, .playing').length") == 0
     assert tab.evaluate("document.querySelector('.position').value") == "0"
     assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Play Long"
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+    tab.until("contexts[0].state == 'closed'")
 
 
 def test_one_tune_stops_another(visit):
@@ -220,7 +175,7 @@ def test_one_tune_stops_another(visit):
     assert tab.evaluate(playing) == ["First"]
     tab.click("article:nth-of-type(2) .play")
     assert tab.evaluate(playing) == ["Second"]
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed' && contexts[1].state == 'running'")
+    tab.until("contexts[0].state == 'closed' && contexts[1].state == 'running'")
 
 
 def test_the_space_bar_plays_and_stops(visit):
@@ -249,14 +204,14 @@ def test_the_abc_is_copied(visit, browser):
     tab = visit(shown())
     tab.click("summary")
     tab.click(".copy")
-    tab.evaluate(UNTIL % "document.querySelector('.copy').textContent == 'Copied'")
+    tab.until("document.querySelector('.copy').textContent == 'Copied'")
     assert tab.evaluate("navigator.clipboard.readText()") == "X:1\nK:D\n|:Adf:|\n"
 
 
 def test_a_click_on_a_note_plays_from_there(visit):
     tab = visit(shown())
     tab.click("[data-note='1']")
-    tab.evaluate(UNTIL % "order.length == 5 && !document.querySelector('.playing')")
+    tab.until("order.length == 5 && !document.querySelector('.playing')")
     assert tab.evaluate("order") == [1, 2, 0, 1, 2]
 
 

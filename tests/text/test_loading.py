@@ -46,6 +46,17 @@ def test_an_empty_file_is_an_error_only_if_it_is_the_only_one(data):
     assert (found.texts, found.notices) == (("one",), ("empty.txt is empty",))
 
 
+def test_a_pattern_stands_for_the_files_that_match_it(folder):
+    (folder / "in").mkdir()
+    for name in ("b.txt", "a.txt", "a.md", "in/c.txt", "odd[1].txt"):
+        put(name, name)
+    assert read("[ab].txt").names == ("a.txt", "b.txt")
+    assert read(["**/?.txt", "a.md"]).names == ("a.txt", "b.txt", "in/c.txt", "a.md")
+    assert read("odd[1].txt").names == ("odd[1].txt",)
+    with pytest.raises(CorpusError, match=r"^\*\.c does not exist$"):
+        read("*.c")
+
+
 def test_an_empty_list_of_paths_is_refused():
     with pytest.raises(ConfigError, match="no corpus"):
         read([])

@@ -42,7 +42,7 @@ class Ended:
         """Return whether it failed with a one-line error message."""
         return (
             self.code in (1, 2)
-            and self.last.startswith(("charrnn: error: ", "Error: "))
+            and self.last.startswith("charrnn: error: ")
             and "Traceback" not in self.err
         )
 

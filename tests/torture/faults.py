@@ -78,8 +78,10 @@ def check_end(outcome: Outcome, ended: Ended, folder: Path, killed: bool) -> Non
         outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
 
 
-def check_files(outcome: Outcome, folder: Path) -> None:
-    """Expect files of known steps, and that the run resumes from them to the same result."""
+def check_files(outcome: Outcome, folder: Path, *others: str) -> None:
+    """Expect files of known steps, that the run resumes from them to the same result, and that it
+    leaves no files but those and `others`.
+    """
     out, resume = folder / OUT, folder / RESUME
     if out.exists():
         load(out)
@@ -102,4 +104,5 @@ def check_files(outcome: Outcome, folder: Path) -> None:
     outcome.expect(ended.code == 0, f"resuming from {steps} ended with {ended.code}: {ended.err}")
     whole = out.read_bytes() == undisturbed().whole
     outcome.expect(whole or "is complete at step" in ended.err, f"other bits, from {steps}")
-    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+    left = left_over(folder, *others)
+    outcome.expect(not left, f"left behind: {left}")

@@ -44,7 +44,8 @@ def case(index: int, folder: Path) -> Outcome:
         for name, data in disk.items():
             (place / name).write_bytes(data)
         before = len(outcome.bad)
-        check_files(outcome, place)
+        # A lock file whose content is lost cannot be told from a foreign one, and stays.
+        check_files(outcome, place, ".novel.safetensors.lock")
         outcome.bad[before:] = [f"after step {length}: {line}" for line in outcome.bad[before:]]
     outcome.figures["different disks"] = len(seen)
     return outcome

@@ -66,6 +66,17 @@ def test_leaving_the_loop_ends_the_workers():
     assert gone(worker)
 
 
+@linux
+def test_a_stopped_worker_is_woken_to_end_with_the_run():
+    trainer = make_trainer(workers=2)
+    reports = trainer.run()
+    next(reports)
+    (process,) = trainer.exchange._workers
+    stop(process.pid)
+    reports.close()
+    assert process.exitcode == 0  # it was not killed
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 
@@ -133,7 +144,6 @@ def test_a_killed_worker_is_a_one_line_error(run):
 
 
 @linux
-@pytest.mark.slow
 def test_a_run_with_a_stopped_worker_can_be_ended(run):
     child, worker, _ = run
     os.kill(worker, signal.SIGSTOP)
@@ -200,9 +210,14 @@ def test_several_workers_without_a_main_guard_are_an_error_and_no_hang(process, 
     assert "WorkerError: a worker process died (exit code 1)" in result.err
 
 
-def test_python_may_exit_during_a_run(process, tmp_path):
+@pytest.mark.parametrize("stopped", [False, pytest.param(True, marks=linux)])
+def test_python_may_exit_during_a_run(process, tmp_path, stopped):
     script = tmp_path / "script.py"
     guarded = SCRIPT.replace("trainer =", "if __name__ == '__main__':\n    trainer =")
-    script.write_text(guarded + "    reports = trainer.run()\n    print(next(reports).step)\n")
+    guarded += "    reports = trainer.run()\n    print(next(reports).step)\n"
+    if stopped:
+        guarded += "    from tests.processes import stop\n"
+        guarded += "    stop(trainer.exchange._workers[0].pid)\n"
+    script.write_text(guarded)
     result = process(script=(script,))
     assert (result.code, result.out.strip()) == (0, "1")

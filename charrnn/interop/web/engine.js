@@ -16,8 +16,10 @@ const WEIGHTS = {
   },
 
   f16(buffer, at, shape) {
-    const size = sizeOf(shape);
-    return [Float32Array.from(new Uint16Array(buffer, at, size), half), at + 2 * size];
+    const halves = new Uint16Array(buffer, at, sizeOf(shape));
+    const values = new Float32Array(halves.length);
+    for (let k = 0; k < values.length; k++) values[k] = half(halves[k]);
+    return [values, at + 2 * values.length];
   },
 
   // A matrix is a scale for each row, then its rows as integers from -127 to 127; a vector is as in f32.
@@ -41,10 +43,11 @@ function sizeOf(shape) {
 // The number that 16 bits stand for: a sign, 5 bits of exponent, 10 bits of fraction (IEEE 754).
 function half(bits) {
   const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const size = exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction;
-  return bits & 0x8000 ? -size : size;
+  const fraction = (bits & 1023) + (exponent ? 1024 : 0);
+  return (bits & 0x8000 ? -1 : 1) * UNITS[exponent] * fraction;
 }
+
+const UNITS = Array.from({ length: 32 }, (_, exponent) => 2 ** (Math.max(1, exponent) - 25));
 
 // All tensors of a model, by name.
 function readWeights(model, buffer) {
@@ -141,11 +144,13 @@ const CELLS = {
 };
 
 // A model that reads one character at a time. `state` is all that it remembers, (L, S, H): copy it with
-// `slice` to return to it later with `set`.
+// `slice` to return to it later with `set`. Several engines may share weights, and the first layer's
+// `inputs`: its input part for each character, worked out when it is first read.
 class Engine {
-  constructor(model, buffer) {
+  constructor(model, weights, inputs = []) {
     const { cell, hidden_size: H, num_layers: L, embedding_size: E } = model.config;
-    this.weights = readWeights(model, buffer);
+    this.weights = weights;
+    this.inputs = inputs;
     this.cell = CELLS[cell];
     this.V = this.weights["head.bias"].length;
     this.E = E;
@@ -162,7 +167,6 @@ class Engine {
         return this.state.subarray(start, start + H);
       }),
     }));
-    this.inputs = new Array(this.V); // the first layer's input part for each character read so far
     this.a = new Float32Array(gates * H);
     this.u = new Float32Array(gates * H);
     this.logits = new Float32Array(this.V);
@@ -186,7 +190,7 @@ class Engine {
     return affine(this.weights["head.weight"], x, this.weights["head.bias"], this.logits);
   }
 
-  // The first layer's W_ih x + b_ih for a character, worked out when it is first read.
+  // The first layer's W_ih x + b_ih for a character.
   input(id) {
     this.inputs[id] ??= this.inputOf(id);
     return this.inputs[id];
