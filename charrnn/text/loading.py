@@ -39,12 +39,12 @@ def read(
     if not isinstance(reading, its_reading):
         reading = its_reading()
     builder = Builder()
-    names, notices = reading.read(_of_kind(kind, files), encoding, builder.add)
+    names, notices, facts = reading.read(_of_kind(kind, files), encoding, builder.add)
     if not names:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
         nothing = "contains no text files" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
         raise CorpusError(f"{what} {nothing}")
-    return builder.corpus(names, notices, reading)
+    return builder.corpus(names, notices, reading, facts)
 
 
 def files_of(path: str | Path) -> Iterator[File]:

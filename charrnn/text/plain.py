@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.errors import CorpusError, counted
-from charrnn.text.documents import File, Reading
+from charrnn.text.documents import Contents, File, Reading
 from charrnn.text.formats import format_of, opened
 
 STDIN = "-"
@@ -22,7 +22,7 @@ class PlainText(Reading):
 
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Add each file as one text; in a folder, skip files that aren't text, with a notice."""
         names, notices, skipped = [], [], []
         crlf, crlf_read = set[str](), False
@@ -43,7 +43,7 @@ class PlainText(Reading):
             notices.append(f"skipped {counted(len(skipped), 'file')}; the first: {skipped[0]}")
         if crlf_read:
             notices.append("read CRLF line endings as LF")
-        return names, notices
+        return Contents(names, notices)
 
 
 PLAIN_TEXT = PlainText()
