@@ -80,7 +80,7 @@ def _settings() -> Groups:
     "--log",
     metavar="FILE",
     type=click.Path(),
-    help="Write a line of JSON per step and evaluation to this file.",
+    help="Log the run, its steps and its evaluations to this file, as lines of JSON.",
 )
 @click.option(
     "--valid",

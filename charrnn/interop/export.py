@@ -8,7 +8,7 @@ from pathlib import Path
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
 from charrnn.errors import ConfigError
-from charrnn.interop.formats import Paths, format_of
+from charrnn.interop.formats import Format, Paths, format_of
 from charrnn.text.corpus import Corpus
 
 MEMORIZED = (

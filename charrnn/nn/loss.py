@@ -19,11 +19,12 @@ def cross_entropy(
     With m = max(l), -log softmax(l)[y] = log sum e^(l - m) - (l[y] - m), which cannot overflow.
     """
     np.subtract(logits, logits.max(axis=1, keepdims=True), out=logits)
+    correct = logits.argmax(axis=1) == targets  # of equal logits, only the first counts
     chosen = logits[_at(targets)]
     np.exp(logits, out=logits)
     total = logits.sum(axis=1, keepdims=True)
     np.divide(logits, total, out=logits)
-    return np.log(total[:, 0]) - chosen, chosen == 0
+    return np.log(total[:, 0]) - chosen, correct
 
 
 def cross_entropy_backward(

@@ -14,6 +14,11 @@ from charrnn.training.prepare import Data
 from charrnn.training.state import Counters
 
 DEFAULT_MINUTES = 10.0
+# A run that is ended by its minutes evaluates at least this often, as long as that takes no more
+# than this fraction of them.
+EVALUATIONS = 15
+MOST_EVALUATING = 0.1
+LEAST_STEPS = 10  # between two of them
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,28 @@ class Limits:
             training = 60 * minutes - (_closing(counters, data) if closing is None else closing)
             shares["minutes"] = counters.seconds / training if training > 0 else 1.0
         return shares
+
+    def is_due(
+        self, last: int, every: int, counters: Counters, data: Data, closing: float | None = None
+    ) -> bool:
+        """Return whether to evaluate or save again after the step `last` (0: for the first time):
+        after `every` steps and, in a run that its minutes will end, also by time.
+
+        The fraction of the steps since `last` stands for the fraction of the time.
+        """
+        shares = self.shares(counters, data, closing)
+        if self.eval_every is not None or max(shares, key=shares.__getitem__) != "minutes":
+            return counters.step % every == 0
+        if counters.step - last >= every:
+            return True
+        if counters.step - last < LEAST_STEPS:  # the first one also waits for the workers to start
+            return False
+        pause = 1 / EVALUATIONS
+        if last:  # the first evaluation comes early, whatever it costs
+            seconds = 60 * (self.minutes or DEFAULT_MINUTES)
+            evaluating = _closing(counters, data) if closing is None else closing
+            pause = max(pause, evaluating / seconds / MOST_EVALUATING)
+        return shares["minutes"] * (1 - last / max(1, counters.step)) >= pause
 
     def ended_by(
         self,

@@ -120,9 +120,9 @@ class Trainer:
         selected.
 
         Raises CorpusError for a corpus that is too short, UnknownCharacterError if `valid` has
-        characters that the corpus lacks (unless `unknown="skip"`), ConfigError for a `model` of
-        another shape than `init_from`, and CheckpointError for an `out` that cannot be written or
-        that another run is writing.
+        characters that the corpus lacks (unless `unknown` is "skip" or "fold"), ConfigError for a
+        `model` of another shape than `init_from`, and CheckpointError for an `out` that cannot be
+        written or that another run is writing.
         """
         if out is not None and not isinstance(out, Output):
             out = Output.new(out, overwrite)
@@ -354,7 +354,11 @@ class Trainer:
         counters = self.counters
         if self.data.valid is None or counters.step == 0 or counters.evaluated_at == counters.step:
             return False
-        return ended or counters.step % self._eval_every() == 0
+        return ended or self._is_due(counters.evaluated_at, self._eval_every())
+
+    def _is_due(self, last: int, every: int) -> bool:
+        """Return whether to evaluate or save again, after the step `last`."""
+        return self.limits.is_due(last, every, self.counters, self.data, self._closing_seconds)
 
     def _eval_every(self) -> int:
         """Return the steps between evaluations; by default, they take about 5% of the time."""
@@ -425,7 +429,7 @@ class Trainer:
         """Write the model file, then the resume file; does nothing without `out`."""
         if not np.isfinite(self.parameters.flat).all():
             self._restore(self._good)
-        due = self.counters.step % self._save_every() == 0 and not self._evaluation_due(False)
+        due = self._save_scheduled() and not self._evaluation_due(False)
         if due or self.finished():
             self.counters.saved_at = self.counters.step
         if self.output is not None:
@@ -451,10 +455,16 @@ class Trainer:
             return True
         if counters.step == 0 or counters.saved_at == counters.step:
             return False
-        return counters.step % self._save_every() == 0
+        return self._save_scheduled()
 
-    def _save_every(self) -> int:
-        return self.limits.save_every or self._eval_every()
+    def _save_scheduled(self) -> bool:
+        """Return whether this step is one to save at: by default, any with an evaluation."""
+        counters = self.counters
+        if self.limits.save_every is not None:
+            return counters.step % self.limits.save_every == 0
+        if self.data.valid is None:
+            return self._is_due(counters.saved_at, self._eval_every())
+        return counters.evaluated_at == counters.step
 
     def _live(self) -> dict[str, Array]:
         """Return the arrays of a snapshot: the run's own, and a copy of the carried state."""

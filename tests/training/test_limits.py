@@ -13,6 +13,7 @@ from charrnn.training.limits import Limits
 from charrnn.training.prepare import prepare
 from charrnn.training.state import Counters
 from charrnn.training.trainer import Trainer
+from charrnn.training.worker import Learner
 from tests.helpers import finish, run_to
 from tests.tiny import CORPUS, LIMITS, TRAIN, make_trainer
 
@@ -57,6 +58,87 @@ def test_minutes_end_a_run(monkeypatch, limits, steps):
     assert trainer.checkpoint().training.steps == steps
     assert trainer.counters.ended_by == "minutes"
     assert not trainer.stopped
+
+
+# ---- evaluations by time -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock on which every call takes a second, and an evaluation as many as a test says."""
+    clock = SimpleNamespace(now=1000.0, evaluation=0.0)
+
+    def monotonic():
+        clock.now += 1
+        return clock.now
+
+    def validate(learner, *arguments):
+        clock.now += clock.evaluation
+        return validate_now(learner, *arguments)
+
+    validate_now = Learner.validate
+    monkeypatch.setattr(Learner, "validate", validate)
+    monkeypatch.setattr("charrnn.training.trainer.time", SimpleNamespace(monotonic=monotonic))
+    return clock
+
+
+def evaluated_at(reports):
+    return [report.seconds for report in reports if report.evaluation]
+
+
+def test_a_run_that_time_ends_evaluates_and_saves_throughout(clock, tmp_path):  # noqa: ARG001
+    trainer = make_trainer(tmp_path / "model.safetensors", limits=Limits(minutes=5))
+    saved = []
+    for report in trainer.run():
+        if report.evaluation is None:
+            saved.append(trainer.counters.saved_at)
+    times = [entry.step for entry in trainer.history]
+    assert times[0] <= 25
+    assert 10 <= len(times) <= 20
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 25
+    assert set(times[:-1]) <= set(saved)
+
+
+def test_evaluations_by_time_are_fewer_if_they_take_long(clock):
+    clock.evaluation = 10.0
+    reports = finish(make_trainer(limits=Limits(minutes=5)))
+    first, *others = evaluated_at(reports)
+    assert first <= 25
+    assert 2 <= len(others) <= 4
+    assert min(b - a for a, b in itertools.pairwise([first, *others[:-1]])) >= 100
+
+
+def test_evaluations_by_time_continue_in_a_resumed_run(clock, tmp_path):  # noqa: ARG001
+    out = tmp_path / "model.safetensors"
+    before = run_to(make_trainer(out, limits=Limits(minutes=5)), 130)
+    after = finish(Trainer.resume(CORPUS, out))
+    times = evaluated_at([*before, *after])
+    assert 10 <= len(times) <= 20
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 40
+
+
+def test_without_validation_saves_come_by_time(clock, tmp_path):  # noqa: ARG001
+    train = replace(TRAIN, valid_fraction=0.0)
+    trainer = make_trainer(tmp_path / "model", train=train, limits=Limits(minutes=5))
+    saved = sorted({trainer.counters.saved_at for _ in trainer.run()})
+    assert max(b - a for a, b in itertools.pairwise(saved)) <= 25
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(max_steps=60, minutes=20),
+        Limits(epochs=0.7, minutes=20),
+        Limits(minutes=1, eval_every=40),
+    ],
+    ids=["steps", "epochs", "stated"],
+)
+def test_only_time_changes_when_a_run_evaluates(clock, limits):  # noqa: ARG001
+    trainer = make_trainer(limits=limits)
+    steps = [report.step for report in finish(trainer)]
+    every = limits.eval_every or 100
+    due = {step for step in range(steps[-1] + 1) if step and step % every == 0}
+    assert {entry.step for entry in trainer.history} == due | {steps[-1]}
 
 
 def test_patience_stops_a_run_early():

@@ -37,7 +37,7 @@ function readText(value, done = () => {}) {
   });
   byId("surprises").replaceChildren();
   if (characters.length === 0) {
-    byId("surprises").append(make("p", { class: "empty" }, "There is nothing to read yet: write something, or read another text."));
+    byId("surprises").append(make("p", { class: "empty" }, "No text yet: write something first, or read another text."));
   }
   model.start("read", { text: characters.join("") }, (block) => {
     for (const name of ["bits", "ranks", "known", "ids", "shares"]) {
@@ -151,7 +151,7 @@ function candidates(at) {
       make("span", { class: "character" }, visible(character)),
       makeSvg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": true },
         makeSvg("rect", { width: 100 * share, height: 8 })),
-      make("span", { class: "share" }, `${number(100 * share, share < 0.0995 ? 1 : 0)} %`),
+      make("span", { class: "share" }, percent(share)),
     );
     if (character === reading.characters[at]) button.classList.add("actual");
     button.addEventListener("click", () => {
@@ -160,6 +160,10 @@ function candidates(at) {
     });
     return button;
   });
+}
+
+function percent(share) {
+  return share < 0.0005 ? "< 0.1 %" : `${number(100 * share, share < 0.0995 ? 1 : 0)} %`;
 }
 
 const characters = Array.from(description.alphabet);

@@ -19,6 +19,7 @@ let activations = null; // of the text read last: {width, values}, the values of
 
 // In the order of their urgency.
 const JOBS = { write, suggest, read, rank, unit };
+const EDITING = ["write", "suggest"]; // they share a memory, so one ends the other
 const running = new Map(); // kind to steps
 
 // What is posted here comes back when waiting messages have been dealt with.
@@ -30,7 +31,8 @@ onmessage = ({ data }) => {
   if (data.kind === "load") load(data);
   else if (data.kind === "stop") running.delete(data.job);
   else {
-    const answer = (content, transfer) => postMessage({ kind: data.kind, id: data.id, ...content }, transfer);
+    const answer = (content) => postMessage({ kind: data.kind, id: data.id, ...content });
+    if (EDITING.includes(data.kind)) for (const kind of EDITING) running.delete(kind);
     running.set(data.kind, JOBS[data.kind](data, answer));
     takeTurns();
   }
@@ -61,6 +63,7 @@ function load({ description, base64 }) {
   const weights = readWeights(model, bytes.buffer);
   const inputs = [];
   engineOf = () => new Engine(model, weights, inputs);
+  memory = new Memory();
   postMessage({ kind: "load" });
 }
 
@@ -75,6 +78,14 @@ class Memory {
     this.states = [this.engine.state.slice()];
   }
 
+  get logits() {
+    return this.engine.logits;
+  }
+
+  get state() {
+    return this.engine.state;
+  }
+
   // Bring the engine to where it has read these ids.
   *read(ids) {
     let same = 0;
@@ -84,49 +95,53 @@ class Memory {
     this.ids = ids.slice(0, kept * STRIDE);
     this.engine.state.set(this.states[kept]);
     for (const id of ids.slice(kept * STRIDE)) {
-      this.engine.step(id);
-      if (this.ids.push(id) % STRIDE === 0) this.states.push(this.engine.state.slice());
+      this.step(id);
       yield;
     }
   }
+
+  // Read one more.
+  step(id) {
+    this.engine.step(id);
+    if (this.ids.push(id) % STRIDE === 0) this.states.push(this.engine.state.slice());
+  }
 }
 
-const memories = {}; // one for each kind of job, as these take turns
+let memory; // of the text in the editor
 
 // A model forgets: of a long text the last few thousand characters are read. Where they begin moves on
 // in leaps, so that what was read can be used again.
-function* readPrompt(kind, text) {
+function* readPrompt(text) {
   const ids = alphabet.prompt(text);
   const begin = Math.max(0, Math.floor(ids.length / WINDOW) - 1) * WINDOW;
-  memories[kind] ??= new Memory();
-  yield* memories[kind].read(ids.slice(begin));
-  return { engine: memories[kind].engine, place: ids.length };
+  yield* memory.read(ids.slice(begin));
+  return ids.length;
 }
 
-// The characters that continue `text`, which the engine has read; the first one's id may be given. Where
-// one completes a document, the state starts afresh, as in training.
-function* drawn(engine, settings, stream, place, text, first) {
+// The characters that continue `text`, which a reader, an engine or a memory, has read; the first one's
+// id may be given. Where one completes a document, the state starts afresh, as in training.
+function* drawn(reader, settings, stream, place, text, first) {
   const end = alphabet.terminator;
   let tail = text.slice(-end.length);
   for (let at = place; ; at++) {
     let id = at === place ? first : undefined;
-    id ??= choose(engine.logits, settings, random(settings.seed, stream, at));
+    id ??= choose(reader.logits, settings, random(settings.seed, stream, at));
     const character = alphabet.characters[id];
     tail = (tail + character).slice(-end.length);
     const complete = end !== "" && tail === end;
     yield { character, complete };
-    if (complete) engine.state.fill(0);
-    engine.step(id);
+    if (complete) reader.state.fill(0);
+    reader.step(id);
   }
 }
 
 // Continue a text until it is stopped, or for `limit` characters, or to the end of a document.
 function* write({ text, settings, limit }, answer) {
-  const { engine, place } = yield* readPrompt("write", text);
+  const place = yield* readPrompt(text);
   let written = "";
   let count = 0;
   let posted = -Infinity;
-  for (const { character, complete } of drawn(engine, settings, 0, place, text)) {
+  for (const { character, complete } of drawn(memory, settings, 0, place, text)) {
     written += character;
     const ended = complete && settings.stop_at_end;
     if (ended || ++count === limit) {
@@ -145,7 +160,8 @@ function* write({ text, settings, limit }, answer) {
 // Alternative continuations of a text, each a few words. Those that are drawn alike are filled up with
 // ones that begin with the likeliest other characters.
 function* suggest({ text, settings }, answer) {
-  const { engine, place } = yield* readPrompt("suggest", text);
+  const place = yield* readPrompt(text);
+  const { engine } = memory;
   const state = engine.state.slice();
   const logits = engine.logits.slice();
   const likeliest = largest(logits, TRIES);
@@ -163,15 +179,19 @@ function* suggest({ text, settings }, answer) {
   answer({ done: true });
 }
 
+const SHORT = 8; // characters that are too few to end a phrase
+const LONG = 20; // characters after which a phrase ends with a word
+const LONGEST = 48;
+
 // A few words: up to the end of a line, a bar of music or a document, or of a word once they are long
 // enough.
 function* drawPhrase(characters) {
   let phrase = "";
   for (const { character, complete } of characters) {
-    const solid = phrase.trim() !== "";
-    if (solid && (character === "\n" || (phrase.length >= 20 && /\s/u.test(character)))) break;
+    const length = phrase.trim().length;
+    if (length >= SHORT && (character === "\n" || (length >= LONG && /\s/u.test(character)))) break;
     phrase += character;
-    if (complete || phrase.length >= 48 || (phrase.length >= 6 && "|;。".includes(character))) break;
+    if (complete || phrase.length >= LONGEST || (length >= SHORT && "|;。".includes(character))) break;
     yield;
   }
   return phrase;
