@@ -41,13 +41,13 @@ def read(
     if not isinstance(reading, its_reading):
         reading = its_reading()
     builder = Builder()
-    names, notices = reading.read(_of_kind(kind, files), encoding, builder.add)
+    names, notices, facts = reading.read(_of_kind(kind, files), encoding, builder.add)
     notices = [*skipped("folder", unreadable), *notices]
     if not names:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
         nothing = "contains no text files" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
         raise CorpusError("; ".join([f"{what} {nothing}", *notices]))
-    return builder.corpus(names, notices, reading)
+    return builder.corpus(names, notices, reading, facts)
 
 
 def files_of(path: str | Path, unreadable: list[tuple[str, str]] | None = None) -> Iterator[File]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.errors import CorpusError, counted
-from charrnn.text.documents import File, Reading
+from charrnn.text.documents import Contents, File, Reading
 from charrnn.text.formats import format_of, opened
 
 STDIN = "-"
@@ -29,7 +29,7 @@ class PlainText(Reading):
 
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Add each file as one text; in a folder, skip files that aren't text, with a notice."""
         names, notices = list[str](), list[str]()
         not_read: list[tuple[str, str]] = []
@@ -50,7 +50,7 @@ class PlainText(Reading):
         notices += skipped("file", not_read)
         if crlf_read:
             notices.append("read CRLF line endings as LF")
-        return names, notices
+        return Contents(names, notices)
 
 
 PLAIN_TEXT = PlainText()
