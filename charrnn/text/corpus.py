@@ -8,9 +8,10 @@ the ids of a model.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ class Corpus:
     names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # for the user
     reading: Reading = PLAIN_TEXT  # how the files were read
+    facts: Mapping[str, Any] = field(default_factory=dict)  # that the reading found out
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:
@@ -175,7 +177,8 @@ class Builder:
         names: Sequence[str] = (),
         notices: Sequence[str] = (),
         reading: Reading = PLAIN_TEXT,
+        facts: Mapping[str, Any] = {},
     ) -> Corpus:
         """Return the corpus of all texts; nothing can be added afterwards."""
         arrays = self.ids.array(), self.ends.array()
-        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading)
+        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading, facts)

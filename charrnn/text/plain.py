@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from charrnn.errors import CorpusError, counted
 from charrnn.progress import report
-from charrnn.text.documents import File, Reading
+from charrnn.text.documents import Contents, File, Reading
 from charrnn.text.formats import format_of, opened
 
 STDIN = "-"
+SOME = 3  # names of skipped files in a notice
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 ZEROS = 1 << 12  # consecutive NUL characters that no text has
 
 
@@ -24,9 +27,10 @@ class PlainText(Reading):
 
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Add each file as one text; in a folder, skip files that aren't text, with a notice."""
-        names, notices, skipped = [], [], []
+        names, notices = list[str](), list[str]()
+        not_read: list[tuple[str, str]] = []
         crlf, crlf_read = set[str](), False
         for path, in_folder in files:
             try:
@@ -34,21 +38,32 @@ class PlainText(Reading):
             except CorpusError as error:
                 if not in_folder:
                     raise
-                skipped.append(str(error))
+                not_read.append((str(path), error.args[0]))
                 continue
             crlf_read |= str(path) in crlf
             if length:
                 names.append("standard input" if str(path) == STDIN else str(path))
             elif not in_folder:
                 notices.append(f"{path} is empty")
-        if skipped:
-            notices.append(f"skipped {counted(len(skipped), 'file')}; the first: {skipped[0]}")
+        notices += skipped("file", not_read)
         if crlf_read:
             notices.append("read CRLF line endings as LF")
-        return names, notices
+        return Contents(names, notices)
 
 
 PLAIN_TEXT = PlainText()
+
+
+def skipped(noun: str, errors: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the notice that files or folders were skipped, given their names and errors.
+
+    >>> skipped("file", [("a.png", "a.png is not text"), ("b.png", "b.png is not text")])
+    ['skipped 2 files (a.png, b.png); the first: a.png is not text']
+    """
+    if len(errors) < 2:
+        return [f"skipped 1 {noun}: {error}" for _, error in errors]
+    names = ", ".join([name for name, _ in errors[:SOME]] + ["..."] * (len(errors) > SOME))
+    return [f"skipped {counted(len(errors), noun)} ({names}); the first: {errors[0][1]}"]
 
 
 def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) -> Iterator[str]:
@@ -65,6 +80,8 @@ def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) ->
             raise CorpusError(f"{path} is not text")
         if len(text) >= ZEROS and not text.strip("\0"):  # /dev/zero never ends
             raise CorpusError(f"{path} is not text: {len(text):,} consecutive NUL characters")
+        if not text.isascii() and (found := LONE_SURROGATE.search(text)):
+            raise CorpusError(f"{path} is not text: lone surrogate U+{ord(found[0]):04X}")
         if "\r" in text:
             held = "\r" if text.endswith("\r") else ""  # its LF may follow
             text = text.removesuffix(held)
