@@ -19,6 +19,7 @@ from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.ranges import range_of
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Key, Tune
+from charrnn.progress import watched
 from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
 from charrnn.text.documents import Contents, File, Reading
@@ -95,7 +96,7 @@ class TuneReading(Reading):
     ) -> Contents:
         """Add the tunes of all files as one text."""
         parts = []
-        for path, _ in files:
+        for path, _ in watched(files, "reading tunes"):
             try:
                 parts.append(read_tunes(path))
             except CorpusError as error:
@@ -107,7 +108,7 @@ class TuneReading(Reading):
                 "the corpus has no usable tunes: " + "; ".join([*notices, *collection.notices])
             )
         notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[self.transpose]}")
-        add(map(self.text, collection.tunes))
+        add(map(self.text, watched(collection.tunes, "transposing tunes")))
         facts = TuneFacts.of(collection.tunes).document()
         return Contents(found.names, [*notices, *collection.notices], facts)
 
@@ -165,7 +166,7 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     wanted = tunes if keep_irregular else regular
     kept: dict[object, Tune] = {}
-    for tune in wanted:
+    for tune in watched(wanted, "comparing tunes"):
         kept.setdefault(tune.fingerprint(), tune)
     notices = []
     if twice := len(wanted) - len(kept):
