@@ -19,7 +19,7 @@ from charrnn.errors import CharRNNError, require, require_type, unexpected_keywo
 from charrnn.inference.constraint import Constraint, Leaning, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, Stepper
+from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.documents import DOCUMENTS
@@ -182,8 +182,8 @@ def draw(
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
-        np.concatenate(logits, axis=1),
-        np.concatenate(states, axis=3),
+        np.stack(logits),
+        np.concatenate(states, axis=2),
         length,
         options.temperature,
         rng,
@@ -198,7 +198,7 @@ def draw(
 def _read_prompt(
     checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
 ) -> tuple[Any, Any, Any]:
-    """Return the logits (V, 1) after a prompt, and the network's and the constraint's state."""
+    """Return the logits (V,) after a prompt, and the network's and the constraint's state."""
     end = terminator(checkpoint)
     if end:  # as in training, the state starts fresh at the last character before the document
         prompt = end + prompt
@@ -222,12 +222,12 @@ def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
 
 
 def _read(checkpoint: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
-    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+    """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
-    state = network.zero_state(1)
+    reader, state = Reader(network, 1), network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
-    return logits[-1], state
+        logits, state = reader.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1, 0], state
 
 
 def _continue(
@@ -246,20 +246,20 @@ def _continue(
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
     leaning = constraint if isinstance(constraint, Leaning) else None
-    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # those that go on
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
+    noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
             now = [states[index] for index in batch] if constraint else []
             mask = _mask(constraint, now) if constraint else None
             bias = np.array([leaning.bias(state) for state in now]) if leaning else None
             if forgone is not None and mask is not None:
-                forgone[batch] += _cost(logits.T, mask)
+                forgone[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
-            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            ids = choose(logits, temperature, noise, filters, mask, bias)
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])

@@ -37,7 +37,7 @@ from charrnn.training.limits import Limits
 from charrnn.training.state import Counters, Snapshot
 
 # The charrnn whose arithmetic this is: since then equal settings have given equal bits.
-BITS = "0.1.0"
+BITS = "0.2.0"
 GOOD = "good."  # before the names of the tensors to go back to in a divergence
 
 

@@ -116,9 +116,10 @@ def test_a_copy_of_a_network_learns_by_itself(model_file):
     network = copy.deepcopy(charrnn.CharRNN(model.config, 9))
     ids = np.zeros((4, 2), np.uint8)
     network.parameters.flat[...] = 0.1
-    loss, _, _ = network.train(ids, ids, network.zero_state(2))
-    network.parameters.flat[...] -= 0.1 * network.gradients.flat
-    assert network.train(ids, ids, network.zero_state(2))[0] < loss
+    gradients = network.new_gradients()
+    loss, _, _ = network.train(ids, ids, network.zero_state(2), gradients)
+    network.parameters.flat[...] -= 0.1 * gradients.flat
+    assert network.train(ids, ids, network.zero_state(2), gradients)[0] < loss
 
 
 def test_a_trainer_cannot_be_copied(corpus_file):
