@@ -1,20 +1,20 @@
-"""What composed tunes are like: well-formed, like people's, and new? And how fast they come.
+"""Measure composed tunes: are they well formed, like people's, and new, and how fast do they come?
 
     python benchmarks/melody.py irish.abc --minutes 3 --tunes 1000
 
-Models are trained on nine tenths of the tunes, as `charrnn train` divides them: by tune, duplicates
-out, the tenth that is held out drawn with a fixed seed. Then:
+Models are trained on nine tenths of the tunes, divided as in `charrnn train`: by tune, without
+duplicates, the held-out tenth chosen with a fixed seed. Then:
 
-    loss      nats per character and per note on the held-out tunes: the chosen model, the other
-              cells in as many minutes, and Witten-Bell n-grams of orders 1 to 6
-    tunes     the figures of `charrnn assess` for tunes of the chosen model, under the grammar and
-              without, beside those of the held-out tunes
-    requests  the share of tunes that have the metre, key, bars and form that were asked for
-    speed     characters a second, under the grammar and without; seconds for ten tunes, all files
-              and the page
+    loss      nats per character and per note on the held-out tunes: the default model, the other
+              cells in the same time, and Witten-Bell n-grams of orders 1 to 6
+    tunes     the figures of `charrnn assess` for tunes of the default model, with and without the
+              grammar, beside those of the held-out tunes
+    requests  the share of tunes with the requested meter, key, bars and form
+    speed     characters per second with and without the grammar; seconds for ten tunes with all
+              files and the page
 
-Each row is written to rows.jsonl in the folder `--out` as it is measured, and is not measured
-again: the benchmark may be stopped at any time. Models and tunes are kept there, too.
+Each row is appended to rows.jsonl in the folder `--out` and is not measured again: the benchmark
+can be interrupted at any time. Models and tunes are kept there, too.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.loading import read
 from charrnn.text.split import split
 
-CHOSEN = "chosen"  # the model of `charrnn train FILE` without an option of the network
+CHOSEN = "chosen"  # the model of `charrnn train FILE` with default settings
 ORDERS = range(1, 7)  # of n-grams
 TEMPERATURES = (0.7, 1.0, 1.2)
 BATCH = 100  # tunes composed side by side
 TURNS = 5  # of each way to sample, one after the other
 STREAMS = (1, 50)
-LENGTH = 150  # characters of a stream that speed is measured over; few tunes are shorter
+LENGTH = 150  # characters per stream in measurements of speed; few tunes are shorter
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a tune may be asked for."""
+    """The requested properties of a tune."""
 
     meter: Meter | None = None
     key: Key | None = None
@@ -96,7 +96,7 @@ def charrnn(*arguments: object) -> None:
 
 
 class Bench:
-    """The corpus, divided, and the folder in which models and tunes are kept."""
+    """The corpus, divided, and the folder of models and tunes."""
 
     def __init__(self, corpus: Path, out: Path, minutes: float, tunes: int) -> None:
         self.file, self.out, self.minutes, self.count = corpus, out, minutes, tunes
@@ -108,7 +108,7 @@ class Bench:
         )
 
     def model(self, name: str) -> Path:
-        """Return the model of this name, trained if it has not been."""
+        """Return the model of this name; train it first if needed."""
         path = self.out / f"{name}.safetensors"
         if not path.exists():
             cell = () if name == CHOSEN else ("--cell", name)
@@ -130,7 +130,7 @@ class Bench:
         }
 
     def ngrams(self) -> dict[str, Any]:
-        """Score n-grams on the held-out tunes, and tell the best."""
+        """Score n-grams on the held-out tunes; report the best."""
         alphabet = set().union(*self.train_texts, *self.held_out_texts)
         grams = NGrams(self.train_texts, max(ORDERS), len(alphabet))
         losses = {order: grams.nats_per_char(self.held_out_texts, order) for order in ORDERS}
@@ -146,7 +146,7 @@ class Bench:
         }
 
     def tunes(self, temperature: float, constrained: bool) -> dict[str, Any]:
-        """Compose tunes, nothing being asked for, and measure them."""
+        """Compose tunes without requests, and measure them."""
         tunes = self._composed(self.count, Request(), temperature, constrained)
         kind = "constrained" if constrained else "unconstrained"
         file = self.out / f"{kind}-{temperature}.abc"
@@ -165,7 +165,7 @@ class Bench:
         return {"parse": 1.0, "warnings": warnings(file), **figures}
 
     def requests(self, temperature: float) -> dict[str, Any]:
-        """Compose what REQUESTS ask for, as many tunes of each, and count those that have it."""
+        """Compose equally many tunes for each of REQUESTS; count those with all properties."""
         each = -(-self.count // len(REQUESTS))
         found, asked = [], each * len(REQUESTS)
         honoured = 0
@@ -203,12 +203,12 @@ class Bench:
         ]
 
     def speed(self, streams: int) -> dict[str, Any]:
-        """Sample under the grammar and without in turns; return the medians and their ratio."""
+        """Sample with and without the grammar in turns; return the medians and their ratio."""
         checkpoint = load(self.model(CHOSEN))
         grammar = tune_grammar(checkpoint.tokenizer.alphabet)
         ways = (grammar, None)
         rates: tuple[list[float], list[float]] = [], []
-        for turn in range(-1, TURNS):  # the first is not counted: it fills caches
+        for turn in range(-1, TURNS):  # the first fills caches and does not count
             for way, rate in zip(ways, rates, strict=True):
                 began, characters = time.perf_counter(), 0
                 for seed in range(max(1, 20 // streams)):
@@ -231,7 +231,7 @@ class Bench:
         }
 
     def files(self) -> dict[str, Any]:
-        """Write ten tunes with all files and the page, as a person does; return the seconds."""
+        """Compose ten tunes with all files and the page; return the seconds."""
         model, took = self.model(CHOSEN), []
         for seed in range(3):
             with TemporaryDirectory() as folder:
@@ -241,16 +241,16 @@ class Bench:
         return {"seconds": round(median(took), 2)}
 
 
-# ---- what others say of a tune -----------------------------------------------------------------
+# ---- checks of a tune --------------------------------------------------------------------------
 
 
 def warnings(file: Path) -> int | None:
-    """Return how many warnings and errors abc2midi has; None where it is not installed."""
+    """Return the number of warnings and errors of abc2midi; None if it is not installed."""
     if not shutil.which("abc2midi"):
         return None
     done = subprocess.run(["abc2midi", file, "-c"], capture_output=True, text=True, check=False)
     lines = (done.stdout + done.stderr).splitlines()
-    # It finds notes of different lengths in a tuplet worth a warning, which ABC allows.
+    # It warns of notes of different lengths in a tuplet, which ABC allows.
     return sum(
         ("Warning" in line or "Error" in line) and "Different length notes in tuple" not in line
         for line in lines
@@ -258,7 +258,7 @@ def warnings(file: Path) -> int | None:
 
 
 def has(tune: Tune, request: Request) -> bool:
-    """Whether a tune is what was asked for.
+    """Whether a tune has the requested properties.
 
     >>> (tune,) = read_abc("X:1\\nM:2/4\\nL:1/8\\nK:C\\n|:c4|d4:|e4|f4|]").tunes
     >>> has(tune, Request((2, 4), Key("C"), 4, "AAB")), has(tune, Request(bars=5))
@@ -281,7 +281,7 @@ def has(tune: Tune, request: Request) -> bool:
 
 
 def _sections(tune: Tune) -> list[tuple[str, str]]:
-    """Return the music of each section, and the bar line that ends it."""
+    """Return the music of each section and the bar line that ends it."""
     body = canonical(tune).split("\n")[2].removeprefix("|:")
     pieces = re.split(r"(:\|(?!2)|::|\|\||\|\]|\|:)", body)[:-1]
     return list(zip(pieces[::2], pieces[1::2], strict=True))
@@ -351,15 +351,15 @@ def _figures(formats: dict[str, tuple[str, str]], columns: Sequence[dict[str, An
 
 
 def main() -> None:
-    """Measure what has not been measured yet, and print the tables."""
+    """Measure the missing rows, and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--minutes", type=float, default=3, help="of training, for each model")
-    parser.add_argument("--tunes", type=int, default=1000, help="of each kind and temperature")
-    parser.add_argument("--out", type=Path, default=Path("melody"), help="folder; taken up again")
-    parser.add_argument("--json", action="store_true", help="the rows instead of the tables")
+    parser.add_argument("--minutes", type=float, default=3, help="training time of each model")
+    parser.add_argument("--tunes", type=int, default=1000, help="tunes per kind and temperature")
+    parser.add_argument("--out", type=Path, default=Path("melody"), help="folder of all results")
+    parser.add_argument("--json", action="store_true", help="print rows instead of tables")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.corpus, options.out, options.minutes, options.tunes)

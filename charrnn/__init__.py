@@ -4,8 +4,8 @@
 >>> model = charrnn.train("corpora/fables.txt", minutes=1).fit()  # doctest: +SKIP
 >>> print(charrnn.generate(model, "THE FOX ", temperature=0.7)[0])  # doctest: +SKIP
 
-Every command has one call: train, resume, generate (sample), evaluate, compose, rewrite, assess and
-convert. docs/python.md lists all names.
+Every command has one call: train, resume, generate (sample), evaluate, compose, rewrite, assess,
+convert, export and from_torch (import). docs/python.md lists all names.
 """
 
 from importlib import import_module
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from charrnn.inference.dynamic import adapt
     from charrnn.inference.evaluate import Evaluation, evaluate
     from charrnn.inference.sampling import SamplingOptions, generate, stream
+    from charrnn.interop.export import Exported, export
+    from charrnn.interop.pytorch import from_torch
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.assess import assess
@@ -76,6 +78,9 @@ _HOMES = {
     "read_abc": "music.abc_parser",
     "write_abc": "music.abc_writer",
     "write_folder": "music.folder",
+    "export": "interop.export",
+    "Exported": "interop.export",
+    "from_torch": "interop.pytorch",
     "Key": "music.tune",
     "Tune": "music.tune",
     "TuneReading": "music.dataset",
@@ -97,6 +102,7 @@ __all__ = [
     "CorpusError",
     "DivergedError",
     "Evaluation",
+    "Exported",
     "HistoryEntry",
     "Key",
     "Limits",
@@ -116,6 +122,8 @@ __all__ = [
     "compose",
     "convert",
     "evaluate",
+    "export",
+    "from_torch",
     "generate",
     "load",
     "read",

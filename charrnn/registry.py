@@ -1,8 +1,7 @@
-"""Registry entries that are imported on use.
+"""Registry entries that are imported on first use.
 
-A registry is a dict. An entry is either the thing itself or its address, "package.module:name", so
-that listing something costs nothing until somebody asks for it, and deleting an entry removes the
-feature.
+A registry is a dict. An entry is either an object or its address, "package.module:name".
+Registering an address imports nothing, and deleting an entry removes the feature.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 
 def resolve(entry: Any) -> Any:
-    """Return what `entry` stands for: an address is imported, anything else is returned as it is.
+    """Return the object that `entry` refers to: import an address, return anything else as it is.
 
     >>> resolve("math:tau") == resolve(2 * resolve("math:pi"))
     True

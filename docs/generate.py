@@ -1,4 +1,4 @@
-"""Write docs/python.md from the docstrings: python docs/generate.py."""
+"""Write docs/python.md and docs/cli.md, from docstrings and help: python docs/generate.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
+
 import charrnn
+from charrnn.cli import COMMANDS, cli
+from charrnn.registry import resolve
 
 DOCS = Path(__file__).parent
 SECTIONS = {
@@ -21,6 +25,7 @@ SECTIONS = {
         *("compose", "rewrite", "assess", "convert", "read_abc", "write_abc", "write_folder"),
         *("Tune", "Key", "TuneReading"),
     ],
+    "Export and import": ["export", "Exported", "from_torch"],
     "Exceptions": [
         *("CharRNNError", "ConfigError", "CorpusError", "UnknownCharacterError"),
         *("CheckpointError", "DivergedError", "WorkerError"),
@@ -43,9 +48,29 @@ current. Every command has one call with the same result:
 | `charrnn compose --rewrite` | `charrnn.rewrite(...)` |
 | `charrnn assess` | `charrnn.assess(...)` |
 | `charrnn convert` | `charrnn.convert(...)` |
+| `charrnn export` | `charrnn.export(...)` |
+| `charrnn import` | `charrnn.from_torch(...)`, then `.save(...)` |
 
 A history loads directly into a data frame: `pandas.DataFrame(model.history)`.
 """
+
+CLI_INTRODUCTION = """# Command line
+
+This page is generated from the help by `python docs/generate.py`; a test checks that it is current.
+`charrnn COMMAND --help` shows the same text.
+"""
+CLI_CONCLUSION = """
+## Shell completion
+
+| shell | command |
+|---|---|
+| bash | `eval "$(_CHARRNN_COMPLETE=bash_source charrnn)"` |
+| zsh | `eval "$(_CHARRNN_COMPLETE=zsh_source charrnn)"` |
+| fish | `_CHARRNN_COMPLETE=fish_source charrnn \\| source` |
+"""
+
+
+# ---- Python --------------------------------------------------------------------------------------
 
 
 def python_page() -> str:
@@ -60,7 +85,7 @@ def python_page() -> str:
 
 
 def _entry(name: str, thing: Any) -> str:
-    """Return what the page says of a name: signature and docstring; of a class, its members."""
+    """Return the section of a name: its signature and docstring, and a class's members."""
     if not inspect.isclass(thing):
         return f"### {name}\n\n{_call(name, thing)}\n\n{_text(thing)}\n"
     if issubclass(thing, Exception):
@@ -93,7 +118,7 @@ def _members(cls: type) -> list[tuple[str, Any]]:
 
 
 def _call(name: str, function: Any) -> str:
-    """Return a call with all parameters, as a block of code."""
+    """Return a call with all parameters, as a code block."""
     signature = inspect.signature(function)
     words, starred = [], False
     for parameter in signature.parameters.values():
@@ -124,5 +149,61 @@ def _summary(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
+# ---- commands ------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Return the page of all commands and their options."""
+    commands = {name: resolve(command) for name, command in COMMANDS.items()}
+    listed = "\n".join(
+        f"| [`charrnn {name}`](#charrnn-{name}) | {command.get_short_help_str(99)} |"
+        for name, command in commands.items()
+    )
+    parts = [CLI_INTRODUCTION, _help(cli), f"| command | |\n|---|---|\n{listed}\n"]
+    parts += [_command(name, command) for name, command in commands.items()]
+    return "\n".join(parts) + CLI_CONCLUSION
+
+
+def _command(name: str, command: Any) -> str:
+    """Return the section of a command: synopsis, description, examples and options."""
+    context = click.Context(
+        command, info_name=f"charrnn {name}", help_option_names=["-h", "--help"]
+    )
+    usage = command.get_usage(context).removeprefix("Usage: ")
+    parts = [f"## charrnn {name}\n\n```\n{usage}\n```\n", _help(command)]
+    for heading, options in command.sections(context).items():
+        rows = "\n".join(_row(option, context) for option in options if "--help" not in option.opts)
+        if rows:
+            parts.append(f"**{heading}**\n\n| option | |\n|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def _row(option: click.Option, context: click.Context) -> str:
+    """Return the row of an option, with its default."""
+    names, help = option.get_help_record(context) or ("", "")
+    help = re.sub(r" +\[default: \((.+)\)\]$", r" Default: \1.", help)
+    help = re.sub(r" +\[default: (.+)\]$", r" Default: `\1`.", help)
+    cells = f"`{names}`".replace(", ", "`, `"), _markdown(help)
+    return "| {} | {} |".format(*(cell.replace("|", "\\|") for cell in cells))
+
+
+def _help(command: click.Command) -> str:
+    """Return the description of a command, its examples as a code block."""
+    parts = []
+    for paragraph in (inspect.cleandoc(command.help or "")).split("\n\n"):
+        if paragraph.startswith("\b\nExamples:\n"):
+            lines = [line.strip() for line in paragraph.splitlines()[2:]]
+            parts.append("```sh\n" + "\n".join(lines) + "\n```\n")
+        else:
+            parts.append(_markdown(" ".join(paragraph.split())) + "\n")
+    return "\n".join(parts)
+
+
+def _markdown(text: str) -> str:
+    """Return a help text with its options and file suffixes as code."""
+    return re.sub(r"(?<![\w`-])(--?[a-z][\w-]*|\.[a-z]{3,4})\b(?!`)", r"`\1`", text)
+
+
 if __name__ == "__main__":
+    (DOCS / "cli.md").write_text(cli_page(), "utf-8")
     (DOCS / "python.md").write_text(python_page(), "utf-8")

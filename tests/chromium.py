@@ -10,6 +10,7 @@ import pytest
 
 from tests.processes import PATIENCE
 
+ALT, CTRL, SHIFT = 1, 2, 8
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 
 
@@ -53,6 +54,7 @@ class Browser:
         self.unread = b""
         self.number = 0
         self.events = []
+        self.targets = []  # of the open tabs
 
     def send(self, method, session=None, **params):
         """Call a method of the protocol; return its result."""
@@ -86,6 +88,11 @@ class Browser:
         message, _, self.unread = self.unread.partition(b"\0")
         return json.loads(message)
 
+    def close_tabs(self):
+        """Close all tabs."""
+        while self.targets:
+            self.send("Target.closeTarget", targetId=self.targets.pop())
+
     def close(self):
         os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
@@ -94,11 +101,14 @@ class Browser:
 
 
 class Tab:
-    """A page open in a browser, `prepared` by a script that runs before the page's own."""
+    """A page open in a browser, `prepared` by a script that runs before the page's own, without
+    anything stored by a page before.
+    """
 
-    def __init__(self, browser, url, prepared="", dark=False, size=(1100, 900)):
+    def __init__(self, browser, url, prepared="", dark=False, calm=False, size=(1100, 900)):
         self.browser = browser
         target = browser.send("Target.createTarget", url="about:blank")["targetId"]
+        browser.targets.append(target)
         self.session = browser.send("Target.attachToTarget", targetId=target, flatten=True)[
             "sessionId"
         ]
@@ -113,7 +123,9 @@ class Tab:
             mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        motion = {"name": "prefers-reduced-motion", "value": "reduce" if calm else ""}
+        self.send("Emulation.setEmulatedMedia", features=[scheme, motion])
+        self.send("Storage.clearDataForOrigin", origin="file://", storageTypes="all")
         browser.events.clear()
         self.send("Page.navigate", url=url)
         browser.wait("Page.loadEventFired")
@@ -129,6 +141,20 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def reload(self):
+        """Load the page again, with what it has stored."""
+        self.send("Page.reload")
+        self.browser.wait("Page.loadEventFired")
+
+    def until(self, expression):
+        """Wait until a JavaScript expression is true."""
+        self.evaluate(
+            f"""new Promise((resolve) => {{
+                const look = () => ({expression}) ? resolve(true) : requestAnimationFrame(look);
+                look();
+            }})"""
+        )
+
     def click(self, selector):
         """Click the middle of the first element that the selector finds, as a hand would."""
         x, y = self.evaluate(
@@ -142,9 +168,26 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def press(self, key, code, number=0):
-        """Press a key, by its name, its place, and its number among Windows' virtual keys."""
-        text = {"text": key} if len(key) == 1 else {}
+    def press(self, key, code, number=0, modifiers=0):
+        """Press a key, by its name, its place, and its number among Windows' virtual keys, together
+        with the `modifiers` ALT, CTRL and SHIFT.
+        """
+        text = {"text": key} if len(key) == 1 and not modifiers else {}
+        event = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": modifiers}
         for kind in ("keyDown", "keyUp"):
-            event = {"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number}
-            self.send("Input.dispatchKeyEvent", **event, **text)
+            self.send("Input.dispatchKeyEvent", type=kind, **event, **text)
+
+    def type(self, text):
+        """Type a text at the cursor."""
+        for character in text:
+            self.send("Input.insertText", text=character)
+
+
+def assert_quiet(browser, path):
+    """Assert that the tabs met no error and asked for nothing but the file `path`; close them."""
+    requests = [event for event in browser.events if event["method"] == "Network.requestWillBeSent"]
+    asked = {event["params"]["request"]["url"] for event in requests}
+    assert {url for url in asked if not url.startswith("blob:")} <= {path.as_uri()}
+    trouble = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+    assert [event for event in browser.events if event["method"] in trouble] == []
+    browser.close_tabs()

@@ -1,4 +1,4 @@
-"""A tiny corpus and model; the command line, in this process, in one of its own, on a terminal."""
+"""Fixtures: a tiny corpus and model; the command line in-process, as a process, on a terminal."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from charrnn.nn.model import ModelConfig
 from charrnn.text.loading import read
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
+from tests.chromium import COMMAND, Browser
 from tests.helpers import ROOT, finish
 from tests.processes import PATIENCE
 from tests.tiny import TEXT
@@ -37,6 +38,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A Chromium without a window."""
+    if COMMAND is None:
+        pytest.skip("Chromium is not installed")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
 def corpus_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "tiny.txt"
     path.write_text(TEXT, encoding="utf-8")
@@ -44,7 +55,7 @@ def corpus_file(tmp_path_factory):
 
 
 def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits):
-    """Train a model on a file for an eye-blink; return where it was written."""
+    """Train a model on a file for a moment; return its path."""
     trainer = Trainer.new(
         read(corpus_file),
         ModelConfig("gru", hidden_size, embedding_size=8, dropout=0.0),
@@ -58,14 +69,14 @@ def trained_briefly(corpus_file, out, hidden_size, seq_len, batch_size, **limits
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory, corpus_file):
-    """A model trained on `corpus_file` for an eye-blink; no test may change it."""
+    """A model trained on `corpus_file` for a moment; tests must not change it."""
     out = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     return trained_briefly(corpus_file, out, 32, 16, 8, max_steps=120, eval_every=40)
 
 
 @pytest.fixture(scope="session")
 def model_of_tunes():
-    """A function from a file of tunes, a size and steps to a model that has hardly seen them."""
+    """A function that trains a model on a file of tunes for a few steps; returns its path."""
 
     def train(path, hidden_size, max_steps):
         out = path.with_suffix(".safetensors")
@@ -92,7 +103,7 @@ def cli(tmp_path, monkeypatch, capsys):
 def start(tmp_path):
     """Start the command line, or another `script`, as a process in the folder tmp_path.
 
-    A dict of `signals` tells what it inherits for them; by default they are not ignored.
+    `signals` maps signals to the handlers that it inherits, by default SIG_DFL.
     """
     processes = []
 
@@ -132,7 +143,7 @@ def inherited(signals):
 
 @pytest.fixture
 def process(start):
-    """Run the command line, or another script, in a process of its own, until it ends."""
+    """Run the command line, or another script, as a process until it ends."""
 
     def run(*arguments, input=b"", **options):
         child = start(*arguments, stdin=subprocess.PIPE, **options)
@@ -144,12 +155,12 @@ def process(start):
 
 @pytest.fixture
 def on_terminal(start):
-    """Run the command line with `stream` on a terminal; what that shows is in its place."""
+    """Run the command line with `stream` on a terminal, whose content replaces that stream."""
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 
-    def run(*arguments, stream):
+    def run(*arguments, stream, columns=100):
         ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (25, 100))
+        termios.tcsetwinsize(theirs, (25, columns))
         with os.fdopen(ours, "rb", buffering=0) as screen:
             child = start(*arguments, **{stream: theirs})
             os.close(theirs)

@@ -1,4 +1,4 @@
-"""What several test files need: texts, runs, models, files taken apart, and refusals."""
+"""Helpers for tests: runs, models, model files, and commands."""
 
 import json
 import os
@@ -27,7 +27,7 @@ needs_data = pytest.mark.skipif("CHARRNN_DATA" not in os.environ, reason="CHARRN
 
 
 def compares_with(program):
-    """Mark a test that compares with another program, and skip it where that is missing."""
+    """Mark a test that needs another program; skip it where that is not installed."""
     missing = pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
     return lambda test: pytest.mark.oracle(missing(test))
 
@@ -68,7 +68,7 @@ def random_checkpoint(config, alphabet, seed=0, scale=1.0, training=None, histor
 
 
 def constant_checkpoint(alphabet, probabilities=None, training=None):
-    """Return a model that predicts the same whatever it has read; by default, all characters."""
+    """Return a model whose prediction is constant; by default, uniform over the alphabet."""
     config = ModelConfig("rnn", hidden_size=1, embedding_size=0)
     parameters = Parameters(config.shapes(len(alphabet)))
     if probabilities is not None:
@@ -86,9 +86,9 @@ def document_of(path):
 
 
 def rewrite(path, change=None, tensors=None, metadata=None, sign=True):
-    """Replace a model or resume file by one with a changed document, other tensors or metadata.
+    """Replace a model or resume file with one of other tensors, metadata or document.
 
-    With `sign` its digest is made right again: whoever forges a file can do that too.
+    With `sign`, its digest is made valid again, as someone who forges a file would do.
     """
     tensors = load_file(path) if tensors is None else tensors
     if metadata is None:
@@ -102,7 +102,7 @@ def rewrite(path, change=None, tensors=None, metadata=None, sign=True):
 
 
 def failing(number):
-    """Return a function that fails with this errno, whatever it is given."""
+    """Return a function that raises OSError with this errno."""
 
     def fail(*_, **__):
         raise OSError(number, os.strerror(number))
@@ -114,7 +114,7 @@ def failing(number):
 
 
 def assert_refused(result, code, *words):
-    """Assert that a command printed nothing, and one line on standard error that says why."""
+    """Assert that a command printed nothing but one line with these words on standard error."""
     assert (result.code, result.out) == (code, "")
     *before, last = result.err.splitlines()
     assert [line for line in before if not line.startswith("charrnn: reading ")] == []

@@ -1,4 +1,4 @@
-"""What our own processes are and hold, whatever else runs on the machine (by Linux's /proc)."""
+"""The processes of a run and the files they hold, from Linux's /proc."""
 
 import os
 import select
@@ -7,23 +7,23 @@ from contextlib import suppress
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
-PATIENCE = 300  # seconds until something counts as hanging; nothing that is well takes so long
+PATIENCE = 300  # seconds until something counts as hanging
 
 
 def workers_of(pid: int) -> list[int]:
-    """Return the worker processes of a run; Python's own resource tracker is not one of them."""
+    """Return the worker processes of a run, without Python's resource tracker."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 def in_shared_memory(pid: int) -> set[Path]:
-    """Return the files in shared memory that a process has open or mapped, and that would be left
-    there if it were killed: those that have a name.
+    """Return the named files in shared memory that a process has open or mapped: those that would
+    remain if it were killed.
     """
     inodes = set()
     with suppress(OSError):  # it may have ended
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            *_, inode, path = f"{line} -".split(maxsplit=5)  # some mappings are of no file
+            *_, inode, path = f"{line} -".split(maxsplit=5)  # some mappings have no file
             if path.startswith(f"{SHARED_MEMORY}/"):
                 inodes.add(int(inode))
         for link in Path(f"/proc/{pid}/fd").iterdir():
@@ -39,7 +39,7 @@ def in_shared_memory(pid: int) -> set[Path]:
 
 
 def stop(pid: int) -> None:
-    """Stop a process and wait until it has stopped, of which only its parent has an event."""
+    """Stop a process and wait until it has stopped; only its parent would get an event."""
     os.kill(pid, signal.SIGSTOP)
     while ") T " not in Path(f"/proc/{pid}/stat").read_text():
         os.sched_yield()

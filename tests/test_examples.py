@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import charrnn
 from charrnn.nn.cells import CELLS
 from tests.helpers import ROOT
 from tests.processes import PATIENCE
@@ -30,3 +31,12 @@ def test_forecast_comes_near_the_noise(cell):
     _, error, last_value, noise = rows[-1]
     assert noise < error < min(first_error, last_value) / 2
     assert [line.count("*") for line in plot.splitlines()[1:]] == [1] * 30
+
+
+def test_onnx_sample_writes_what_the_model_would(model_file, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    model = charrnn.load(model_file)
+    charrnn.export(model, tmp_path / "tiny.onnx")
+    text = run("onnx_sample.py", tmp_path / "tiny.onnx", "The ", "60", "1e-6")
+    assert text == "The " + charrnn.generate(model, "The ", length=60, temperature=0)[0] + "\n"

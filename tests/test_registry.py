@@ -1,4 +1,4 @@
-"""What a registry lists is imported when somebody asks for it, and not before."""
+"""Registry entries are imported when they are used, not before."""
 
 import sys
 
@@ -17,13 +17,13 @@ def test_an_address_is_imported_when_it_is_resolved(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("thing", [len, 3, None, ["math:pi"]], ids=str)
-def test_anything_else_stands_for_itself(thing):
+def test_other_entries_are_returned_unchanged(thing):
     assert resolve(thing) is thing
 
 
 @pytest.mark.parametrize(
     ("address", "error"), [("no_such_module:x", ImportError), ("math:tea", AttributeError)]
 )
-def test_an_address_of_nothing_is_an_error(address, error):
+def test_a_wrong_address_is_an_error(address, error):
     with pytest.raises(error):
         resolve(address)

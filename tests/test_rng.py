@@ -1,4 +1,4 @@
-"""Each use of random numbers has a stream of its own, found by counting."""
+"""Each use of random numbers has its own counter-based stream."""
 
 import numpy as np
 import pytest
@@ -15,19 +15,19 @@ def test_a_stream_is_always_the_same():
     assert first(7, SAMPLE, 3) == first(7, SAMPLE, 3)
 
 
-def test_seeds_purposes_and_indices_have_streams_of_their_own():
+def test_each_seed_purpose_and_index_has_its_own_stream():
     purposes = (INITIAL, OFFSET, DROPOUT, SAMPLE, TUNES)
     streams = [(seed, use, n) for seed in (0, 1, MAX_SEED) for use in purposes for n in (0, 1, 99)]
     assert len({tuple(first(*stream)) for stream in streams}) == len(streams)
 
 
-def test_a_stream_does_not_run_into_the_next():
+def test_streams_do_not_overlap():
     """Streams are 2**128 numbers apart."""
     state = [generator(0, SAMPLE, index).bit_generator.state["state"] for index in (0, 1)]
     np.testing.assert_array_equal(state[1]["counter"] - state[0]["counter"], [0, 0, 1, 0])
 
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
-def test_a_seed_outside_64_bits_is_refused(seed):
-    with pytest.raises(ConfigError, match=f"seed is {seed}"):
+def test_a_seed_outside_64_bits_is_rejected(seed):
+    with pytest.raises(ConfigError, match=f"seed must be between 0 and {MAX_SEED}, got {seed}"):
         generator(seed, SAMPLE)

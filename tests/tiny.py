@@ -1,4 +1,4 @@
-"""Tiny texts, and a tiny run, which trains in a moment."""
+"""Tiny texts, and a tiny run that trains in a moment."""
 
 from itertools import islice
 
@@ -15,7 +15,7 @@ MODEL = ModelConfig("gru", 8, 1, 4, 0.2)
 TRAIN = TrainConfig(seq_len=8, batch_size=4, warmup_steps=3)
 LIMITS = Limits(max_steps=24, eval_every=5)
 
-# The same for the command line. Unless it is stated, the learning rate is chosen by the limits too.
+# The same for the command line; the learning rate would otherwise depend on the limits.
 OPTIONS = ["--hidden-size=8", "--embedding-size=4", "--batch-size=4", "--seq-len=8"]
 OPTIONS += ["--dropout=0.2", "--weight-dropout=0.1", "--learning-rate=0.003"]
 

@@ -1,7 +1,6 @@
-"""Model files: a network's weights, its alphabet, and the record of its training.
+"""Model files: a network's weights, its alphabet and the record of its training.
 
-The tensors are named and shaped as the model's configuration says, which is as torch names and
-shapes them. How files are built and checked is in container.py.
+Tensors have torch's names and shapes. container.py describes the file format and its checks.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ from charrnn.text.tokenizer import Tokenizer
 
 @dataclass
 class Checkpoint:
-    """A model as its file holds it: all that sampling, evaluating and training on need."""
+    """A trained model: the content of a model file, used to sample, evaluate and fine-tune."""
 
     config: ModelConfig
     tokenizer: Tokenizer
     parameters: Parameters
     training: TrainingRecord = field(default_factory=TrainingRecord)
-    history: list[HistoryEntry] = field(default_factory=list)  # its evaluations during training
-    version: str = __version__  # the charrnn that trained it
+    history: list[HistoryEntry] = field(default_factory=list)  # the evaluations during training
+    version: str = __version__  # the version of charrnn that trained it
 
     def __repr__(self) -> str:
         return (
@@ -49,20 +48,20 @@ class Checkpoint:
 
     @property
     def reading(self) -> Reading:
-        """How it reads files: as in its training."""
+        """How the model reads files: as in its training."""
         reading = self.training.reading
         return stored_reading(reading.documents, reading.settings)
 
     def model(self) -> CharRNN:
-        """Return the network, for use without training; it shares the parameters."""
+        """Return the network for inference; it shares the parameters."""
         return CharRNN(self.config, len(self.tokenizer), parameters=self.parameters)
 
     def save(self, path: str | Path) -> str:
-        """Write the model file and return its digest; raises CheckpointError if that fails."""
+        """Write the model file and return its digest; raises CheckpointError if writing fails."""
         return write(path, "model", self.parameters, self._document())
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model is and how it was trained, all of it fit for JSON."""
+        """Return the model's settings, alphabet and training record as JSON-compatible values."""
         return {
             "parameters": self.parameters.flat.size,
             "version": self.version,
@@ -80,7 +79,7 @@ class Checkpoint:
 
 
 def load(path: str | Path) -> Checkpoint:
-    """Read a model file; raises CheckpointError, in one line, for whatever is not one."""
+    """Load a model file; raises CheckpointError if it is missing, damaged or not a model file."""
     with Reader(path, "model") as reader:
         config, tokenizer = reader.config_and_tokenizer()
         try:
@@ -91,7 +90,7 @@ def load(path: str | Path) -> Checkpoint:
             raise reader.refused(error) from None
         shapes = config.shapes(len(tokenizer))
         tensors = reader.tensors(shapes)
-        first = next(tensors)  # by now the shapes are known to be the file's
+        first = next(tensors)  # the shapes match the file's from here on
         parameters = Parameters(shapes)
         for name, values in chain([first], tensors):
             parameters[name][...] = values
@@ -100,15 +99,15 @@ def load(path: str | Path) -> Checkpoint:
 
 
 def require_checkpoint(model: object) -> None:
-    """Raise TypeError unless this is a Checkpoint."""
+    """Raise TypeError unless `model` is a Checkpoint."""
     require_type(model, Checkpoint, "checkpoint", "a Checkpoint", "load one with charrnn.load")
 
 
 def part_of(
     model: Checkpoint, corpus: Corpus, part: str = "all", unknown: str = "error"
 ) -> Encoded:
-    """Return the "train" or "valid" part of `corpus` as the training of `model` divided it, or
-    "all" of it, encoded. Raises TypeError for what is no Checkpoint or Corpus.
+    """Return a part of `corpus`, encoded: "train" or "valid", split as in the training of `model`,
+    or "all". Raises TypeError unless given a Checkpoint and a Corpus.
     """
     require_checkpoint(model)
     require_type(corpus, Corpus, "corpus", "a Corpus", "read one with charrnn.read")
@@ -116,8 +115,7 @@ def part_of(
     fraction = config.valid_fraction if part != "all" else 0.0
     if part == "valid" and fraction == 0:
         raise CorpusError(
-            "the model's training held out no part of its corpus: evaluate another text, with "
-            "`part='all'`"
+            "the model was trained without a held-out part; evaluate another text with `part='all'`"
         )
     train, valid = split(corpus, config.documents, fraction)
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

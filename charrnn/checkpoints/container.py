@@ -1,7 +1,7 @@
-"""The container of model and resume files: safetensors with one JSON object, checked when read.
+"""The format of model and resume files: safetensors with one JSON object, verified when read.
 
-The one metadata entry, `charrnn`, is canonical JSON with a SHA-256 over everything else in the
-file. Nothing is allocated before names, shapes and types have been checked against the file.
+The only metadata entry, `charrnn`, is canonical JSON that includes a SHA-256 digest of everything
+else in the file. Names, shapes and types are checked against the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -19,20 +19,26 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from charrnn import __version__
-from charrnn.checkpoints.atomic import write_atomically
+from charrnn.checkpoints.atomic import described, write_atomically
 from charrnn.checkpoints.migrate import FORMAT, migrated, migrated_shape, migrated_tensor
-from charrnn.errors import CharRNNError, CheckpointError, ConfigError, UnknownFieldError
+from charrnn.errors import (
+    CharRNNError,
+    CheckpointError,
+    ConfigError,
+    UnknownFieldError,
+    reason,
+)
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array, Shapes
 from charrnn.settings import from_dict, require_known
 from charrnn.text.tokenizer import Tokenizer
 
-# A file must not take more memory than twice its size and this (SECURITY.md).
+# Reading a file takes at most twice its size plus this many bytes of memory (SECURITY.md).
 SPARE = 64 << 20
-# Bytes that Python takes at most for an object, a list, and each value of JSON.
+# Upper bounds, in bytes, of what Python allocates for a JSON object, a list and each value.
 OBJECT, LIST, VALUE = 240, 64, 40
 
-# What may stand in a description, by the kind of file.
+# The entries of the JSON object, by kind of file.
 ENTRIES = {
     "model": {"config", "vocabulary", "training", "history"},
     "resume": {
@@ -46,8 +52,8 @@ COMMON = {"format", "kind", "version", "digest"}
 def write(
     path: str | Path, kind: str, tensors: Mapping[str, Array], document: Mapping[str, Any]
 ) -> str:
-    """Write `tensors` and `document` atomically as a file of this kind, and return its digest."""
-    # safetensors writes other layouts wrongly, without a word.
+    """Write `tensors` and `document` atomically as a file of this kind; return its digest."""
+    # safetensors silently writes other layouts wrong.
     contiguous = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     content = {"format": FORMAT, "kind": kind, "version": __version__, **document}
     content["digest"] = digest(contiguous, content)
@@ -57,7 +63,7 @@ def write(
 
 
 def digest(tensors: Mapping[str, Array], document: Mapping[str, Any]) -> str:
-    """Return a SHA-256 over names, shapes, types and bytes of `tensors`, and over `document`."""
+    """Return the SHA-256 of the names, shapes, types and bytes of `tensors`, and of `document`."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         _add_tensor(sha, name, tensors[name])
@@ -76,14 +82,36 @@ def _with_document(sha: Any, document: Mapping[str, Any]) -> str:
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:
-    """Return the one way to write `content` as JSON."""
+    """Return `content` as canonical JSON: equal contents give equal text."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-class Reader:
-    """A file being read: nothing is allocated before names, shapes and types have been checked.
+def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, int]:
+    """Open a safetensors file, a context manager; return it and its size in bytes.
 
-    `document` is its description as the current format has it.
+    Raises CheckpointError if there is no `what` at `path`; the `remedy` is added for a file of
+    another kind.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else error
+        raise CheckpointError(f"cannot read {path}: {why}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(f"{path} is {described(path)}, not a {what}")
+    try:
+        return cast(Any, safe_open(path, framework="np")), status.st_size
+    except Exception as error:  # safetensors raises half a dozen types
+        hint = f"; {remedy}" if remedy else ""
+        raise CheckpointError(f"{path} is not a {what}, or is damaged: {error}{hint}") from None
+
+
+class Reader:
+    """A file being read; names, shapes and types are checked before memory is allocated.
+
+    `document` is the file's JSON object, migrated to the current format.
     """
 
     def __init__(self, path: str | Path, kind: str) -> None:
@@ -91,26 +119,11 @@ class Reader:
         self.kind = kind
 
     def __enter__(self) -> Reader:
+        self._file, size = open_tensors(self.path, f"{self.kind} file")
+        metadata = self._file.metadata() or {}
+        self.names = sorted(self._file.keys())
         try:
-            status = Path(self.path).stat()
-        except FileNotFoundError:
-            raise CheckpointError(f"{self.path} does not exist: give a {self.kind} file") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CheckpointError(f"{self.path} cannot be read: {reason}") from None
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(f"{self.path} is not a file: give a {self.kind} file")
-        try:
-            self._file = cast(Any, safe_open(self.path, framework="np"))
-            metadata = self._file.metadata() or {}
-            self.names = sorted(self._file.keys())
-        except Exception as error:  # half a dozen types, by what is wrong with the file
-            raise CheckpointError(
-                f"{self.path} is no {self.kind} file, or a damaged one ({error}): give a file that "
-                "charrnn train wrote"
-            ) from None
-        try:
-            self._take_up(metadata, status.st_size)
+            self._take_up(metadata, size)
         except BaseException:
             self.__exit__()
             raise
@@ -121,43 +134,42 @@ class Reader:
 
     def _take_up(self, metadata: Mapping[str, str], size: int) -> None:
         if "charrnn" not in metadata:
-            raise CheckpointError(f"{self.path} was not written by charrnn: give a charrnn model")
+            raise CheckpointError(f"{self.path} was not written by charrnn")
         text = metadata["charrnn"]
         needed = OBJECT * text.count("{") + LIST * text.count("[") + VALUE * text.count(",")
         if needed > 2 * size + SPARE:
             raise CheckpointError(
-                f"{self.path} has a description that would take {needed / 1e6:,.0f} MB of memory: "
-                "use another copy of it"
+                f"{self.path} is damaged: its metadata would take {needed / 1e6:,.0f} MB of memory"
             )
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            raise self.damaged("its description cannot be read")
+            raise self.damaged("its metadata cannot be parsed")
         format = document.get("format")
         if type(format) is not int or format < 1:
-            raise self.damaged("it has no format number")
+            raise self.damaged("the format number is missing")
         self._written: dict[str, Any] = document
         self._format = format
         if format > FORMAT:
             raise self._newer()
         if document.get("kind") != self.kind:
-            other = "a resume file; give the model beside it" if self.kind == "model" else "a model"
-            raise CheckpointError(f"{self.path} is {other}")
+            kinds = ("resume", "model") if self.kind == "model" else ("model", "resume")
+            raise CheckpointError(f"{self.path} is a {kinds[0]} file, not a {kinds[1]} file")
         self.document: dict[str, Any] = migrated(document, format)
         try:
-            require_known(self.document, ENTRIES[self.kind] | COMMON, "the description")
+            require_known(self.document, ENTRIES[self.kind] | COMMON, "the metadata")
         except UnknownFieldError as error:
             raise self.refused(error) from None
 
     def damaged(self, what: str) -> CheckpointError:
-        """Return the error that says that the file is damaged."""
-        return CheckpointError(f"{self.path} is damaged: {what}; use another copy of it")
+        """Return the error for a damaged file."""
+        return CheckpointError(f"{self.path} is damaged: {what}")
 
     def refused(self, error: ConfigError) -> CheckpointError:
-        """Return the error that says why a description is refused: a sound file with unknown fields
-        comes from a newer version, all else is damage.
+        """Return the error for invalid metadata: an intact file with unknown fields comes from a
+        newer version; anything else is damage.
         """
         if isinstance(error, UnknownFieldError) and self._is_sound():
             return self._newer()
@@ -169,7 +181,7 @@ class Reader:
         return CheckpointError(f"{self.path} was written by a newer charrnn ({version}): upgrade")
 
     def _is_sound(self) -> bool:
-        """Return whether the file's digest is that of its content, whatever that is."""
+        """Return whether the file's digest matches its content."""
         sha = hashlib.sha256()
         for name in self.names:
             _add_tensor(sha, name, self._file.get_tensor(name))
@@ -185,7 +197,7 @@ class Reader:
         """Return the model's configuration and alphabet."""
         alphabet = self.document.get("vocabulary")
         if not isinstance(alphabet, str) or len(alphabet) > sys.maxunicode:
-            raise self.damaged("it has no vocabulary")
+            raise self.damaged("the vocabulary is missing")
         try:
             return from_dict(ModelConfig, self.document.get("config")), Tokenizer(alphabet)
         except ConfigError as error:
@@ -194,27 +206,27 @@ class Reader:
             raise self.damaged(str(error)) from None
 
     def tensors(self, shapes: Shapes) -> Iterator[tuple[str, Array]]:
-        """Yield the float32 tensors of these shapes, which must be all that the file has.
+        """Yield the file's float32 tensors, which must have exactly these names and shapes.
 
-        Raises CheckpointError before anything is read for other names, shapes or types; for numbers
-        that are not finite; and, having yielded the last tensor, for a wrong digest.
+        Raises CheckpointError for other names, shapes or types, before reading any tensor; for
+        values that are not finite; and, after the last tensor, for a wrong digest.
         """
         if (names := sorted(shapes)) != self.names:
             odd = sorted(set(names) ^ set(self.names))
-            raise self.damaged(f"missing or unknown tensors, {', '.join(odd)[:200]}")
+            raise self.damaged(f"missing or unknown tensors: {', '.join(odd)[:200]}")
         for name in names:
             part = self._file.get_slice(name)
             shape = migrated_shape(name, tuple(part.get_shape()), self._format)
             if shape != shapes[name] or part.get_dtype() != "F32":
                 raise self.damaged(
-                    f"{name} is {part.get_dtype()} {list(shape)} instead of F32 {shapes[name]}"
+                    f"{name} is {part.get_dtype()} {list(shape)}, expected F32 {list(shapes[name])}"
                 )
         sha = hashlib.sha256()
         for name in names:
             values: Array = self._file.get_tensor(name)
             if not np.isfinite(values).all():
-                raise self.damaged(f"{name} has numbers that are not finite")
+                raise self.damaged(f"{name} has values that are not finite")
             _add_tensor(sha, name, values)
             yield name, migrated_tensor(name, values, self._format)
         if not self._is_digest(sha):
-            raise self.damaged("its content does not match its digest")
+            raise self.damaged("the content does not match the digest")

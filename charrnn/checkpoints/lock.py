@@ -1,30 +1,34 @@
-"""One run at a time on one model file, by a lock that ends with the process that holds it.
+"""One run at a time per model file: a lock that is released when the process that holds it ends.
 
-The lock is a small hidden file beside the model, `.novel.safetensors.lock` for
-`novel.safetensors`, which says who holds it. What counts is the operating system's lock on that
-file, not that it is there: a killed run leaves the file and no lock, and the next run takes it up.
-It is a file of its own since those of the run are replaced at each save, and a lock would stay with
-the old one. The lock is advisory, and where a file system knows none (some network shares) there is
-none.
+The lock is held on a small hidden file next to the model: `.novel.safetensors.lock` for
+`novel.safetensors`. Its content names the holder. The operating system's lock on that file counts,
+not its existence: a killed run leaves the file unlocked, and the next run reuses it. The lock needs
+a separate file because each save replaces the model file, and a lock stays with the old one. The
+lock is advisory. File systems without locks (some network shares) provide no protection.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, reason
 
 SUFFIX = ".safetensors"  # of model files
-_BYTE = 1 << 30  # Windows keeps others from reading a locked byte: one far behind the text
+_BYTE = 1 << 30  # Windows blocks reads of a locked byte: use one far beyond the text
+# The content of a lock file; 0.1.0 wrote no name.
+_OURS = re.compile(rb"(charrnn )?process \d+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n")
 
 
 def lock_path(path: str | Path) -> Path:
-    """Return where the lock of the run that writes `path` lies.
+    """Return the path of the lock file for the model at `path`.
 
     >>> lock_path("/runs/novel.safetensors").name == lock_path("/runs/novel").name
     True
@@ -35,56 +39,43 @@ def lock_path(path: str | Path) -> Path:
 
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Be the one run that writes the model at `path`.
+    """Hold the lock on the model at `path`.
 
-    Raises CheckpointError if there is another run, naming it, or if the folder takes no file.
+    Raises CheckpointError if another run holds it, naming that run, or if the lock file cannot be
+    opened. A file of this name that charrnn did not write is locked, but never changed or removed.
     """
     file = lock_path(path)
     try:
-        handle = _take(file)
+        taken = _take(file)
     except OSError as error:
         raise CheckpointError(
-            f"{file.parent} cannot be written to: {error.strerror}; give another place with `out`"
+            f"cannot open the lock file {file}: {reason(error)}; choose another `out`"
         ) from None
-    if handle is None:
+    if taken is None:
         raise CheckpointError(
-            f"another run writes {path} ({_holder(file)}): wait for it, stop it, or give another "
-            "place with `out`"
+            f"{path} is being written by another run ({_holder(file)}); stop it or choose another "
+            "`out`"
         )
+    handle, ours = taken
     try:
-        with suppress(OSError):  # a full disk: the lock holds all the same
-            os.ftruncate(handle, 0)
-            now = time.strftime("%Y-%m-%d %H:%M:%S")
-            os.write(handle, f"process {os.getpid()}, since {now}\n".encode())
+        if ours:
+            with suppress(OSError):  # on a full disk the lock holds anyway
+                os.ftruncate(handle, 0)
+                os.lseek(handle, 0, os.SEEK_SET)
+                now = time.strftime("%Y-%m-%d %H:%M:%S")
+                os.write(handle, f"charrnn process {os.getpid()}, since {now}\n".encode())
         yield
     finally:
-        if os.name != "posix":  # where an open file cannot be removed; it is free from here on
-            os.close(handle)
-        with suppress(OSError):  # whoever has it open already sees that it is gone
-            file.unlink()
-        if os.name == "posix":
+        if ours:  # others that have it open notice that it is gone
+            remove_locked(file, handle)
+        else:
             os.close(handle)
 
 
-def _take(file: Path) -> int | None:
-    """Return the open and locked file, or None if another process has locked it."""
-    while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        try:
-            if not _lock(handle):
-                os.close(handle)
-                return None
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), file.stat()):
-                    return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)  # its holder has just removed it: take a new one
-
-
-def _lock(handle: int) -> bool:
-    """Lock an open file, where the file system can do that; return whether no other has."""
+def try_lock(handle: int) -> bool | None:
+    """Lock an open file until it is closed. Return False if another process holds a lock on it, and
+    None if the file system has no locks.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -99,13 +90,55 @@ def _lock(handle: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError:
-        pass
+        return None
     return True
+
+
+def remove_locked(file: Path, handle: int) -> None:
+    """Remove a file that this process has locked, and close it."""
+    if os.name != "posix":  # where an open file cannot be removed; closing unlocks it
+        os.close(handle)
+    with suppress(OSError):
+        file.unlink()
+    if os.name == "posix":
+        os.close(handle)
+
+
+def _take(file: Path) -> tuple[int, bool] | None:
+    """Return the open, locked file and whether it is a lock file of charrnn, or None if another
+    process holds the lock.
+    """
+    while True:
+        handle, created = _open(file)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            if try_lock(handle) is False:
+                os.close(handle)
+                return None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), file.stat()):
+                    return handle, created or bool(_OURS.fullmatch(os.read(handle, 100)))
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # the holder has just removed it: try again
+
+
+def _open(file: Path) -> tuple[int, bool]:
+    """Return the open file, and whether this created it."""
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    while True:
+        with suppress(FileExistsError):
+            return os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o666), True
+        with suppress(FileNotFoundError):  # just removed
+            return os.open(file, flags), False
 
 
 def _holder(file: Path) -> str:
     try:
         with file.open("rb") as text:
-            return text.read(100).decode("ascii", "replace").strip() or "just started"
+            content = text.read(100)
     except OSError:
         return "just ended"
+    return content.decode().strip() if _OURS.fullmatch(content) else "just started"

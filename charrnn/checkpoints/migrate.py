@@ -1,8 +1,8 @@
-"""Files of earlier formats, brought to the current one step by step.
+"""Migration of files from earlier formats to the current one, step by step.
 
-There is one function per step from each format to the next. A document that isn't as its format has
-it is passed on as it is, for the readers of the current format to refuse. A new field in a settings
-class needs no step: a file that lacks it takes the value that reproduces earlier behaviour
+Each step is one function, from one format to the next. A document that does not follow its format
+is passed on unchanged, and the current format's readers reject it. A new field in a settings class
+needs no step: a file without it takes the value that reproduces the earlier behavior
 (`charrnn.settings.setting`).
 
 Formats: 1, charrnn 0.1; 2, charrnn 0.2.
@@ -26,28 +26,28 @@ Shape = tuple[int, ...]
 
 
 def migrated(document: Document, format: int) -> Document:
-    """Return the description in a file of this format as the current one has it."""
+    """Return the JSON object of a file in this format, in the current format."""
     for step in range(format, FORMAT):
         document = DOCUMENT_STEPS[step](document)
     return document
 
 
 def migrated_shape(name: str, shape: Shape, format: int) -> Shape:
-    """Return the shape of a tensor in a file of this format as the current one has it."""
+    """Return the shape of a tensor of a file in this format, in the current format."""
     for step in range(format, FORMAT):
         shape = SHAPE_STEPS[step](name, shape)
     return shape
 
 
 def migrated_tensor(name: str, values: Array, format: int) -> Array:
-    """Return a tensor of a file of this format as the current one has it."""
+    """Return a tensor of a file in this format, in the current format."""
     for step in range(format, FORMAT):
         values = TENSOR_STEPS[step](name, values)
     return values
 
 
 def _document_from_1(old: Document) -> Document:
-    """Format 2: version; the training record in parts; history by column; no cores or minutes."""
+    """Format 2: adds the version, divides the training record, stores the history by column."""
     new = {**old, "format": 2, "version": "0.1.0", "history": _columns(old.get("history"))}
     if old.get("kind") == "model":
         new["training"] = _record_from_1(old.get("training"))
@@ -75,7 +75,7 @@ def _record_from_1(old: Any) -> Any:
 
 
 def _selection_from_1(old: Any) -> Any:
-    """Return which settings were stated, and which selected: two lists that were joined."""
+    """Return the stated and the selected settings; format 1 joined each list into one string."""
     if not isinstance(old, Mapping) or "stated" not in old:
         return None
     kinds = {"stated": "stated", "selected": "chosen"}
@@ -86,7 +86,7 @@ def _selection_from_1(old: Any) -> Any:
 
 
 def _reading_from_1(old: Any) -> Any:
-    """Return how files were read; only tunes had settings."""
+    """Return how files were read; in format 1 only tunes had settings."""
     names = ("transpose", "keep_titles", "keep_irregular")
     known = old if isinstance(old, Mapping) else {}
     settings = {name: known[name] for name in names if name in known}
@@ -94,7 +94,7 @@ def _reading_from_1(old: Any) -> Any:
 
 
 def _columns(history: Any) -> Any:
-    """Return a list of entries as one list for each of their fields."""
+    """Return a list of entries as one list per field."""
     names = ("step", "train", "valid")
     if not isinstance(history, list) or not all(
         isinstance(entry, Mapping) and entry.keys() >= set(names) for entry in history
@@ -104,17 +104,17 @@ def _columns(history: Any) -> Any:
 
 
 def _shape_from_1(name: str, shape: Shape) -> Shape:
-    """Format 2: the carried state is (L, S, B, H), and was (shards, L, S, H, B / shards)."""
+    """Format 2: the carried state is (L, S, B, H) instead of (shards, L, S, H, B / shards)."""
     if name.rpartition(".")[2] != "state":
         return shape
     if len(shape) != 5:
-        return ()  # like no state's
+        return ()  # matches no state's shape
     shards, L, S, H, width = shape
     return L, S, shards * width, H
 
 
 def _tensor_from_1(name: str, values: Array) -> Array:
-    """Format 2: likewise."""
+    """Format 2: the carried state, as in `_shape_from_1`."""
     if name.rpartition(".")[2] != "state":
         return values
     shape = _shape_from_1(name, values.shape)

@@ -1,6 +1,6 @@
-"""What a run writes: the model file, and the resume file beside it.
+"""The files that a run writes: the model file and the resume file next to it.
 
-Everything that could keep a run from saving is looked for before it starts.
+Everything that could prevent a run from saving is checked before it starts.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoints.atomic import temporary_path
+from charrnn.checkpoints.atomic import require_writable
 from charrnn.checkpoints.container import Reader
 from charrnn.checkpoints.lock import SUFFIX, locked
 from charrnn.errors import CheckpointError
 
 
 def resume_path(path: str | Path) -> Path:
-    """Return where the resume file of the model at `path` lies.
+    """Return the path of the resume file for the model at `path`.
 
     >>> resume_path("novel.safetensors").name
     'novel.resume.safetensors'
@@ -31,20 +31,21 @@ def resume_path(path: str | Path) -> Path:
 class Output:
     """The files of a run that writes the model at `path`.
 
-    Raises CheckpointError if they could not be written, or if another run is writing them.
+    Raises CheckpointError if they cannot be written, or if another run is writing them.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        _check_name(self.path)
         _check_writable(self.path)
-        self.digest = description(self.path).get("digest")  # of the model that is there
+        self.digest = description(self.path).get("digest")  # of the existing model
 
     @classmethod
     def new(cls, path: str | Path, overwrite: bool = False) -> Output:
         """Return the files of a new run.
 
-        Raises CheckpointError also if a file would be lost: the model, or its resume file, unless
-        `overwrite`; and in any case what charrnn did not write.
+        Also raises CheckpointError if it would replace a model or resume file without `overwrite`,
+        or a file that charrnn did not write in any case.
         """
         output = cls(path)
         _check_free(output.path, overwrite)
@@ -52,57 +53,56 @@ class Output:
 
     @classmethod
     def of_run(cls, path: str | Path) -> Output:
-        """Return the files of a run to resume; raises CheckpointError also if there is none."""
-        if not os.path.exists(resume_path(path)):  # noqa: PTH110 (Path's raises for some names)
-            if not os.path.exists(path):  # noqa: PTH110 (likewise)
-                raise CheckpointError(
-                    f"there is no run of {path} to go on with: leave `resume` out"
-                )
+        """Return the files of a run to resume; also raises CheckpointError if there is none."""
+        _check_name(Path(path))
+        if not os.path.exists(resume_path(path)):  # noqa: PTH110 (Path.exists raises for some names)
+            if not os.path.exists(path):  # noqa: PTH110 (as above)
+                raise CheckpointError(f"{path} does not exist; remove `resume` to start a new run")
             raise CheckpointError(
-                f"{resume_path(path)} is missing, without which the run of {path} cannot go on: "
-                "start another from its weights with `init_from` and a new `out`"
+                f"{resume_path(path)} does not exist, so the run of {path} cannot be resumed; use "
+                "`init_from` and another `out` to start a new run from its weights"
             )
         return cls(path)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Be the one run that writes these files; raises CheckpointError if another run does, or
-        has done so since this was made.
+        """Hold the lock on these files; raises CheckpointError if another run holds it, or has
+        written the model since this object was created.
         """
         with locked(self.path):
             if description(self.path).get("digest") not in (self.digest, None):
                 raise CheckpointError(
-                    f"another run has written {self.path} since this one was made: go on with that "
-                    "by `resume`, or give another place with `out`"
+                    f"another run has written {self.path} in the meantime; continue that run with "
+                    "`resume`, or choose another `out`"
                 )
             yield
 
     def save(self, write: Callable[[Path], str]) -> str:
-        """Have the model written by `write`, a function of its path; return its digest."""
+        """Call `write` with the model's path; return the digest that it returns."""
         try:
             self.digest = write(self.path)
-        except BaseException:  # the new file may be in its place all the same
+        except BaseException:  # the new file may be in place anyway
             self.digest = description(self.path).get("digest")
             raise
         return str(self.digest)
 
     def check_space(self, model: int, resume: int) -> None:
-        """Raise CheckpointError if there is no room to keep a model and a resume file of so many
-        bytes, and to write the latter anew beside the old one.
+        """Raise CheckpointError unless the disk has room for a model and a resume file of these
+        sizes in bytes, and for a second copy of the latter while it is being replaced.
         """
         files = [file for file in (self.path, resume_path(self.path)) if file.is_file()]
         needed = model + 2 * resume - sum(file.stat().st_size for file in files)
         folder = Path(os.path.realpath(self.path)).parent
         disk = shutil.disk_usage(folder)
-        if disk.total and disk.free < needed:  # some network shares know neither
+        if disk.total and disk.free < needed:  # some network shares report neither
             raise CheckpointError(
-                f"the disk of {folder} has {disk.free / 1e6:,.1f} MB free and the run's files need "
-                f"{needed / 1e6:,.1f} MB more: make room, or give another place with `out`"
+                f"not enough disk space in {folder}: the run needs {needed / 1e6:,.1f} MB, "
+                f"{disk.free / 1e6:,.1f} MB are free; free some space or choose another `out`"
             )
 
 
 def description(path: str | Path, kind: str = "model") -> dict[str, Any]:
-    """Return what the file at `path` says of itself; nothing if there is none of this kind."""
+    """Return the JSON object of the file at `path`; {} if there is no such file of this kind."""
     try:
         with Reader(path, kind) as reader:
             return dict(reader.document)
@@ -110,39 +110,34 @@ def description(path: str | Path, kind: str = "model") -> dict[str, Any]:
         return {}
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
+def _check_name(path: Path) -> None:
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises for some names)
+        raise CheckpointError(f"{path} is a folder; choose another `out`")
     if path.name.endswith(".resume" + SUFFIX) or str(path) == "-":
-        raise CheckpointError(f"{path} cannot be a model's name: give another one with `out`")
-    for file, kind in ((path, "model"), (resume_path(path), "resume")):
-        if not os.path.isfile(file):  # noqa: PTH113 (Path's raises for some names)
-            continue
-        if not overwrite:
-            raise CheckpointError(
-                f"{file} exists: go on with its run by `resume`, start another from its weights "
-                "with `init_from` and a new `out`, or replace it with `overwrite=True`"
-            )
-        with Reader(file, kind):
-            pass
+        raise CheckpointError(f"a model file cannot be named {path}; choose another `out`")
 
 
 def _check_writable(path: Path) -> None:
-    """Also sweep what an interrupted write left there."""
-    files = path, resume_path(path)
-    targets = [Path(os.path.realpath(file)) for file in files]
     try:
-        for file, target in zip(files, targets, strict=True):
-            if target.exists() and not target.is_file():
-                what = "a folder" if target.is_dir() else "no file"
-                raise CheckpointError(f"{file} is {what}: give the model file's name with `out`")
-            if not target.parent.is_dir():
-                raise CheckpointError(f"the folder {target.parent} does not exist: make it first")
-        with locked(path):  # what another run is writing is not ours to sweep
-            for target in targets:
-                temporary = temporary_path(target)
-                temporary.unlink(missing_ok=True)
-                temporary.touch(exist_ok=False)
-                temporary.unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"{target.parent} cannot be written to: {error.strerror}; give another place with `out`"
-        ) from None
+        for file in (path, resume_path(path)):
+            require_writable(file)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error.args[0]}; choose another `out`") from None
+    with locked(path):
+        pass
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    for file, kind in ((path, "model"), (resume_path(path), "resume")):
+        if not os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises for some names)
+            continue
+        try:
+            with Reader(file, kind):
+                pass
+        except CheckpointError as error:
+            raise CheckpointError(f"{error.args[0]}; choose another `out`") from None
+        if not overwrite:
+            raise CheckpointError(
+                f"{file} already exists; continue its run with `resume`, pass `overwrite=True` to "
+                "replace it, or choose another `out`"
+            )

@@ -1,4 +1,4 @@
-"""What a file says about how its model was trained, as typed records."""
+"""How a model was trained, as typed records."""
 
 from __future__ import annotations
 
@@ -20,37 +20,39 @@ MAX_NUMBER = 10**18  # JSON has no limit
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model learns. Together with corpus and model it is a run's identity: none of it may
-    change when the run is resumed. Raises ConfigError for values out of range.
+    """Training settings. With the corpus and the ModelConfig they identify a run: none of them can
+    change on resume. Raises ConfigError for values out of range.
     """
 
-    init: str = setting("orthogonal", "Scheme of the first weights.", INITS)
-    seq_len: int = setting(64, "Time steps in a chunk: how far gradients go back.")
-    batch_size: int = setting(32, "Streams that are read side by side.")
-    optimizer: str = setting("adam", "Update rule.", OPTIMIZERS)
-    learning_rate: float = setting(3e-3, "Learning rate at its highest.")
-    momentum: float = setting(0.9, "Momentum of sgd.")
-    schedule: str = setting("cosine", "Course of the learning rate over the run.", SCHEDULES)
-    warmup_steps: int = setting(20, "Steps in which the learning rate rises to its highest.")
-    weight_decay: float = setting(0.0, "Weight decay.")
-    clip_norm: float = setting(1.0, "Limit of the gradient's norm; 0 for none.")
-    clip_value: float = setting(0.0, "Limit of each number of the gradient; 0 for none.")
-    shards: int = setting(0, "Parts of a batch whose gradients are added; 0: one a worker.")
-    seed: int = setting(0, "Seed of all random numbers of the run.")
+    init: str = setting("orthogonal", "Initialize the weights with this scheme.", INITS)
+    seq_len: int = setting(64, "Backpropagate over this many time steps (a chunk).")
+    batch_size: int = setting(32, "Read this many streams in parallel.")
+    optimizer: str = setting("adam", "Update the weights with this optimizer.", OPTIMIZERS)
+    learning_rate: float = setting(3e-3, "Set the peak learning rate.")
+    momentum: float = setting(0.9, "Set the momentum of sgd.")
+    schedule: str = setting("cosine", "Vary the learning rate by this schedule.", SCHEDULES)
+    warmup_steps: int = setting(20, "Warm up the learning rate over this many steps.")
+    weight_decay: float = setting(0.0, "Set the weight decay (L2; decoupled in adamw).")
+    clip_norm: float = setting(1.0, "Clip the gradient to this norm; 0 disables it.")
+    clip_value: float = setting(0.0, "Clip gradient components to this value; 0 disables it.")
+    shards: int = setting(
+        0,
+        "Split each batch into N parts, on which the exact result depends; 0 uses one per worker.",
+    )
+    seed: int = setting(0, "Set the random seed of the run.")
     documents: str = setting(
         "whole",
-        "What stands alone, the state starting fresh: each file, line, paragraph, or tune.",
+        "Reset the state at the start of each file (whole), line, paragraph or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Share held out for validation, the end of every file.")
+    valid_fraction: float = setting(0.1, "Hold out this fraction of each file for validation.")
 
     def __post_init__(self) -> None:
         check_fields(self)
         require_range(self, "seq_len", 1, MAX_CHUNK)
         require_range(self, "batch_size", 1, MAX_CHUNK)
         require_range(self, "shards", 0, MAX_SHARDS)
-        require_range(self, "learning_rate", 0)
-        require(self.learning_rate > 0, "`learning_rate` is 0: nothing would be learnt")
+        require_range(self, "learning_rate", 0, open_start=True)
         require_range(self, "momentum", 0, 1, open_end=True)
         require_range(self, "warmup_steps", 0)
         require_range(self, "weight_decay", 0)
@@ -62,16 +64,16 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """An evaluation during training; losses in nats per character."""
+    """An evaluation during training; losses are in nats per character."""
 
     step: int
-    train: float  # running mean of the training loss
+    train: float  # training loss, a running mean
     valid: float
 
 
 @dataclass(frozen=True)
 class Selection:
-    """How the settings of a run came about: the names of those stated, and of those selected."""
+    """Names of the settings that the user stated, and of those that charrnn selected."""
 
     stated: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
@@ -79,7 +81,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class StoredReading:
-    """How a model's files are read: the kind of document, and settings that its Reading knows."""
+    """How the corpus files are read: the kind of document, and the settings of its Reading."""
 
     documents: str = "whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -89,26 +91,26 @@ class StoredReading:
 class TrainingRecord:
     """How a model was trained.
 
-    `config` has the sizes as they were fitted to the text, and a `valid_fraction` of 0 if another
-    file was validated on. What doesn't affect the weights, such as the number of workers, isn't
-    stored.
+    `config` has the batch sizes as fitted to the corpus, and a `valid_fraction` of 0 if validation
+    used another file. Settings that do not affect the weights, such as the number of workers, are
+    not stored.
     """
 
     config: TrainConfig = TrainConfig()
     steps: int = 0
     characters: int = 0  # in the training text
-    corpus: str = ""  # digests of the corpus and of the file validated on, if there was one
+    corpus: str = ""  # digests of the corpus and of the validation file ("" if none)
     valid: str = ""
     selection: Selection | None = None
     reading: StoredReading = StoredReading()
 
 
-# ---- as files have them --------------------------------------------------------------------------
+# ---- conversion from and to JSON -----------------------------------------------------------------
 
 
 def parsed_record(document: object) -> TrainingRecord:
-    """Return the training record in a file; raises ConfigError for what cannot be one."""
-    require(isinstance(document, Mapping), "the training record is not an object")
+    """Return the training record in a JSON object; raises ConfigError if it is invalid."""
+    require(isinstance(document, Mapping), "the training record must be an object")
     assert isinstance(document, Mapping)
     values = {
         **document,
@@ -118,44 +120,47 @@ def parsed_record(document: object) -> TrainingRecord:
     }
     record = from_dict(TrainingRecord, values)
     for name in ("steps", "characters"):
-        require(is_number(getattr(record, name)), f"{name} in the training record is no number")
+        require(is_number(getattr(record, name)), f"{name} in the training record must be a number")
     for name in ("corpus", "valid"):
-        require(isinstance(getattr(record, name), str), f"{name} in the training record is no text")
+        require(
+            isinstance(getattr(record, name), str),
+            f"{name} in the training record must be a string",
+        )
     return record
 
 
 def parsed_selection(document: object) -> Selection | None:
-    """Return the selection in a file; raises ConfigError for what cannot be one."""
+    """Return the selection in a JSON object; raises ConfigError if it is invalid."""
     if document is None:
         return None
     selection = from_dict(Selection, document)
     lists = selection.stated, selection.selected
     require(
         all(isinstance(names, (list, tuple)) and set(map(type, names)) <= {str} for names in lists),
-        "the selection is not of two lists of names",
+        "the selection must consist of two lists of names",
     )
     return Selection(*map(tuple, lists))
 
 
 def parsed_reading(document: object) -> StoredReading:
-    """Return the Reading in a file; raises ConfigError for what cannot be one."""
+    """Return the StoredReading in a JSON object; raises ConfigError if it is invalid."""
     reading = from_dict(StoredReading, document)
     require(
         isinstance(reading.documents, str) and isinstance(reading.settings, Mapping),
-        "how files are read is not a kind of document and its settings",
+        "the reading must consist of a kind of document and its settings",
     )
     return reading
 
 
 def history_document(history: Sequence[HistoryEntry]) -> dict[str, list[Any]]:
-    """Return a history as a file has it, by column: that takes less room, and less to parse."""
+    """Return a history as stored in files, by column: smaller, and faster to parse."""
     names = [field.name for field in fields(HistoryEntry)]
     return {name: [getattr(entry, name) for entry in history] for name in names}
 
 
 def parsed_history(document: object) -> list[HistoryEntry]:
-    """Return the history in a file; raises ConfigError for what cannot be one."""
-    require(isinstance(document, Mapping), "the history is not an object")
+    """Return the history in a JSON object; raises ConfigError if it is invalid."""
+    require(isinstance(document, Mapping), "the history must be an object")
     assert isinstance(document, Mapping)
     names = [field.name for field in fields(HistoryEntry)]
     require_known(document, names, "the history")
@@ -164,10 +169,10 @@ def parsed_history(document: object) -> list[HistoryEntry]:
         isinstance(column, list) and len(column) == len(columns[0]) and all(map(is_number, column))
         for column in columns
     )
-    require(valid, "the history is not of columns of numbers")
+    require(valid, "the history must consist of columns of numbers")
     return list(map(HistoryEntry, *columns))
 
 
 def is_number(value: object) -> bool:
-    """Return whether this is a number that is not absurdly large."""
+    """Return whether `value` is a number below MAX_NUMBER."""
     return isinstance(value, (int, float)) and abs(value) < MAX_NUMBER

@@ -1,7 +1,13 @@
-"""The command line: parse, call, print. Exit codes are turned out here, and nowhere else."""
+"""The command line: parse, call, print. This module alone turns errors into exit codes.
+
+Reading order: `options` (how options are declared), one file per command, `terminal` (how text is
+escaped and wrapped). Each command makes one call that Python users can make too, with the same
+result.
+"""
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import Any, NoReturn
@@ -10,10 +16,10 @@ import click
 
 from charrnn import __version__
 from charrnn.cli.terminal import give_up, tell
-from charrnn.errors import CharRNNError, ConfigError, DivergedError
+from charrnn.errors import CharRNNError, ConfigError, DivergedError, reason
 from charrnn.registry import resolve
 
-# In the order in which they are listed.
+# In the order of the help.
 COMMANDS: dict[str, click.Command | str] = {
     "train": "charrnn.cli.train:train",
     "sample": "charrnn.cli.sample:sample",
@@ -22,24 +28,35 @@ COMMANDS: dict[str, click.Command | str] = {
     "compose": "charrnn.cli.compose:compose",
     "assess": "charrnn.cli.assess:assess",
     "convert": "charrnn.cli.convert:convert",
+    "export": "charrnn.cli.export:export",
+    "import": "charrnn.cli.import_:import_",
 }
+# Errors of the system that come without a file name and do not concern standard output.
+_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class ClosedPipeError(Exception):
-    """Whoever read our output has read enough."""
+    """The reader of our output has closed the pipe."""
 
 
 class Group(click.Group):
-    """The commands of the registry; what a closed pipe means is left to `main`."""
+    """The commands of the registry; `main` handles a closed pipe."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
-        """Return the commands' names in order."""
+        """Return the names of the commands in order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        """Return a command by its name."""
+        """Return a command by name."""
         command: click.Command | None = resolve(COMMANDS[name]) if name in COMMANDS else None
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; without any, show the help and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; raises ClosedPipeError where click would exit with 1."""
@@ -52,7 +69,7 @@ class Group(click.Group):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="charrnn")
 def cli() -> None:
-    """Train character-level language models, and generate text with them.
+    """Train character-level language models and generate text or tunes.
 
     \b
     Examples:
@@ -60,17 +77,17 @@ def cli() -> None:
       charrnn sample novel.safetensors --prompt "Once " --length 500
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn info novel.safetensors
-      charrnn compose fiddle.safetensors -o tunes/
+      charrnn compose fiddle.safetensors -o tunes
 
-    Results go to standard output, all else to standard error. Exit codes: 0 done, 1 an error,
-    2 wrong usage, 3 training diverged; 129, 130, 143 ended by a signal, with the work saved.
+    Results go to standard output, messages to standard error. Exit codes: 0 success, 1 error,
+    2 usage error, 3 training diverged; 129, 130 and 143: stopped by a signal, after saving.
     """
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by our parent
             setattr(sys, name, io.TextIOWrapper(io.BytesIO()))
     sys.exit(_run(arguments))
 
@@ -81,7 +98,7 @@ def _run(arguments: list[str] | None) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except click.ClickException as error:
-        error.show()
+        tell(f"error: {_message(error)}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
@@ -89,15 +106,21 @@ def _run(arguments: list[str] | None) -> int:
         tell(f"error: {error.options}")
         return 2 if isinstance(error, ConfigError) else 3 if isinstance(error, DivergedError) else 1
     except MemoryError:
-        tell(
-            "error: the memory does not suffice: ask for less, as with --hidden-size, --batch-size "
-            "or --num-samples"
-        )
+        tell("error: out of memory; try a smaller --hidden-size, --batch-size or --num-samples")
         return 1
     except (ClosedPipeError, BrokenPipeError):
         give_up(sys.stdout)
         return 0
     except OSError as error:
-        tell(f"error: {error.filename or 'standard output'}: {error.strerror}")
+        subject = error.filename or ("" if error.errno in _RESOURCES else "standard output")
+        tell(f"error: {subject}{': ' if subject else ''}{reason(error)}")
         give_up(sys.stdout)
         return 1
+
+
+def _message(error: click.ClickException) -> str:
+    """Return click's message in our style, with a pointer to the command's help."""
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"; see '{context.command_path} --help'" if context else ""
+    return message[:1].lower() + message[1:] + hint

@@ -1,4 +1,4 @@
-"""charrnn assess."""
+"""The command `charrnn assess`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,34 @@ from dataclasses import asdict
 
 import click
 
-from charrnn.cli.options import JSON
+from charrnn.cli.options import JSON, Command
 from charrnn.cli.terminal import show
 from charrnn.cli.tunes import tunes_in
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("tunes", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--against", type=click.Path(), multiple=True, help="Tunes to compare with, as of training."
+    "--against",
+    metavar="PATH",
+    type=click.Path(),
+    multiple=True,
+    help="Compare with the tunes in this file, such as the training corpus; may be repeated.",
 )
 @JSON
 def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
-    """Measure TUNES, files of .abc or .mid: are they well made, alike to others, and new?
+    """Measure how well made and how original tunes are.
+
+    TUNES are .abc or .mid files.
 
     \b
     Examples:
       charrnn assess tunes/*.abc --against corpus.abc
       charrnn assess tunes/*.abc --json
+
+    The figures include bars that add up, repeated bars and notes in the key. With --against, they
+    also include the distance to the corpus and the longest copy in each tune, beside the figures
+    of the corpus's last tenth, which training holds out.
     """
     from charrnn.music.assess import assess as measure
     from charrnn.music.metrics import table
@@ -38,4 +48,5 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
         show(line)
     for number, match in enumerate(result.longest, 1):
         if match is not None:
-            show(f"tune {number}: {match.notes} notes as in {match.title or 'an untitled tune'}")
+            title = match.title or "an untitled tune"
+            show(f"tune {number}: longest copy {match.notes} notes, from {title}")

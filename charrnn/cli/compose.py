@@ -1,4 +1,4 @@
-"""charrnn compose."""
+"""The command `charrnn compose`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, SettingsCommand, filter_options, given
-from charrnn.cli.terminal import show, tell
+from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given
+from charrnn.cli.terminal import show, tell, write_text
 from charrnn.cli.tunes import tell_notices, tunes_in
-from charrnn.errors import ConfigError, counted
+from charrnn.errors import ConfigError, counted, require
 
 if TYPE_CHECKING:
     from charrnn.music.tune import Tune
@@ -19,42 +19,94 @@ if TYPE_CHECKING:
 FILES = ("abc", "mid", "wav", "svg")
 
 
-@click.command(cls=SettingsCommand, settings=filter_options)
+GROUPS = {
+    "Tune": ["meter", "key", "bars", "form", "prompt", "prompt_file", "rewrite"],
+    "Originality": ["against", "max_copy"],
+    "Sampling": ["temperature", "seed", "unconstrained"],
+    "Output": ["count", "out", "overwrite", "formats"],
+}
+
+
+@click.command(cls=Command, groups=GROUPS, settings=filter_options)
 @EXISTING_MODEL
-@click.option("-n", "--count", default=1, show_default=True, help="How many tunes.")
-@click.option("--meter", help="The metre, such as 6/8; by default the model decides.")
 @click.option(
-    "--key",
-    help="The key, such as Dmaj, Em or Ador; by default the model decides, if it knows several.",
+    "-n", "--count", metavar="N", default=1, show_default=True, help="Compose this many tunes."
 )
-@click.option("--bars", type=int, help="Bars as written, each repeat once.")
-@click.option("--form", default="", help="Sections as they are played, such as AABB or ABA.")
+@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8.")
+@click.option("--key", metavar="KEY", help="Set the key, such as Dmaj, Em or Ador.")
 @click.option(
-    "-t", "--temperature", default=0.9, show_default=True, help="Below 1 safer, above 1 bolder."
+    "--bars",
+    metavar="N",
+    type=int,
+    help="Set the number of bars as written, a repeated section counted once.",
 )
-@click.option("--prompt", default="", help="ABC that the tunes begin with, its M: and K: included.")
-@click.option("--prompt-file", type=click.Path(), help="A file of a tune to go on from.")
+@click.option(
+    "--form",
+    metavar="LETTERS",
+    default="",
+    help="Set the sections in the order of play, such as AABB or ABA.",
+)
+@click.option(
+    "-t",
+    "--temperature",
+    metavar="X",
+    default=0.9,
+    show_default=True,
+    help="Set the temperature: below 1 is safer, above 1 bolder.",
+)
+@click.option(
+    "--prompt",
+    metavar="ABC",
+    default="",
+    help="Begin each tune with this ABC, including its K: line.",
+)
+@click.option(
+    "--prompt-file", metavar="FILE", type=click.Path(), help="Begin with the first tune of a file."
+)
 @click.option(
     "--rewrite",
     metavar="BARS",
-    help="Bars of --prompt-file, such as 5-8, to compose anew; all else is kept byte for byte. "
-    "They are counted as written, each repeat once and endings one by one; a pick-up at the "
-    "beginning is 0, and a bar that a repeat sign parts is one.",
+    help="Rewrite these bars of the tune in --prompt-file, such as 5-8, and keep the rest of the "
+    "file byte for byte.",
 )
-@click.option("--unconstrained", is_flag=True, help="Leave the grammar out.")
-@click.option("--against", type=click.Path(), multiple=True, help="Tunes to compare with.")
 @click.option(
-    "--max-copy", type=int, help="Most notes in a row that a tune may share with one of --against."
+    "--unconstrained",
+    is_flag=True,
+    help="Compose without the grammar; tunes may be invalid or irregular.",
 )
-@click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
 @click.option(
-    "-o", "--out", type=click.Path(), help="Folder for the files; without it ABC is printed."
+    "--against",
+    metavar="PATH",
+    type=click.Path(),
+    multiple=True,
+    help="Compare the tunes with those in this file; may be repeated.",
+)
+@click.option(
+    "--max-copy",
+    metavar="N",
+    type=int,
+    help="Reject tunes that share more than N consecutive notes with a tune of --against.",
+)
+@click.option(
+    "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
+)
+@click.option(
+    "-o",
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(),
+    help="Write the files and index.html, which shows and plays the tunes, to this folder; "
+    "without it, print ABC.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace the tunes that compose wrote to the folder before."
 )
 @click.option(
     "--formats",
+    metavar="LIST",
     default=",".join(FILES),
     show_default=True,
-    help="Files to write for each tune; index.html shows and plays them all.",
+    help="Write these files for each tune.",
 )
 def compose(
     model: str,
@@ -72,44 +124,50 @@ def compose(
     max_copy: int | None,
     seed: int | None,
     out: str | None,
+    overwrite: bool,
     formats: str,
     **filters: float | None,
 ) -> None:
-    """Compose tunes with MODEL, which `charrnn train` made from .abc or .mid files.
+    """Compose tunes with a model trained on tunes.
+
+    MODEL is a model file that `charrnn train` made from .abc or .mid files.
 
     \b
     Examples:
       charrnn compose fiddle.safetensors
-      charrnn compose fiddle.safetensors -n 8 --meter 6/8 --key Dmaj --bars 16 --form AABB -o tunes/
+      charrnn compose fiddle.safetensors -n 8 --key Dmaj --form AABB -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
-      charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4 -o tries/
+      charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
 
-    Every tune parses, and its bars add up, unless --unconstrained is given.
+    A grammar guarantees valid tunes whose bars add up, and follows --meter, --key, --bars and
+    --form; the model chooses what is omitted. --rewrite counts bars as written: a repeated section
+    once, each ending separately, a pick-up as bar 0, and a bar split by a repeat sign as one.
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
-    from charrnn.music.folder import write_folder
+    from charrnn.music.folder import require_folder, write_folder
     from charrnn.music.formats import read_text
     from charrnn.music.infill import parse_bars
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
 
     if prompt and prompt_file:
-        raise click.UsageError("give --prompt or --prompt-file, not both")
+        raise ConfigError("`prompt` and `prompt_file` cannot be combined")
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for name in wanted:
         if name not in FILES:
-            raise ConfigError(f"formats has {name!r}: choose among {', '.join(FILES)}")
+            raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(FILES)}")
     if rewrite is not None:
-        options = {"--prompt": prompt, "--meter": meter, "--key": key, "--bars": bars}
-        options |= {"--form": form, "--unconstrained": unconstrained, "--max-copy": max_copy}
-        if against_it := ", ".join(name for name, value in options.items() if value):
-            raise ConfigError(f"--rewrite keeps to the tune that is given: leave out {against_it}")
-        if not prompt_file:
-            raise ConfigError(f"rewrite is {rewrite}: name the file of the tune with --prompt-file")
-        parse_bars(rewrite)  # a mistake is found before anything is read
+        options = {"prompt": prompt, "meter": meter, "key": key, "bars": bars, "form": form}
+        options |= {"unconstrained": unconstrained, "max_copy": max_copy}
+        conflicts = ", ".join(f"`{name}`" for name, value in options.items() if value)
+        require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
+        require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
+        parse_bars(rewrite)  # fails before the model is read
+    if out is not None:
+        require_folder(out, count, wanted, overwrite)
     drawn = given(filters)
     checkpoint = load(model)
     begun: tuple[Tune, ...] = ()
@@ -129,7 +187,7 @@ def compose(
         )
         tunes = [read_abc(text).tunes[0] for text in texts]
         if len(tunes) < count:
-            tell(f"the model writes no more than {len(tunes)} of {count} versions that differ")
+            tell(f"only {len(tunes)} of {counted(count, 'distinct version')} were found")
     else:
         tunes = composed(
             checkpoint,
@@ -148,12 +206,11 @@ def compose(
         )
         texts, encoding = None, "utf-8"
         if len(tunes) < count:
-            tell(f"{count - len(tunes)} of {count} could not be read as tunes, and are left out")
-    if not out:
-        printed = write_abc(tunes) if texts is None else "\n\n".join(texts)
-        click.echo(printed.encode(encoding), nl=False)
+            tell(f"skipped {counted(count - len(tunes), 'tune')} of {count:,}: not valid ABC")
+    if out is None:
+        write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
         return
-    name, what = Path(model).name, f"bars {rewrite} composed anew, " if rewrite else ""
+    name, what = Path(model).name, f"bars {rewrite} rewritten, " if rewrite else ""
     settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
     index = write_folder(
         out,
@@ -164,5 +221,7 @@ def compose(
         against=corpus,
         title=f"Tunes from {name}",
         settings=settings,
+        overwrite=overwrite,
     )
-    show(f"{index}: open it to see and hear {counted(len(tunes), 'tune')}")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and listen, open:")
+    show(index.resolve().as_uri())

@@ -1,25 +1,34 @@
-"""charrnn convert."""
+"""The command `charrnn convert`."""
 
 from __future__ import annotations
 
 import click
 
+from charrnn.cli.options import Command
 from charrnn.cli.tunes import tell_notices
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-@click.option("--tune", "number", type=int, help="Which of several tunes, counted from 1.")
-def convert(source: str, target: str, number: int | None) -> None:
-    """Write the tunes of SOURCE, .abc or .mid, as TARGET: .abc, .mid, .wav, .svg or .html.
+@click.option(
+    "--tune", "number", metavar="N", type=int, help="Convert only tune N, counted from 1."
+)
+@click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
+def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
+    """Convert tunes between ABC, MIDI, audio, score and web page.
+
+    Read the tunes of SOURCE (.abc or .mid) and write them to TARGET, in the format of its suffix:
+    .abc, .mid, .wav, .svg or .html.
 
     \b
     Examples:
       charrnn convert reel.abc reel.mid
       charrnn convert session.abc session.html
       charrnn convert session.abc third.wav --tune 3
+
+    A .mid, .wav or .svg file holds one tune; .abc and .html files hold any number.
     """
     from charrnn.music.convert import convert as converted
 
-    tell_notices(converted(source, target, tune=number))
+    tell_notices(converted(source, target, tune=number, overwrite=overwrite))

@@ -1,4 +1,4 @@
-"""charrnn evaluate."""
+"""The command `charrnn evaluate`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN
+from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
 from charrnn.errors import counted
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
@@ -21,23 +21,26 @@ from charrnn.errors import counted
     type=click.Choice(["valid", "train", "all"]),
     default="all",
     show_default=True,
-    help="The part of CORPUS, as the model's training divided it.",
+    help="Evaluate the held-out part (valid), the rest (train) or all of CORPUS, split as the "
+    "model's training split it.",
 )
 @click.option(
     "--streams",
+    metavar="N",
     default=1,
     show_default=True,
-    help="Read in so many places at once: quicker, and approximate.",
+    help="Read CORPUS in this many streams at once: faster, but approximate.",
 )
 @click.option(
     "--block-size",
+    metavar="N",
     type=int,
-    help="Score blocks of so many characters independently, each from a zero state.",
+    help="Score blocks of N characters independently, each from a zero state.",
 )
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Let a copy of the model learn from the text as it reads: scored first, then learnt.",
+    help="Let a copy of the model learn from each segment after scoring it (dynamic evaluation).",
 )
 @ENCODING
 @UNKNOWN
@@ -53,16 +56,16 @@ def evaluate(
     unknown: str,
     as_json: bool,
 ) -> None:
-    """Measure how well MODEL predicts CORPUS: files, folders, or - for standard input.
+    """Measure how well a model predicts a text.
+
+    MODEL is a model file. CORPUS is text files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn evaluate novel.safetensors another.txt --json
 
-    One pass with the state carried, unless --streams or --block-size is given. With --dynamic
-    (dynamic evaluation) the model follows the text: the closer it is to the whole text's style, the
-    better it predicts what comes.
+    The text is read in one pass with the state carried, unless --streams or --block-size is given.
     """
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
@@ -75,10 +78,13 @@ def evaluate(
     for notice in texts.notices:
         tell(notice)
     if part != "all" and texts.digest != checkpoint.training.corpus:
-        tell("this is not the text that the model was trained on: it may have seen some of it")
+        tell(
+            "this corpus is not the one that the model was trained on; the model may have seen "
+            f"some of its {part} part"
+        )
     lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
     if lacking and unknown == "skip":
-        tell(f"what the model lacks is left out: {counted(len(lacking), 'distinct character')}")
+        tell(f"skipped {counted(len(lacking), 'distinct character')} not in the model's alphabet")
     result = measure(
         checkpoint,
         texts,

@@ -1,4 +1,4 @@
-"""charrnn info."""
+"""The command `charrnn info`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, JSON
+from charrnn.cli.options import EXISTING_MODEL, JSON, Command
 from charrnn.cli.terminal import show
+from charrnn.errors import counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.checkpoint import Checkpoint
     from charrnn.checkpoints.records import TrainingRecord
 
 
-@click.command()
+@click.command(cls=Command)
 @EXISTING_MODEL
 @JSON
 def info(model: str, as_json: bool) -> None:
-    """Tell what MODEL is, how it was trained, its history and alphabet.
+    """Show the settings, alphabet and training history of a model.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def info(model: str, as_json: bool) -> None:
     lines = [
         f"{model}: {content['bytes']:,} bytes, {content['parameters']:,} parameters",
         f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
-        f"dropout {config.dropout:g}, of recurrent weights {config.weight_dropout:g}",
+        f"dropout {config.dropout:g}, weight dropout {config.weight_dropout:g}",
         f"written   by charrnn {checkpoint.version}",
         f"alphabet  {len(checkpoint.tokenizer)} characters: "
         + "".join(repr(character)[1:-1] for character in checkpoint.tokenizer.alphabet[:200])
@@ -53,9 +54,12 @@ def info(model: str, as_json: bool) -> None:
     ]
     record = _record(checkpoint.training)
     lines += _selected(checkpoint, asdict(config) | record)
-    lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
+    if checkpoint.training.steps:
+        lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
+    else:
+        lines.append("training  not by charrnn")
     if checkpoint.history:
-        lines.append("history   step, loss while training, loss in validation (nats/char)")
+        lines.append("history   step, training loss, validation loss (nats/char)")
         lines += [
             f"  {entry.step!s:>8}  {entry.train:.4f}  {entry.valid:.4f}"
             for entry in checkpoint.history
@@ -65,14 +69,14 @@ def info(model: str, as_json: bool) -> None:
 
 
 def _record(training: TrainingRecord) -> dict[str, Any]:
-    """Return all of a record but the selection, by name."""
+    """Return a training record, except for the selection, by name."""
     names = ("steps", "characters", "corpus", "valid")
     others = {name: getattr(training, name) for name in names}
     return asdict(training.config) | others | dict(training.reading.settings)
 
 
 def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
-    """Return lines that tell which settings were chosen, for what, and which a person stated."""
+    """Return lines with the settings that charrnn selected and those that the user stated."""
     selection = checkpoint.training.selection
     if selection is None:
         return []
@@ -84,7 +88,8 @@ def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
     if not selection.selected:
         return stated
     return [
-        f"chosen    {values(selection.selected)}; for {checkpoint.training.characters} characters "
-        f"and an alphabet of {len(checkpoint.tokenizer)}",
+        f"selected  {values(selection.selected)}; for "
+        f"{counted(checkpoint.training.characters, 'character')} and an alphabet of "
+        f"{len(checkpoint.tokenizer)}",
         *stated,
     ]

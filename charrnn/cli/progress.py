@@ -1,15 +1,14 @@
-"""What `charrnn train` shows while it runs: a bar on a terminal, else a line now and then."""
+"""The progress of `charrnn train`: a bar on a terminal, or a line every few seconds."""
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.terminal import one_line, sparkline, write_line
+from charrnn.cli.terminal import columns, one_line, sparkline, wrapped, write_line
 from charrnn.errors import as_options
 
 if TYPE_CHECKING:
@@ -18,11 +17,13 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10
 PREVIEW = 100  # characters
-WIDTH = 30  # evaluations drawn
+POINTS = 30  # evaluations in a sparkline, at most
+INDENT = "    "
+BAR = 10  # columns
 
 
 def shown(trainer: Trainer) -> Iterator[Report]:
-    """Yield the reports of the run, showing them on standard error."""
+    """Yield the reports of the run and show them on standard error."""
     bar = _bar() if sys.stderr.isatty() else None
     started, shown = time.monotonic(), time.monotonic()
     summary = trainer.summary()
@@ -33,15 +34,16 @@ def shown(trainer: Trainer) -> Iterator[Report]:
             elapsed = max(time.monotonic() - started, 1e-9)
             speed = (report.step - before) * chunk / elapsed
             if bar is not None:
-                bar.set_description_str(_short(report, trainer, speed), refresh=False)
+                bar.set_description_str(_short(report, trainer, speed, columns()), refresh=False)
                 bar.update(max(0, int(1000 * report.progress) - bar.n))
             write = partial(_write_above, bar)
             if report.notice:
-                write(f"charrnn: {as_options(report.notice)}")
+                write(f"charrnn: {one_line(as_options(report.notice))}")
             if report.evaluation is not None:
                 write(_line(report, speed))
-                write("    " + _curves(trainer))
-                write("    " + _preview(trainer))
+                for curve in _curves(trainer, columns()):
+                    write(INDENT + curve)
+                write(INDENT + _preview(trainer), cut=True)
                 shown = time.monotonic()
             elif bar is None and time.monotonic() - shown >= SECONDS_BETWEEN_LINES:
                 write(_line(report, speed))
@@ -51,11 +53,11 @@ def shown(trainer: Trainer) -> Iterator[Report]:
             bar.close()
 
 
-def _write_above(bar: Any, line: str) -> None:
-    """Write a line, above the bar if there is one; nobody need be there to read it."""
+def _write_above(bar: Any, line: str, cut: bool = False) -> None:
+    """Write a line, wrapped on a terminal, above the bar if there is one."""
     if bar is not None:
         bar.clear()
-    write_line(line)
+    write_line(wrapped(line, columns(), INDENT, cut))
     if bar is not None:
         bar.refresh()
 
@@ -67,27 +69,31 @@ def _bar() -> Any:
     return tqdm(
         total=1000,
         file=sys.stderr,
-        bar_format="{percentage:3.0f}%|{bar:20}| {desc}",
+        bar_format=f"{{percentage:3.0f}}%|{{bar:{BAR}}}| {{desc}}",
         dynamic_ncols=True,
     )
 
 
-def _short(report: Report, trainer: Trainer, speed: float) -> str:
-    valid = ""
+def _short(report: Report, trainer: Trainer, speed: float, width: int | None) -> str:
+    """Return what stands beside the bar: as much as fits, the most important first."""
+    parts = [f"{_time_left(report)} left", f"loss {report.loss:.3f}"]
     if trainer.history:
-        valid = f", valid {trainer.history[-1].valid / math.log(2):.3f} bits/char"
-    return f"loss {report.loss:.3f}{valid}, {speed:,.0f} chars/s, {_time_left(report)} left"
+        parts.append(f"valid {trainer.history[-1].valid:.3f}")
+    parts.append(f"{speed:,.0f} chars/s")
+    room = (width or 80) - len("100%|| ") - BAR
+    while len(parts) > 1 and len(", ".join(parts)) > room:
+        parts.pop()
+    return ", ".join(parts)
 
 
 def _line(report: Report, speed: float) -> str:
-    valid = ""
+    parts = [f"step {report.step:,}", f"epoch {report.epoch:.2f}", f"loss {report.loss:.4f}"]
     if report.evaluation is not None:
         nats, bits = report.evaluation.nats_per_char, report.evaluation.bits_per_char
-        valid = f"  valid {nats:.4f} = {bits:.3f} bits/char{' (best)' if report.best else ''}"
-    return (
-        f"step {report.step:,}  epoch {report.epoch:.2f}  loss {report.loss:.4f}{valid}  "
-        f"{speed:,.0f} chars/s  {_time_left(report)} left"
-    )
+        best = " (best)" if report.best else ""
+        parts.append(f"valid {nats:.4f} = {bits:.3f} bits/char{best}")
+    parts += [f"{speed:,.0f} chars/s", f"{_time_left(report)} left"]
+    return "  ".join(part.replace(" ", "\xa0", 1) for part in parts)
 
 
 def _time_left(report: Report) -> str:
@@ -98,17 +104,23 @@ def _time_left(report: Report) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 
 
-def _curves(trainer: Trainer) -> str:
-    """Return drawings of the loss while training and in validation, on one scale."""
-    entries = trainer.history[-WIDTH:]
-    losses = [entry.train for entry in entries] + [entry.valid for entry in entries]
-    drawn = sparkline(losses)
-    return f"training {drawn[: len(entries)]}  validation {drawn[len(entries) :]}"
+def _curves(trainer: Trainer, width: int | None) -> list[str]:
+    """Return sparklines of the training and the validation loss, on one scale, as one line or, if
+    they don't fit, as two; none for a single point.
+    """
+    room = (width or 1000) - len(INDENT)
+    entries = trainer.history[-min(POINTS, max(2, room - len("validation "))) :]
+    if len(entries) < 2:
+        return []
+    drawn = sparkline([entry.train for entry in entries] + [entry.valid for entry in entries])
+    curves = [f"training {drawn[: len(entries)]}", f"validation {drawn[len(entries) :]}"]
+    line = "  ".join(curves)
+    return [line] if len(line) <= room else curves
 
 
 def _preview(trainer: Trainer) -> str:
     from charrnn.inference.sampling import generate
 
-    seed = trainer.summary().step  # another text each time
+    seed = trainer.summary().step  # a different sample each time
     text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8, seed=seed)[0]
     return one_line(text)

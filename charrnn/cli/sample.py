@@ -1,4 +1,4 @@
-"""charrnn sample."""
+"""The command `charrnn sample`."""
 
 from __future__ import annotations
 
@@ -12,33 +12,57 @@ from charrnn.cli.options import (
     EXISTING_MODEL,
     JSON,
     UNKNOWN,
-    SettingsCommand,
+    Command,
     filter_options,
     given,
 )
 from charrnn.cli.terminal import Output, tell
 
+GROUPS = {
+    "Prompt": ["prompt", "prompt_file", "adapt"],
+    "Output": ["length", "num_samples", "stop", "as_json"],
+    "Sampling": ["temperature", "seed"],
+}
 
-@click.command(cls=SettingsCommand, settings=filter_options)
+
+@click.command(cls=Command, groups=GROUPS, settings=filter_options)
 @EXISTING_MODEL
-@click.option("-p", "--prompt", default="", help="Text to go on from; it is printed first.")
-@click.option("--prompt-file", type=click.Path(), help="A file with the text to go on from.")
-@click.option("-n", "--length", default=500, show_default=True, help="Characters to generate.")
+@click.option(
+    "-p", "--prompt", metavar="TEXT", default="", help="Continue this text; it is printed first."
+)
+@click.option(
+    "--prompt-file", metavar="FILE", type=click.Path(), help="Continue the text in this file."
+)
+@click.option(
+    "-n",
+    "--length",
+    metavar="N",
+    default=500,
+    show_default=True,
+    help="Generate this many characters.",
+)
 @click.option(
     "-t",
     "--temperature",
+    metavar="X",
     default=1.0,
     show_default=True,
-    help="Below 1 safer, above 1 bolder; 0 always takes the likeliest character.",
+    help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "
+    "character.",
 )
-@click.option("--stop", default="", help="End before this text.")
-@click.option("--num-samples", default=1, show_default=True, help="How many texts to generate.")
+@click.option("--stop", metavar="TEXT", default="", help="Stop before this text.")
+@click.option(
+    "--num-samples", metavar="N", default=1, show_default=True, help="Generate this many texts."
+)
 @click.option(
     "--adapt",
+    metavar="FILE",
     type=click.Path(),
-    help="Read this text first, and let a copy of the model learn from it.",
+    help="Adapt a copy of the model to this text first.",
 )
-@click.option("--seed", type=int, help="Seed of the draw; drawn and told if not given.")
+@click.option(
+    "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
+)
 @ENCODING
 @UNKNOWN
 @JSON
@@ -57,28 +81,30 @@ def sample(
     as_json: bool,
     **filters: float | None,
 ) -> None:
-    """Generate text with MODEL, a file that `charrnn train` wrote.
+    """Generate text with a model.
+
+    MODEL is a model file that `charrnn train` wrote.
 
     \b
     Examples:
       charrnn sample novel.safetensors
-      charrnn sample novel.safetensors --prompt "Once upon a time" --temperature 0.7
+      charrnn sample novel.safetensors --prompt "Once upon a time" -t 0.7
       charrnn sample names.safetensors --num-samples 20 --seed 1
 
-    The same model, seed and options give the same text. A model that was trained on several
-    documents (--documents) ends where a document does. Filters are off unless given.
+    The same model, seed and options give the same text. If the model was trained on lines,
+    paragraphs or tunes (--documents), a sample ends where a document ends.
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.inference.sampling import stream, terminator
     from charrnn.text.loading import read
 
     if prompt and prompt_file:
-        raise click.UsageError("give --prompt or --prompt-file, not both")
+        raise click.UsageError("--prompt and --prompt-file cannot be combined")
     checkpoint = load(model)
     if adapt:
         from charrnn.inference.dynamic import adapt as adapted
 
-        tell(f"learning from {adapt} first")
+        tell(f"adapting to {adapt}")
         corpus = read(adapt, encoding, reading=checkpoint.reading)
         checkpoint = adapted(checkpoint, corpus, unknown=unknown)
     if prompt_file:
@@ -108,7 +134,7 @@ def sample(
         click.echo(json.dumps(result))
         return
 
-    # The first sample is shown as it comes; the others, made along with it, after it.
+    # The first sample is printed as it is generated; the others, of the same batch, after it.
     output = Output()
     output.write(prompt)
     for index, text in pieces:

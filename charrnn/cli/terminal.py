@@ -1,13 +1,15 @@
-"""What a person sees: escaped text, and messages on standard error."""
+"""What the user sees: escaped text, and messages on standard error."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -16,8 +18,8 @@ _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # they move the cursor, or
 
 
 def tell(message: str) -> None:
-    """Write a line for the person to standard error."""
-    write_line(f"charrnn: {one_line(message)}")
+    """Write a message for the user to standard error, wrapped on a terminal."""
+    write_line(wrapped(f"charrnn: {one_line(message)}", columns()))
 
 
 def write_line(line: str) -> None:
@@ -26,6 +28,55 @@ def write_line(line: str) -> None:
         click.echo(line, err=True)
     except OSError:
         give_up(sys.stderr)
+
+
+def columns() -> int | None:
+    """Return the width of the terminal that shows standard error, or None if it is no terminal."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None
+    except (OSError, ValueError):  # a file, a pipe, or a stream without a descriptor
+        return None
+
+
+# A word with the spaces before it; an option keeps its value.
+_WORD = re.compile(r" *(?:--?[a-z][\w-]* (?=[^ -]))?[^ ]+")
+
+
+def wrapped(line: str, width: int | None, indent: str = "    ", cut: bool = False) -> str:
+    """Return `line` in rows narrower than `width` columns; all but the first are indented.
+
+    Rows break between words; a no-break space keeps two words together. A word that is wider than a
+    row gets a row to itself, or is `cut`.
+
+    >>> print(wrapped("lower the rate with --learning-rate 0.001, or train on", 40))
+    lower the rate with
+        --learning-rate 0.001, or train on
+    """
+    if width is None:
+        return line.replace("\xa0", " ")
+    width = max(width - 1, 2 * len(indent))  # a full row would make some terminals add an empty one
+    rows = [""]
+    for word in _WORD.findall(line):
+        if rows[-1].strip() and _width(rows[-1] + word) > width:
+            rows.append(indent)
+            word = word.lstrip()
+        while cut and _width(rows[-1] + word) > width:
+            fits = max(n for n in range(len(word)) if _width(rows[-1] + word[:n]) <= width)
+            rows[-1] += word[:fits]
+            rows.append(indent)
+            word = word[fits:]
+        rows[-1] += word
+    return "\n".join(rows).replace("\xa0", " ")
+
+
+def _width(text: str) -> int:
+    """Return how many columns a terminal gives to `text`: East Asian characters take two."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
 
 
 def show(text: str) -> None:
@@ -87,6 +138,24 @@ def quoted(word: str) -> str:
             for byte in os.fsencode(word)
         )
     )
+
+
+def pasted(path: str | Path) -> str:
+    """Return a path to paste into a shell, where it cannot be taken for an option.
+
+    >>> pasted("my novel.txt"), pasted("-novel.txt")
+    ("'my novel.txt'", './-novel.txt')
+    """
+    name = str(path)
+    return quoted(f"./{name}" if name.startswith("-") and name != "-" else name)
+
+
+def write_text(text: str, encoding: str) -> None:
+    """Write a text to standard output: escaped on a terminal, else as the bytes of `encoding`."""
+    if sys.stdout.isatty():
+        Output().write(text)
+    else:
+        click.echo(text.encode(encoding), nl=False)
 
 
 class Output:

@@ -1,4 +1,4 @@
-"""charrnn train."""
+"""The command `charrnn train`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.log import logged, opened
-from charrnn.cli.options import ENCODING, UNKNOWN, SettingsCommand, options_of, stated
+from charrnn.cli.log import opened, report_record, require_loggable, run_record
+from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
 from charrnn.cli.progress import shown
-from charrnn.cli.terminal import quoted, tell, write_line
-from charrnn.errors import CharRNNError, as_options, counted
+from charrnn.cli.terminal import pasted, quoted, tell, write_line
+from charrnn.errors import as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.checkpoints.output import Output
@@ -29,50 +29,72 @@ if TYPE_CHECKING:
     from charrnn.training.state import Summary
     from charrnn.training.trainer import Trainer
 
-# Signals that end a run, saved. Windows has no SIGHUP.
+# Signals that save and end a run. Windows has no SIGHUP.
 SIGNALS = {
     getattr(signal, name): text
     for name, text in (("SIGINT", "Ctrl-C"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGHUP"))
     if hasattr(signal, name)
 }
 
+GROUPS: dict[str, list[str]] = {
+    "Output": ["out", "overwrite", "resume", "init_from", "log"],
+    "Limits": ["minutes"],
+    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction"],
+    "Evaluation and saving": ["eval_every", "save_every"],
+    "Model": [],
+    "Optimization": [],
+    "Performance": ["workers", "shards"],
+}
 
-def _settings() -> list[click.Parameter]:
+
+def _settings() -> Groups:
     from charrnn.checkpoints.records import TrainConfig
     from charrnn.nn.model import ModelConfig
     from charrnn.text.documents import readings
     from charrnn.training.autoconfig import CHOSEN
     from charrnn.training.limits import Limits
 
-    return [
-        *(option for reading in readings() for option in options_of(reading)),
-        *options_of(ModelConfig, CHOSEN),
-        *options_of(TrainConfig, CHOSEN),
-        *options_of(Limits),
-    ]
+    return {
+        "Corpus": [option for reading in readings() for option in options_of(reading)],
+        "Model": options_of(ModelConfig, CHOSEN),
+        "Optimization": options_of(TrainConfig, CHOSEN),
+        "Limits": options_of(Limits),
+    }
 
 
-@click.command(cls=SettingsCommand, settings=_settings)
+@click.command(cls=Command, groups=GROUPS, settings=_settings)
 @click.argument("corpus", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--out",
+    metavar="FILE",
     type=click.Path(),
-    help="Model file to write; by default the first corpus's name + .safetensors, here.",
+    help="Write the model to this file; by default, CORPUS.safetensors in the current folder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
+@click.option("--resume", is_flag=True, help="Resume the interrupted run that writes this model.")
+@click.option(
+    "--init-from", metavar="MODEL", type=click.Path(), help="Start from the weights of this model."
 )
 @click.option(
-    "--valid", type=click.Path(), help="Validate on this file instead of a held-out part."
+    "--log",
+    metavar="FILE",
+    type=click.Path(),
+    help="Log the run, its steps and its evaluations to this file, as lines of JSON.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run that writes OUT.")
-@click.option("--init-from", type=click.Path(), help="Start from the weights of this model.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model.")
+@click.option(
+    "--valid",
+    metavar="FILE",
+    type=click.Path(),
+    help="Validate on this file instead of a held-out part.",
+)
 @click.option(
     "--workers",
+    metavar="N",
     default="auto",
     show_default=True,
-    help="Processes that share each batch: a number, or auto, by the cores that may be used.",
+    help="Share each batch between N processes; auto uses as many as the cores allow.",
 )
-@click.option("--log", type=click.Path(), help="Write a line of JSON for each report to this file.")
 @ENCODING
 @UNKNOWN
 @click.pass_context
@@ -88,60 +110,68 @@ def train(
     log: str | None,
     **_: Any,
 ) -> int:
-    """Train a model on CORPUS: text files, folders of them, or - for standard input.
+    """Train a model on text or tunes.
+
+    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn train novel.txt
-      charrnn train novel.txt --minutes 60 --hidden-size 512 --dropout 0.3 -o big.safetensors
+      charrnn train novel.txt --minutes 60 --hidden-size 512 -o big.safetensors
+      charrnn train novel.txt --minutes 90 -o big.safetensors --resume
       charrnn train names.txt --documents lines --epochs 30
-      charrnn train novel.txt -o big.safetensors --resume --minutes 90
 
-    The run can be stopped at any time with Ctrl-C: it is saved, and --resume goes on with it.
+    The model size, dropout and learning rate are selected for the corpus, the CPU and the time
+    limit unless given. The first limit that is reached ends the run. Press Ctrl-C to save and stop
+    earlier; --resume continues.
     """
+    for name in ("out", "valid", "init_from", "log"):
+        if ctx.params[name] == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} must not be empty")
     if resume and (overwrite or init_from):
-        raise click.UsageError("--resume goes on with a run: leave --init-from and --overwrite out")
-    tell(_reading(corpus))  # at once: the imports take a moment
+        raise click.UsageError(
+            f"--resume and {'--overwrite' if overwrite else '--init-from'} cannot be combined"
+        )
+    tell(_reading(corpus))  # before the imports, which take a moment
+    from charrnn.checkpoints.lock import lock_path
     from charrnn.checkpoints.output import Output, resume_path
     from charrnn.training.autoconfig import expected_loss
 
     path = Path(out) if out else _default_out(corpus[0])
     output = Output.of_run(path) if resume else Output.new(path, overwrite)
     if valid and ctx.get_parameter_source("valid_fraction") is not ParameterSource.DEFAULT:
-        raise click.UsageError("give --valid or --valid-fraction, not both")
-    files: list[str | Path] = [*corpus, path, resume_path(path)]
+        raise click.UsageError("--valid and --valid-fraction cannot be combined")
+    files: list[str | Path] = [*corpus, path, resume_path(path), lock_path(path)]
     files += [file for file in (valid, init_from) if file]
     if log and any(_within(log, file) for file in files):
-        raise click.UsageError(f"--log {log} is a file of the run itself: give another name")
-    if log and Path(log).is_file() and not resume and not overwrite:
-        raise CharRNNError(f"the log {log} exists: give another name, or --overwrite")
+        raise click.UsageError(f"--log cannot be {log}, a file of the run; choose another name")
+    if log:
+        require_loggable(log, resume, overwrite)
     trainer = _make_trainer(ctx, output)
     for notice in trainer.notices:
         tell(as_options(notice))
     if resume and trainer.finished():
-        name = trainer.summary().ended_by
-        option = f"--{name.replace('_', '-')} {getattr(trainer.limits, name) or ''}".rstrip()
-        tell(f"the run of {path} was ended by its {option}: raise that to go on with it")
+        tell(_completed(trainer, path))
         return 0
     if choice := trainer.choice:
         _tell_choice(choice)
         _tell_plan(choice, expected_loss(choice, trainer.data) if init_from is None else None)
     _describe(trainer.summary(), resume)
-    with opened(log, resume) as log_file, _signals(trainer) as received:
+    with opened(log, resume, overwrite) as write, _signals(trainer) as received:
+        write(run_record(trainer))
         for report in shown(trainer):
-            if log_file:
-                log_file = logged(report, log_file)
+            write(report_record(report))
     return _conclude(ctx, trainer, corpus, path, received)
 
 
 def _within(path: str, other: str | Path) -> bool:
-    """Return whether `path` is `other`, or lies in that folder."""
+    """Return whether `path` is `other`, or is in that folder."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(other))
 
 
 def _reading(corpus: tuple[str, ...]) -> str:
     if "-" in corpus:
-        return "reading standard input" + ("; end it with Ctrl-D" if sys.stdin.isatty() else "")
+        return "reading standard input" + ("; press Ctrl-D to end it" if sys.stdin.isatty() else "")
     return f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}"
 
 
@@ -176,14 +206,14 @@ def _make_trainer(ctx: click.Context, output: Output) -> Trainer:
     base = load(options["init_from"]) if options["init_from"] else None
     reading = _stated_reading(ctx, lambda: base.reading if base else PLAIN_TEXT)
     if workers == 1:
-        settings = {"shards": 1} | settings  # one process that is asked for is one shard
+        settings = {"shards": 1} | settings  # an explicit single worker means a single shard
     return train(
         options["corpus"], out=output, init_from=base, reading=reading, **common, **settings
     )
 
 
 def _stated_reading(ctx: click.Context, known: Callable[[], Reading]) -> Reading | None:
-    """Return the `known` Reading with the settings that the person gave, None without any."""
+    """Return the `known` Reading with the settings that the user gave, or None without any."""
     from charrnn.text.documents import readings
 
     for kind in readings():
@@ -194,44 +224,58 @@ def _stated_reading(ctx: click.Context, known: Callable[[], Reading]) -> Reading
 
 
 def _tell_choice(choice: Choice) -> None:
-    """Say what was chosen, as options."""
+    """Print the selected settings as options."""
     settings = asdict(choice.model) | asdict(choice.train)
     chosen = [f"--{name.replace('_', '-')} {settings[name]:g}" for name in choice.chosen]
     if chosen:
-        tell(f"chosen for this text, these cores and this time: {' '.join(chosen)}")
+        tell(f"selected for this text, CPU and time budget: {' '.join(chosen)}")
 
 
 def _tell_plan(choice: Choice, loss: float | None) -> None:
-    """Say what is expected of the run."""
-    from charrnn.training.diagnosis import times
+    """Print the expected length and loss of the run."""
+    from charrnn.training.diagnosis import in_epochs
 
-    plan = (
-        f"plan: to read the text some {times(choice.epochs)}, in about "
-        f"{max(0.1, choice.minutes):,.1f} minutes"
-    )
+    plan = f"plan: about {in_epochs(choice.epochs)} in {max(0.1, choice.minutes):,.1f} min"
     if loss is not None:
-        plan += f", to a loss of about {loss:.1f} nats/char (a guess, by what bzip2 does with it)"
+        plan += f"; expected loss about {loss:.1f} nats/char (estimated from bzip2)"
     tell(plan)
 
 
 def _describe(run: Summary, resume: bool) -> None:
-    valid = f", {run.valid_characters:,} to validate on" if run.valid_characters else ""
-    tell(f"{run.characters:,} characters to train on{valid}; alphabet of {run.alphabet}")
+    """Print the key figures of a run that is about to start."""
+    valid = f", {run.valid_characters:,} for validation" if run.valid_characters else ""
+    tell(f"corpus: {run.characters:,} characters for training{valid}; alphabet of {run.alphabet}")
     config = run.config
     tell(
-        f"{config.cell}, {config.num_layers} x {config.hidden_size}: "
-        f"{run.parameters:,} parameters; chunks of {run.batch_size} x "
-        f"{run.seq_len}, {run.chunks_per_epoch:,} an epoch; "
-        f"{counted(run.workers, 'worker')}, "
+        f"model: {config.cell}, {config.num_layers} x {config.hidden_size}, "
+        f"{counted(run.parameters, 'parameter')}"
+    )
+    tell(
+        f"training: batches of {run.batch_size} x {run.seq_len} characters, "
+        f"{counted(run.chunks_per_epoch, 'step')} per epoch, {counted(run.workers, 'worker')}, "
         f"about {run.memory / 1e6:,.0f} MB of memory"
     )
     if resume:
-        tell(f"going on from step {run.step:,}")
+        tell(f"resuming from step {run.step:,}")
+
+
+def _completed(trainer: Trainer, path: Path) -> str:
+    """Return the message that the run of `path` is already complete."""
+    from charrnn.training.limits import DEFAULT_MINUTES
+
+    run = trainer.summary()
+    done = f"{pasted(path)} is complete at step {run.step:,}"
+    if run.ended_by == "patience":
+        return f"{done} (early stopping); raise --patience to continue"
+    value = getattr(trainer.limits, run.ended_by) or DEFAULT_MINUTES
+    value = f"{value:g}" if isinstance(value, float) else value
+    option = "--" + run.ended_by.replace("_", "-")
+    return f"{done} ({option} {value} reached); raise the limit to continue"
 
 
 @contextmanager
 def _signals(trainer: Trainer) -> Iterator[list[int]]:
-    """Let signals stop the run, saved; a list gathers them. An ignored one stays ignored."""
+    """Let signals save and end the run; yield the list of those received. Keep ignored signals."""
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (the signal's contract)
@@ -259,34 +303,32 @@ def _conclude(
         for name in ("valid", "encoding", "unknown", "log"):
             if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
                 options += [f"--{name}", str(ctx.params[name])]
-        tell(f"ended by {SIGNALS[number]} at step {run.step:,}; saved. Go on with:")
+        tell(f"stopped by {SIGNALS[number]} at step {run.step:,} and saved; to continue:")
         write_line("  " + _command("train", corpus, options))
         return 128 + number
     if run.ended_by == "patience":
-        tell("ended early: more minutes don't help, the loss in validation is rising")
+        tell(f"early stopping at step {run.step:,}: the validation loss is rising")
     if run.best_loss is None:
-        tell(f"{out} holds the weights of step {run.step:,}")
+        tell(f"saved {pasted(out)}: weights of step {run.step:,}")
     else:
         nats = run.best_loss
-        tell(f"{out} holds the best weights: {nats:.4f} nats = {nats / math.log(2):.3f} bits/char")
+        bits = nats / math.log(2)
+        tell(f"saved {pasted(out)}: validation loss {nats:.4f} nats/char ({bits:.3f} bits/char)")
     from charrnn.training.diagnosis import verdict
 
     if trainer.history:
         tell(as_options(verdict(trainer.history, run.epochs)))
     if trainer.data.reading.documents == "tunes":
-        tell("now let it compose:")
+        tell("to compose tunes:")
         command = _command("compose", (str(out),), ["--out", "tunes"])
     else:
-        tell("now let it write:")
+        tell("to generate text:")
         command = _command("sample", (str(out),), ["--temperature", "0.8"])
     write_line("  " + command)
     return 0
 
 
 def _command(name: str, arguments: tuple[str, ...], options: list[str]) -> str:
-    """Return a command line to type; no file's name in it looks like an option."""
-    files = [
-        f"./{argument}" if argument.startswith("-") and argument != "-" else argument
-        for argument in arguments
-    ]
-    return " ".join(map(quoted, ["charrnn", name, *files, *options]))
+    """Return a command line to paste into a shell."""
+    words = ["charrnn", name, *map(pasted, arguments), *map(quoted, options)]
+    return " ".join(words)

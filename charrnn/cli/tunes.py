@@ -1,4 +1,4 @@
-"""What the commands for tunes share."""
+"""Reading tunes for commands, with notices on standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:
-    """Return the tunes of some files, and tell what was found."""
+    """Return the tunes in some files, and print the notices about them."""
     from charrnn.music.formats import read_all
 
     found = read_all(paths)
@@ -21,6 +21,6 @@ def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:
 
 
 def tell_notices(found: Found) -> None:
-    """Tell what was found beside tunes."""
+    """Print what was skipped or ignored in files of tunes."""
     for notice in found.notices():
         tell(notice)

@@ -3,5 +3,5 @@
 Reading order: evaluate (the loss on a text), sampling (temperature, one character at a time),
 filters (top-k, top-p, min-p), constraint (what may come next), dynamic (adapting while reading).
 
-The same model, seed and options give the same text. Nothing in here changes a model.
+The same model, seed and options give the same text. Nothing here changes a model.
 """

@@ -1,12 +1,13 @@
-"""Reading that learns: the weights follow the text by small steps (Krause et al. 2018).
+"""Dynamic evaluation: the weights adapt to the text in small steps (Krause et al. 2018).
 
-Each segment of the text is scored first, and then learnt from, so that what is scored has never
-been seen. With g the gradient of segment number k, the weights w take the step
+Each segment of the text is scored before the model trains on it, so the model never scores text
+that it has seen. With g the gradient of segment number k, the weights w take the step
 
     v += (g^2 - v) / k                 the mean squared gradient so far
     w -= RATE g / (sqrt v + EPSILON)
 
-in which each weight's step is measured by its own usual gradient. What is adapted is a copy.
+which scales the step of each weight by the usual size of its gradient. Only a copy of the model
+changes.
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
 SEGMENT = 32  # characters
-# Of 1e-4 to 1e-3, and segments of 16 to 64, measured on a split of tinyshakespeare's training part.
+# The best of 1e-4 to 1e-3 and segments of 16 to 64, on a split of tinyshakespeare's training part.
 RATE = 3e-4
 EPSILON = 1e-3
 
 
 def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDArray[np.bool_]]]:
-    """Read `text` in one pass, the state carried, and learn from it: the weights of `network`
-    change.
+    """Read `text` in one pass with the state carried, and train `network` on it.
 
-    Yield for each segment the losses of its predictions in nats, before it was learnt from, and
-    whether the likeliest guess was right, both (T,).
+    Yield for each segment the losses of its predictions in nats, before the model trained on it,
+    and whether the most likely character was right, both (T,).
     """
     gradients = network.new_gradients()
     w, g = network.parameters.flat, gradients.flat
@@ -60,20 +60,20 @@ def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDA
 
 
 def trainable_copy(checkpoint: Checkpoint) -> CharRNN:
-    """Return a network with weights of its own."""
+    """Return a network with its own weights."""
     parameters = Parameters(checkpoint.parameters.shapes)
     parameters.flat[...] = checkpoint.parameters.flat
     return CharRNN(checkpoint.config, len(checkpoint.tokenizer), parameters=parameters)
 
 
 def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> Checkpoint:
-    """Return a copy of the model that has learnt from `corpus` by one reading.
+    """Return a copy of the model, adapted to `corpus` in one pass.
 
-    Raises CorpusError for fewer than 2 characters, and UnknownCharacterError for characters that
-    the model lacks (unless `unknown="skip"`).
+    Raises CorpusError for fewer than 2 characters, and UnknownCharacterError for characters outside
+    the model's alphabet (unless `unknown="skip"`).
     """
     text = part_of(checkpoint, corpus, unknown=unknown)
-    require_two(text, "adapt to")
+    require_two(text, "adaptation")
     network = trainable_copy(checkpoint)
     for _ in read_and_learn(network, text):
         pass

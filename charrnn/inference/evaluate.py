@@ -1,4 +1,4 @@
-"""How well a model predicts a text. Nothing here can touch training: states are values."""
+"""How well a model predicts a text. Nothing here can affect training: states are values."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from charrnn.nn.model import CharRNN, Reader
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
-WARM_UP = 256  # characters read unscored by each of several streams
-CHUNK = 2048  # characters in one pass of the network, over all streams
+WARM_UP = 256  # characters that each of several streams reads without scoring
+CHUNK = 2048  # characters per pass of the network, over all streams
 MAX_STREAMS = 64
 MAX_LENGTH = 4096  # characters that each stream scores in `validate`
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, over `characters` predictions."""
+    """Loss and accuracy over `characters` predictions."""
 
     nats_per_char: float
-    accuracy: float  # share of characters whose most likely guess was right
+    accuracy: float  # share of predictions whose most likely character was right
     characters: int
 
     @property
@@ -38,7 +38,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """The number of characters between which the model is, on average, undecided."""
+        """The exponential of the loss: the effective number of choices per character."""
         return math.exp(min(self.nats_per_char, 700.0))
 
 
@@ -52,26 +52,25 @@ def evaluate(
     unknown: str = "error",
     dynamic: bool = False,
 ) -> Evaluation:
-    """Score how well a model predicts every character of `corpus` but the first.
+    """Measure how well a model predicts every character of `corpus` except the first.
 
-    `part` is "train" or "valid", as the model's training divided the corpus, or "all". One stream
-    is exact: a single pass with the state carried. Several are quicker and approximate: all but the
-    first start from a state that knows only some characters before. With a `block_size`, blocks of
-    that many characters are scored independently, each from a zero state, as nanoGPT does it. If it
-    is `dynamic`, a copy of the model learns from the text as it reads, each part of it being scored
-    before it is learnt from (`charrnn.inference.dynamic`).
+    `part` is "train" or "valid", as the model's training split the corpus, or "all". One stream is
+    exact: a single pass with the state carried. Several are faster but approximate: each stream but
+    the first starts from a state that has read only 256 characters before it. With `block_size`,
+    blocks of that many characters are scored independently, each from a zero state, as in nanoGPT.
+    With `dynamic`, a copy of the model trains on the text while it reads, scoring each segment
+    first (`charrnn.inference.dynamic`).
 
-    Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters that the
-    model lacks (unless `unknown="skip"`), ConfigError for counts below 1.
+    Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters outside the
+    model's alphabet (unless `unknown="skip"`), and ConfigError for counts below 1 and for options
+    that cannot be combined.
     """
     text = part_of(checkpoint, corpus, part, unknown)
     if not dynamic:
         return evaluate_text(checkpoint.model(), text, streams, block_size)
-    require(
-        streams == 1 and block_size is None,
-        "dynamic evaluation is one pass over the text: leave streams and block_size out",
-    )
-    require_two(text, "evaluate on")
+    other = "streams" if streams != 1 else "block_size"
+    require(streams == 1 and block_size is None, f"`dynamic` and `{other}` cannot be combined")
+    require_two(text, "evaluation")
     nats, correct = 0.0, 0
     for losses, right in read_and_learn(trainable_copy(checkpoint), text):
         nats += float(losses.sum(dtype=np.float64))
@@ -84,12 +83,12 @@ def evaluate_text(
     model: CharRNN, text: Encoded, streams: int = 1, block_size: int | None = None
 ) -> Evaluation:
     """Score `text` as `evaluate` does."""
-    require(streams >= 1, f"`streams` is {streams}: it must be at least 1")
+    require(streams >= 1, f"`streams` must be at least 1, got {streams}")
     if block_size is None:
         return score(model, text, *_pieces(text, streams))
-    require(block_size >= 1, f"`block_size` is {block_size}: it must be at least 1")
-    require(streams == 1, "streams and block_size exclude each other: give one of them")
-    require_two(text, "evaluate on")
+    require(block_size >= 1, f"`block_size` must be at least 1, got {block_size}")
+    require(streams == 1, "`streams` and `block_size` cannot be combined")
+    require_two(text, "evaluation")
     length = min(block_size, len(text))
     return score(model, text, np.arange(0, len(text) - 1, length), length, warm_up=0)
 
@@ -101,9 +100,9 @@ def validate(
     shard: int = 0,
     shards: int = 1,
 ) -> Evaluation:
-    """Score `text` quickly, for use while training: over many streams, and of a very long text only
-    a part of each. Ends early, with what it has, once `stopped` is true. Of several `shards`, each
-    sees to a part of the streams.
+    """Score `text` quickly, during training: in many streams, and only a part of each if the text
+    is very long. Returns early, with the result so far, once `stopped` returns true. Each of
+    several `shards` scores some of the streams.
     """
     starts, length, warm_up = _pieces(text, min(MAX_STREAMS, max(1, len(text) // 1024)))
     mine = np.array_split(starts, shards)[shard]
@@ -111,15 +110,15 @@ def validate(
 
 
 def _pieces(text: Encoded, streams: int) -> tuple[NDArray[np.int64], int, int]:
-    """Return where each of the streams starts, its length, and its characters of warm-up."""
-    require_two(text, "evaluate on")
+    """Return the start of each stream, their length, and their characters of warm-up."""
+    require_two(text, "evaluation")
     length = -(-(len(text) - 1) // streams)
     starts = np.arange(0, len(text) - 1, length)
     return starts, length, WARM_UP if len(starts) > 1 else 0
 
 
 def validated_characters(text: Encoded) -> int:
-    """Return about how many characters `validate` reads of `text`."""
+    """Return the approximate number of characters that `validate` reads of `text`."""
     return min(len(text), MAX_STREAMS * MAX_LENGTH)
 
 
@@ -131,7 +130,7 @@ def score(
     warm_up: int,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
-    """Score the `length` characters after each of the `starts`, a zero state having read `warm_up`
+    """Score the `length` characters after each of `starts`; the state starts from zero `warm_up`
     characters before them.
     """
     nats, correct, count = 0.0, 0, 0
@@ -147,7 +146,7 @@ def score(
                 steps = min(chunk, length - t)
                 at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
                 resets = text.resets(begin + t, steps)
-                if warm_up and (at == 0).any():  # the first stream has nothing before it
+                if warm_up and (at == 0).any():  # nothing precedes the first stream
                     resets = np.zeros(at.shape, np.bool_) if resets is None else resets
                     resets |= at == 0
                 window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]

@@ -1,7 +1,7 @@
-"""Filters: which characters are too unlikely to be drawn.
+"""Filters: rule out unlikely characters before sampling.
 
-To add one, write a function that sets probabilities to zero, and list it in FILTERS; the command
-line's option follows.
+To add one, write a function that sets probabilities to zero, and list it in FILTERS; the option of
+the command line follows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ Probabilities = NDArray[np.float64]  # (B, V), rows summing to anything above 0
 
 
 def top_k(p: Probabilities, k: float) -> None:
-    """Keep the k likeliest characters (Fan et al. 2018)."""
+    """Keep the k most likely characters (Fan et al. 2018)."""
     rest = np.argsort(-p, axis=1, kind="stable")[:, int(k) :]
     np.put_along_axis(p, rest, 0, axis=1)
 
 
 def top_p(p: Probabilities, share: float) -> None:
-    """Keep the fewest characters that together have at least this share (Holtzman et al. 2020)."""
+    """Keep the smallest set of most likely characters with at least this share of the probability
+    (Holtzman et al. 2020).
+    """
     order = np.argsort(-p, axis=1, kind="stable")
     descending = np.take_along_axis(p, order, axis=1)
     before = np.cumsum(descending, axis=1) - descending
@@ -34,13 +36,13 @@ def top_p(p: Probabilities, share: float) -> None:
 
 
 def min_p(p: Probabilities, share: float) -> None:
-    """Keep characters at least this share as likely as the likeliest (Nguyen et al. 2024)."""
+    """Keep characters with at least this share of the highest probability (Nguyen et al. 2024)."""
     p[p < share * p.max(axis=1, keepdims=True)] = 0
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, the range of its value, and its option's help."""
+    """A filter, the range of its value, and the help text of its option."""
 
     apply: Callable[[Probabilities, float], None]
     kind: type[int] | type[float]
@@ -49,19 +51,23 @@ class Filter:
     help: str
 
 
-# In the order in which they are applied. A filter is off unless its value is given.
+# In the order in which they are applied. A filter without a value is off.
 FILTERS: dict[str, Filter] = {
-    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the K likeliest characters."),
-    "top_p": Filter(top_p, float, 0, 1, "Keep the likeliest characters that make up this share."),
-    "min_p": Filter(min_p, float, 0, 1, "Keep characters this share as likely as the likeliest."),
+    "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the N most likely characters."),
+    "top_p": Filter(
+        top_p, float, 0, 1, "Keep the most likely characters with this share of the probability."
+    ),
+    "min_p": Filter(
+        min_p, float, 0, 1, "Keep characters with at least this share of the highest probability."
+    ),
 }
 
 
 def check_filter(name: str, value: float) -> None:
-    """Raise ConfigError for a value out of the range of a filter, TypeError for no number."""
+    """Raise ConfigError for a value outside the range of a filter, TypeError for a non-number."""
     filter = FILTERS[name]
     require_type(value, (int, float), name, "a number")
     require(
         filter.low <= value <= filter.high,
-        f"`{name}` is {value}: it must be {filter.low} to {filter.high:,}",
+        f"`{name}` must be {filter.low} to {filter.high:,}, got {value}",
     )

@@ -1,7 +1,7 @@
-"""Text from a model: temperature, filters, and characters as they come.
+"""Generating text: logits, temperature, filters, and a random choice per character.
 
-Which characters are too unlikely to be drawn is for filters to say (filters.py), and what a text
-must be like from beginning to end for a constraint (constraint.py).
+Filters rule out unlikely characters (filters.py); a constraint rules out invalid texts
+(constraint.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
-from charrnn.errors import CharRNNError, require, require_type, unexpected_keyword
-from charrnn.inference.constraint import Constraint, Leaning, read
+from charrnn.errors import CharRNNError, counted, require, require_type, unexpected_keyword
+from charrnn.inference.constraint import Biased, Constraint, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
 from charrnn.nn.model import QUIET, Reader, Stepper
@@ -24,20 +24,21 @@ from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.documents import DOCUMENTS
 
-Mask = NDArray[np.bool_]  # (B, V), the characters that may be drawn
+Mask = NDArray[np.bool_]  # (B, V), the allowed characters
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
-MIN_TEMPERATURE = 1e-30  # as good as 0, and no logit divided by it overflows
+MIN_TEMPERATURE = 1e-30  # as greedy as 0, and no logit overflows when divided by it
 MAX_SAMPLES = 100_000
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How characters are drawn, for sampling, composing and rewriting alike.
+    """How characters are sampled, for `generate`, `compose` and `rewrite`.
 
-    `temperature` divides the logits; 0 takes the likeliest character. `filters` are values for some
-    of FILTERS. Raises ConfigError for values out of range, and TypeError for what is no number.
+    `temperature` divides the logits; 0 always takes the most likely character. `filters` has values
+    for some of FILTERS. Raises ConfigError for values out of range, and TypeError for values that
+    aren't numbers.
     """
 
     temperature: float = 1.0
@@ -49,9 +50,9 @@ class SamplingOptions:
         require_type(self.seed, int, "seed", "a whole number")
         require(
             0 <= self.temperature < np.inf,
-            f"`temperature` is {self.temperature}: it must be 0 (greedy) or a number above",
+            f"`temperature` must be at least 0 and finite, got {self.temperature}",
         )
-        require(0 <= self.seed <= MAX_SEED, f"`seed` is {self.seed}: it must be 0 to {MAX_SEED}")
+        require(0 <= self.seed <= MAX_SEED, f"`seed` must be 0 to {MAX_SEED}, got {self.seed}")
         for name, value in self.filters.items():
             check_filter(name, value)
 
@@ -59,9 +60,7 @@ class SamplingOptions:
     def of(
         cls, function: str, temperature: float, seed: int, filters: Mapping[str, float]
     ) -> SamplingOptions:
-        """Return the options that a `function` was called with; raises TypeError for a keyword that
-        is no filter.
-        """
+        """Return the options of a call of `function`; raises TypeError for an unknown filter."""
         for name in filters.keys() - FILTERS.keys():
             raise unexpected_keyword(function, name, [*FILTERS, "temperature", "seed"])
         return cls(temperature, seed, filters)
@@ -80,9 +79,9 @@ def generate(
     constraint: Constraint | None = None,
     **filters: float,
 ) -> list[str]:
-    """Return `num_samples` texts that continue `prompt`, which isn't repeated in them.
+    """Return `num_samples` texts that continue `prompt`, without the prompt itself.
 
-    All arguments are those of `stream`.
+    Takes the arguments of `stream`.
     """
     options = SamplingOptions.of("generate", temperature, seed, filters)
     prompts = _prompts(checkpoint, prompt, num_samples)
@@ -106,17 +105,18 @@ def stream(
     constraint: Constraint | None = None,
     **filters: float,
 ) -> Iterator[tuple[int, str]]:
-    """Yield (sample, characters) as they come, all samples being one batch.
+    """Yield (sample, characters) as they are generated, all samples in one batch.
 
-    A sample ends after `length` characters, before the text `stop`, and where a document does, if
-    the model was trained on several. Without a `prompt` it begins as a document does; there may be
-    one for all samples, or one for each. `temperature` divides the logits; 0 takes the likeliest
-    character. `filters` are those of FILTERS: `top_k`, `top_p`, `min_p`. With a `constraint`, only
-    what it allows is drawn, and the filters look at that alone.
+    A sample ends after `length` characters, before the text `stop`, and at the end of a document if
+    the model was trained on lines, paragraphs or tunes. `prompt` is one text for all samples, or
+    one for each; without it, a sample starts as a document does. `temperature` divides the logits;
+    0 always takes the most likely character. `filters` are those of FILTERS: `top_k`, `top_p`,
+    `min_p`. With a `constraint`, only characters that it allows are sampled, and filters apply to
+    these alone.
 
-    Raises ConfigError for values out of range and for a prompt that the constraint forbids,
-    UnknownCharacterError for one with characters that the model lacks (unless `unknown="skip"`),
-    and TypeError for arguments of another type.
+    Raises ConfigError for values out of range and for a prompt that the constraint rejects,
+    UnknownCharacterError for a prompt with characters outside the model's alphabet (unless
+    `unknown="skip"`), and TypeError for arguments of the wrong type.
     """
     options = SamplingOptions.of("stream", temperature, seed, filters)
     prompts = _prompts(checkpoint, prompt, num_samples)
@@ -125,7 +125,7 @@ def stream(
 
 
 def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
-    """Return the texts of so many samples, whose characters come in `pieces`."""
+    """Return the texts of `count` samples from the `pieces` of a stream."""
     texts = [""] * count
     for index, text in pieces:
         texts[index] += text
@@ -133,20 +133,21 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
 
 
 def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: int) -> list[str]:
-    """Return a prompt for each sample."""
+    """Return one prompt per sample."""
     require_checkpoint(checkpoint)
     require_type(num_samples, int, "num_samples", "a whole number")
     require(
         1 <= num_samples <= MAX_SAMPLES,
-        f"`num_samples` is {num_samples}: it must be 1 to {MAX_SAMPLES:,}",
+        f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
     )
-    require_type(prompt, Sequence, "prompt", "a text, or a list of texts")
+    require_type(prompt, Sequence, "prompt", "a text or a list of texts")
     prompts = [prompt] * num_samples if isinstance(prompt, str) else list(prompt)
     for text in prompts:
-        require_type(text, str, "prompt", "a text, or a list of texts")
+        require_type(text, str, "prompt", "a text or a list of texts")
     require(
         len(prompts) == num_samples,
-        f"there are {len(prompts)} prompts for {num_samples} samples: give one, or one for each",
+        f"`prompt` has {counted(len(prompts), 'text')} for {counted(num_samples, 'sample')}; give "
+        "one text, or one per sample",
     )
     return prompts
 
@@ -160,25 +161,25 @@ def draw(
     stop: str = "",
     unknown: str = "error",
     constraint: Constraint | None = None,
-    forgone: NDArray[np.float64] | None = None,
+    costs: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Yield what continues each of the prompts, as `stream` does, with the random numbers of `rng`.
+    """Yield the continuations of the prompts, as `stream` does, with the random numbers of `rng`.
 
-    A constraint that is `Leaning` makes some of what it allows likelier. To `forgone`, (samples,),
-    is added as they come what the constraint costs each sample: nats, -ln of the share of the
-    model's probability that was allowed.
+    A `Biased` constraint makes some allowed characters more likely. `costs` (samples,) accumulates
+    what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
+    characters, summed over the text.
     """
     require_type(length, int, "length", "a whole number")
-    require(length >= 0, f"`length` is {length}: it must be at least 0")
+    require(length >= 0, f"`length` must be at least 0, got {length}")
     alphabet = checkpoint.tokenizer.alphabet
     require(
         constraint is None or constraint.alphabet == alphabet,
-        "the constraint was made for another alphabet than the model's",
+        "the constraint and the model have different alphabets",
     )
-    read_once = {
+    after = {
         prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
     }
-    logits, states, said = zip(*(read_once[prompt] for prompt in prompts), strict=True)
+    logits, states, positions = zip(*(after[prompt] for prompt in prompts), strict=True)
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
@@ -190,33 +191,33 @@ def draw(
         [text for text in (stop, end) if text],
         dict(options.filters),
         constraint,
-        list(said),
-        forgone,
+        list(positions),
+        costs,
     )
 
 
 def _read_prompt(
     checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
 ) -> tuple[Any, Any, Any]:
-    """Return the logits (V,) after a prompt, and the network's and the constraint's state."""
+    """Return the logits (V,) after a prompt, and the states of the network and the constraint."""
     end = terminator(checkpoint)
-    if end:  # as in training, the state starts fresh at the last character before the document
+    if end:  # as in training, the state is reset at the last character before the document
         prompt = end + prompt
         prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
     ids = checkpoint.tokenizer.encode(prompt, unknown)
-    written = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
-    said = read(constraint, written) if constraint else None
-    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), said
+    text = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
+    position = read(constraint, text) if constraint else None
+    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
 
 
 def terminator(checkpoint: Checkpoint) -> str:
-    """Return what ends a document of the kind that the model was trained on, "" if nothing does."""
+    """Return the terminator of the documents that the model was trained on, "" if there is none."""
     return DOCUMENTS[checkpoint.training.config.documents].terminator
 
 
 def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
-    """Return the one id that a text begins after: a newline's, or, if the model knows none, the
-    first of its alphabet.
+    """Return the id to feed in before the start of a text: a newline, or the alphabet's first
+    character if it has no newline.
     """
     return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
 
@@ -241,21 +242,21 @@ def _continue(
     filters: dict[str, float],
     constraint: Constraint | None,
     states: list[Any],
-    forgone: NDArray[np.float64] | None,
+    costs: NDArray[np.float64] | None,
 ) -> Iterator[tuple[int, str]]:
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
-    leaning = constraint if isinstance(constraint, Leaning) else None
+    biased = constraint if isinstance(constraint, Biased) else None
     samples = [Tail(stops) for _ in logits]
-    batch = list(range(len(samples)))  # those that go on
+    batch = list(range(len(samples)))  # the samples that haven't ended
     noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
             now = [states[index] for index in batch] if constraint else []
             mask = _mask(constraint, now) if constraint else None
-            bias = np.array([leaning.bias(state) for state in now]) if leaning else None
-            if forgone is not None and mask is not None:
-                forgone[batch] += _cost(logits, mask)
+            bias = np.array([biased.bias(state) for state in now]) if biased else None
+            if costs is not None and mask is not None:
+                costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
@@ -282,7 +283,7 @@ def _mask(constraint: Constraint, states: list[Any]) -> Mask:
     mask = np.concatenate([constraint.allowed(state) for state in states])
     mask = mask.reshape(len(states), -1)
     if not mask.any(axis=1).all():
-        raise CharRNNError("the constraint allows no character at all: a state is missing in it")
+        raise CharRNNError("the constraint is incomplete: it allows no character in one state")
     return mask
 
 
@@ -303,12 +304,12 @@ def choose(
     mask: Mask | None = None,
     bias: NDArray[np.float64] | None = None,
 ) -> NDArray[np.intp]:
-    """Draw an id for each row of `logits` (B, V) from those of `mask`, with Gumbel `noise` (B, V);
-    without it, take the likeliest. A `bias` (B, V) is added to logits that have been divided by the
+    """Sample an allowed id for each row of `logits` (B, V) with Gumbel `noise` (B, V); without
+    noise, take the most likely. `bias` (B, V) is added to the logits after their division by the
     temperature.
 
-    The place of the largest l + g, each g being Gumbel-distributed, is distributed as softmax(l)
-    (Maddison et al. 2014): a draw without exponentials, sums or divisions.
+    If each g is Gumbel-distributed, the index of the largest l + g is distributed as softmax(l)
+    (Maddison et al. 2014): a sample without exponentials, sums or divisions.
     """
     ids: NDArray[np.intp]
     if mask is not None:
@@ -330,7 +331,7 @@ def choose(
 
 
 def gumbel(rng: Rng, shape: tuple[int, ...]) -> Iterator[NDArray[np.float64]]:
-    """Yield Gumbel noise of this shape for ever, drawn some steps at a time."""
+    """Yield Gumbel noise of this shape forever, generated several steps at a time."""
     steps = max(1, NOISE_BLOCK // int(np.prod(shape)))
     while True:
         yield from -np.log(rng.standard_exponential((steps, *shape)))
@@ -338,14 +339,14 @@ def gumbel(rng: Rng, shape: tuple[int, ...]) -> Iterator[NDArray[np.float64]]:
 
 @dataclass
 class Tail:
-    """The end of one sample, held back as long as it may become one of the `stops`."""
+    """The end of one sample, held back as long as it may be the start of one of `stops`."""
 
     stops: list[str]
     held: str = field(default="", init=False)
     ended: bool = field(default=False, init=False)
 
     def add(self, character: str) -> str:
-        """Return what may be shown after one more character.
+        """Add a character and return the text that is certain not to belong to a stop.
 
         >>> tail = Tail(["END"])
         >>> [tail.add(character) for character in "EEND"]
@@ -366,5 +367,5 @@ class Tail:
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Return the length of the longest end of `text` that `stop` begins with."""
+    """Return the length of the longest suffix of `text` that is a prefix of `stop`."""
     return next(n for n in range(min(len(text), len(stop)), -1, -1) if text.endswith(stop[:n]))

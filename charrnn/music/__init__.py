@@ -1,16 +1,17 @@
-"""Tunes: read, written, composed, measured, drawn and played. No other package but cli knows these.
+"""Read, write, compose, measure, draw and play tunes. Only cli imports this package.
 
 Reading order:
 
 - tune: what a tune is. transpose: tunes in other keys.
-- abc_parser, with abc_fields and abc_repeats: ABC notation to tunes. abc_writer: tunes to ABC.
+- abc_parser, with abc_sources, abc_fields and abc_repeats: ABC notation to tunes.
+- abc_writer: tunes to ABC notation.
 - midi_io: MIDI files. transcription and quantise: from performed times to written bars.
 - formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.
-- grammar: which characters keep a tune valid. repetition: a preference for bars that come back.
-- compose: new tunes. infill: bars of a tune rewritten. metrics: what tunes are like, and copies.
+- grammar: which characters keep a tune valid. repetition: a preference for bars that return.
+- compose: new tunes. infill: rewrites bars of a tune. metrics: figures of tunes, and copies.
 - layout, with piano_roll and sheet_music: drawings. synth: sound. page: the HTML page.
 - writers: tunes to files, by suffix. folder: files of several tunes, and their page.
 
-What charrnn writes, in ABC or in MIDI, it reads again as the same music. The same model, seed and
+Reading a file that charrnn wrote, ABC or MIDI, gives the same music. The same model, seed and
 options give the same tunes. Deleting this package leaves a working charrnn for text.
 """

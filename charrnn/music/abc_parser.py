@@ -1,17 +1,14 @@
-"""ABC notation, version 2.1, as melodies use it: text to tunes.
+"""Read ABC notation, version 2.1, as used for melodies.
 
-The parser is generous, since real files are careless: it keeps what a melody is made of, counts
-what it drops, and skips a tune that makes no sense. The tunes are in a normal form: see
-abc_repeats.py.
+Real files are careless, so the parser is tolerant: it keeps the melody, counts what it ignores, and
+skips tunes that it cannot read. abc_repeats.py brings repeats and endings into a normal form.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -20,51 +17,58 @@ from charrnn.music.abc_fields import (
     EIGHTH,
     SIGNS,
     default_unit,
+    one_line,
+    plain_text,
     read_key,
     read_meter,
+    read_shifts,
     read_unit,
 )
 from charrnn.music.abc_repeats import (
     Draft,
     resolve_repeats,
     with_true_ties,
-    without_third_endings,
+    with_two_endings,
 )
-from charrnn.music.tune import LETTERS, Bar, Key, Meter, Note, Tune
+from charrnn.music.abc_sources import FIELD, Source, sources
+from charrnn.music.tune import FREE, LETTERS, MOST_BARS, Bar, Key, Meter, Note, Tune
 
-# How many notes' time a tuplet takes; one of 5, 7 or 9 takes 3 in compound time, else 2.
+# A tuplet of p notes lasts as long as q; tuplets of 5, 7 and 9: 3 in compound time, otherwise 2.
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-# Limits that no music exceeds: they keep arithmetic fast, and what is read can be written.
-_DIGITS = 7  # of a number
-_LONGEST = 64  # whole notes that a note lasts
-_FINEST = 9999  # parts of a whole note that a bar's notes are multiples of
+# Limits far beyond real music, which bound time and memory.
+_DIGITS = 7  # in a number
+_FREE_RESTS = 16  # bars of rests that any tune may have; longer ones have one for 4 characters
 _PITCHES = range(128)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a bar's notes stand in the text, and the unit note length they are written in."""
+    """The part of the text that holds a bar's notes, the unit note length there, and by how many
+    semitones the notes sound higher than they are written (octave=, transpose=).
+    """
 
     start: int
     end: int
     unit: Fraction
+    shift: int
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """The tunes of a text, the spans of each tune's bars, and what was left out.
+    """The tunes in a text and the spans of each tune's bars.
 
-    `skipped` has a line for each tune that can't be read, `dropped` counts what isn't melody.
+    `skipped` has a line for each tune that cannot be read; `ignored` counts, by kind, the notation
+    that is not part of the melody.
     """
 
     tunes: tuple[Tune, ...]
     spans: tuple[tuple[Span, ...], ...]
     skipped: tuple[str, ...]
-    dropped: Counter[str]
+    ignored: Counter[str]
 
 
 def read_abc(text: str, name: str = "text") -> Parsed:
-    """Read all tunes of a text: those that begin with X:, and canonical ones, without.
+    """Return the tunes in a text: numbered ones (X:), and canonical ones, which have no number.
 
     >>> from charrnn.music.abc_writer import canonical
     >>> tune = read_abc("X:1\\nT:Air\\nM:3/4\\nL:1/4\\nK:G\\nG>AB|[1 c3:|[2 d3|]").tunes[0]
@@ -74,194 +78,196 @@ def read_abc(text: str, name: str = "text") -> Parsed:
     |:G3AB2|1c6:|2d6|]
     <BLANKLINE>
 
-    Raises CorpusError if no tune in it can be read.
+    `name` identifies the text in messages. Raises CorpusError if it contains no readable tune.
     """
     tunes, spans, skipped = [], [], []
-    dropped: Counter[str] = Counter()
-    for source in _sources(text):
+    ignored: Counter[str] = Counter()
+    for source in sources(text):
         try:
-            tune, bars = _read_tune(source, dropped)
+            tune, bars = _read_tune(source, ignored)
         except (CorpusError, ConfigError) as error:
-            skipped.append(f"{name}:{source.line}: {error}")
+            skipped.append(f"{name}:{source.line}: skipped tune: {error}")
             continue
         tunes.append(tune)
         spans.append(bars)
     if not tunes:
-        why = skipped[0] if skipped else f"{name} has no X: and no K:"
-        raise CorpusError(f"no tune in ABC notation could be read: {why}")
-    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), dropped)
-
-
-# --- Text to the lines of each tune ---------------------------------------------------------------
-
-_FIELD = re.compile(r"([A-Za-z+]):(?![|:])(.*)")  # `e:|` begins a line of music
-_COMMENT = re.compile(r"(?<!\\)%.*")
-
-
-@dataclass
-class _Source:
-    """The lines of one tune: (offset in the text, line), its header first."""
-
-    line: int
-    numbered: bool  # by an X:, so it comes from a file and isn't canonical text
-    header: list[tuple[int, str]] = field(default_factory=list)
-    body: list[tuple[int, str]] = field(default_factory=list)
-
-
-def _sources(text: str) -> Iterator[_Source]:
-    """Yield the tunes; each header begins with the fields that the file has before its first X:."""
-    common: list[tuple[int, str]] = []
-    source: _Source | None = None
-    offset = 0
-    for number, line in enumerate([*text.split("\n"), ""], 1):
-        found = _FIELD.match(line)
-        letter = found.group(1) if found else ""
-        blank = not line.strip()
-        begun = source and (any(text.strip() for _, text in source.body) or not source.numbered)
-        if source and (letter == "X" or (blank and begun)):
-            if source.numbered or source.body:
-                yield source
-            else:  # what stands before the first tune
-                common += [(at, text) for at, text in source.header if text[0] in "ML"]
-            source = None
-        if letter == "X":
-            source = _Source(number, True, common.copy())
-        elif source is None and letter and letter in "TMLK":
-            source = _Source(number, False)
-        if source and source.body:
-            source.body.append((offset, line))
-        elif source and letter:
-            source.header.append((offset, line))
-            if letter == "K":
-                source.body.append((offset + len(line), ""))
-        offset += len(line) + 1
-    if source and source.numbered:
-        yield source
+        reason = skipped[0] if skipped else f"{name} has no X: or K: field"
+        raise CorpusError(f"no tunes found: {reason}")
+    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored)
 
 
 # --- The music ------------------------------------------------------------------------------------
 
+# Every part that can fail after a long match is possessive or excludes its own first character, so
+# that reading a line takes time in proportion to its length.
 _TOKEN = re.compile(
     r"""
-      \[(?P<field>[A-Za-z]:[^\]]*)\]
+      \[(?P<field>[A-Za-z]:[^\[\]]*)\]
     | (?P<text>"[^"]*"?)
     | (?P<grace>\{[^}]*\}?)
-    | (?P<decoration>![^!|\s:\[\]"]+!|\+[^+|\s:\[\]"]+\+|[~.H-WYh-w])
-    | (?P<line>(?:\[\||:*\||::)(?:[|:]|(?<=\|)\])*)
-      (?:[ \t]*\[?[ \t]*(?P<ending>\d[\d,.-]*))?
-    | \[[ \t]*(?P<variant>\d[\d,.-]*)
-    | \((?P<p>\d+)(?P<q>:\d*)?(?P<r>:\d*)?
-    | \[(?P<chord>[^\[\]|]*)\](?P<chord_length>\d*/*\d*)
-    | (?P<note>(?P<sign>[\^=_]*)(?P<letter>[A-Ga-gzx])(?P<octave>[,']*)(?P<length>\d*/*\d*))
-    | (?P<rests>[ZX])(?P<count>\d*)
-    | (?P<broken>>+|<+)
+    | (?P<decoration>![^!|\s:\[\]"]{1,40}!|\+[^+|\s:\[\]"]{1,40}\+|[~.H-WYh-w])
+    | (?P<line>(?:\[\||:*+\||::)(?:[|:]|(?<=\|)\])*+)
+      (?:[ \t]*+(?:\[[ \t]*+)?(?P<ending>\d[\d,.-]*+))?
+    | \[[ \t]*+(?P<variant>\d[\d,.-]*+)
+    | \((?P<p>\d++)(?P<q>:\d*+)?(?P<r>:\d*+)?
+    | \[(?P<chord>[^\[\]|]*)\](?P<chord_length>\d*+/*+\d*+)
+    | (?P<note>(?P<sign>[\^=_]{0,2})(?P<letter>[A-Ga-gzx])(?P<octave>[,']*+)(?P<length>\d*+/*+\d*+))
+    | (?P<rests>[ZX])(?P<count>\d*+)
+    | (?P<broken>>++|<++)
     | (?P<tie>-)
     | (?P<slur>[()])
-    | (?P<overlay>&[^|]*)
-    | (?P<space>[\s`\\$*;]+|!|y\d*)
+    | (?P<overlay>&[^|]*+)
+    | (?P<space>[\s`\\$*;]++|!|y\d*+)
     | (?P<dirt>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_CHORD_NOTE = re.compile(
+    r"""
+      "[^"]*" | ![^!]*! | \+[^+]*\+
+    | (?P<sign>[\^=_]{0,2})(?P<letter>[A-Ga-gzx])(?P<octave>[,']*+)
+      (?P<length>\d*+/*+\d*+)(?P<tie>-?)
     """,
     re.VERBOSE,
 )
-_CHORD_NOTE = re.compile(r"([\^=_]*)([A-Ga-gzx])([,']*)(\d*/*\d*)(-?)")
-_NAMES = {"decoration": "decorations", "grace": "grace notes", "slur": "slurs"}
+_COMMENT = re.compile(r"(?<!\\)%.*", re.DOTALL)
+_NAMES = {"decoration": "ornament", "grace": "grace note", "slur": "slur"}
 
 
 def _number(digits: str, default: int = 1) -> int:
-    """Return a number above 0, or the default; raises CorpusError for a huge one."""
+    """Return a number, or the default for none or 0; raises CorpusError for a huge one."""
     if len(digits) > _DIGITS:
-        raise CorpusError(f"{digits[:10]}... is too large a number for music")
+        raise CorpusError(f"number {digits[:10]} has {len(digits)} digits; the limit is {_DIGITS}")
     return int(digits or 0) or default
 
 
 @lru_cache
 def _length(text: str) -> Fraction:
-    """Return a note's length in units: `3/2`, `/`, `//`, `` for 1; raises CorpusError."""
+    """Return a length in units from `3/2`, `//`, or nothing for 1; raises CorpusError."""
     over, slashes, under = text.partition("/")
     if not slashes:
         return Fraction(_number(over))
     halves = 1 + len(under) - len(under.lstrip("/"))
     under = under.lstrip("/")
     if halves > 8:
-        raise CorpusError(f"a note's length has {halves} slashes: that is too short")
+        raise CorpusError(f"a note's length has {halves} slashes; the limit is 8")
     return Fraction(_number(over), _number(under) if under else 2**halves)
 
 
 class _Reader:
-    """What holds at a place in the music; `bars` has what was read."""
+    """Reads a tune's body into `bars`; the other attributes are the state at the current token."""
 
-    def __init__(self, source: _Source, dropped: Counter[str]) -> None:
-        self.dropped = dropped
+    def __init__(self, source: Source, ignored: Counter[str]) -> None:
+        self.ignored = ignored
         self.numbered = source.numbered
         self.meter: Meter | None = (4, 4)
         self.key = Key()
         self.signature = self.key.signature()
+        self.octaves = 0  # shifts of the pitch: octave=, and transpose= of K: and V:
+        self.semitones = {"K": 0, "V": 0}
         self.title = ""
         self.bars: list[Draft] = []
-        self.bar: Draft | None = None  # the one that is being read, once it has a first note
+        self.bar: Draft | None = None  # the current bar, from its first note
+        self.last: Draft | None = None  # the bar with the last note
         self.opens = False
         self.ending = 0
         self.accidentals: dict[str, int] = {}
-        self.tied: tuple[str, int] | None = None  # a tied note's letter and octave, and pitch
-        self.begun: int | None = None  # where the tokens of this bar begin
-        self.end = 0  # where the last token ends
-        self.place = ""  # the letter and octave of the last note
-        self.stretch = Fraction(1)  # what a broken rhythm does to the next note
+        self.tied: tuple[str, int] | None = None  # place and pitch of a note with a tie
+        self.begun: int | None = None  # offset of the first token in this bar
+        self.end = 0  # offset of the end of the last token
+        self.place = ""  # letter and octave of the last note
+        self.broken = ""  # signs of a broken rhythm since the last note
         self.tuplet = Fraction(1)
         self.tuplet_left = 0
-        self.voice: str | None = None
-        self.silent = False  # in another voice than the first
+        self.voices: dict[str, list[str]] = {}  # modifiers of those that the header declares
+        self.voice: str | None = None  # the one that is read
+        self.silent: set[str] = set()  # other voices in the body
+        self.in_silent = False
         unit: Fraction | None = None if source.numbered else EIGHTH
         for _, line in source.header:
             letter, value = line[0], _COMMENT.sub("", line[2:])
             if letter == "L":
                 unit = read_unit(value)
             elif letter == "T" and not self.title:
-                self.title = " ".join(value.replace("\\%", "%").split())
+                self.title = (
+                    plain_text(value) if self.numbered else one_line(value.replace("\\%", "%"))
+                )
+            elif letter == "P" and re.search(r"[A-Za-z][^A-Za-z]*+[A-Za-z]", value):
+                self.ignored["part order"] += 1
+            elif letter == "V":
+                name, _, modifiers = value.strip().partition(" ")
+                self.voices.setdefault(name, []).append(modifiers)
             else:
                 self.change(letter, value)
         self.unit = unit or default_unit(self.meter)
+        self.shift_by("V", *next(iter(self.voices.values()), ()))
+        self.rests_left = _FREE_RESTS + sum(len(line) for _, line in source.body) // 4
+
+    @property
+    def shift(self) -> int:
+        """By how many semitones the notes sound higher than written."""
+        return 12 * self.octaves + sum(self.semitones.values())
+
+    @property
+    def sounding_key(self) -> Key:
+        semitones = sum(self.semitones.values())
+        return self.key.transposed(semitones) if semitones % 12 else self.key
 
     def change(self, letter: str, value: str) -> None:
-        """Read a field of the header or the body."""
+        """Apply a field of the header or the body."""
         if letter == "M":
             self.meter = read_meter(value)
         elif letter == "K":
             self.key, self.signature = read_key(value)
             self.accidentals = {}
+            self.shift_by("K", value)
         elif letter == "L":
             self.unit = read_unit(value)
-        elif letter == "w":
-            self.dropped["lyrics"] += 1
+        elif letter in "wW":
+            self.ignored["lyric line"] += 1
+
+    def shift_by(self, letter: str, *modifiers: str) -> None:
+        for words in modifiers:
+            octaves, semitones = read_shifts(words)
+            self.octaves = self.octaves if octaves is None else octaves
+            self.semitones[letter] = self.semitones[letter] if semitones is None else semitones
 
     def body_field(self, letter: str, value: str) -> None:
         if letter == "V":
-            voice = (value.split() or [""])[0]
-            if self.voice is None and not (self.bar or self.bars):
-                self.voice = voice
-            elif self.voice is None:
-                self.voice = "1"
-            self.silent = voice != self.voice
-            self.dropped["voices"] += self.silent
-        elif not self.silent:
+            self.change_voice(value)
+        elif not self.in_silent:
             self.change(letter, value)
+
+    def change_voice(self, value: str) -> None:
+        name, _, modifiers = value.strip().partition(" ")
+        if self.voice is None:  # notes before the first V: belong to the first voice
+            begun = bool(self.bar or self.bars)
+            self.voice = next(iter(self.voices), "1") if begun else name
+            self.shift_by("V", *self.voices.get(self.voice, ()))
+        self.in_silent = name != self.voice
+        if not self.in_silent:
+            self.shift_by("V", modifiers)
+        elif name not in self.silent:
+            self.silent.add(name)
+            self.ignored["other voice"] += 1
 
     def read(self, offset: int, line: str) -> None:
         """Read a line of the body."""
-        found = _FIELD.match(line)
+        found = FIELD.match(line)
         if found:
-            self.body_field(found.group(1), _COMMENT.sub("", found.group(2)))
+            self.body_field(found[1], _COMMENT.sub("", found[2]))
             return
-        for token in _TOKEN.finditer(_COMMENT.sub("", line)):
+        line = _COMMENT.sub("", line).rstrip()
+        for token in _TOKEN.finditer(line):
             self.token(token, offset)
-        if self.bar and self.bar.is_full():  # old collections leave out bar lines at line ends
-            self.bar_line("|", None)
+        if self.bar and self.bar.is_full() and not line.endswith("\\"):
+            self.bar_line("|", None)  # old collections omit bar lines at line ends
 
     def token(self, token: re.Match[str], offset: int) -> None:
         if token["field"]:
             self.body_field(token["field"][0], token["field"][2:])
             return
-        if self.silent or token["space"]:
+        if self.in_silent or token["space"]:
             return
         if token["line"]:
             self.bar_line(token["line"], token["ending"])
@@ -273,7 +279,7 @@ class _Reader:
             self.begun = offset + token.start()
         self.end = offset + token.end()
         if token["note"]:
-            self.note(token["sign"], token["letter"], token["octave"], _length(token["length"]))
+            self.add(self.pitch(token), _length(token["length"]))
         elif token["chord"] is not None:
             self.chord(token["chord"], _length(token["chord_length"]))
         elif token["rests"]:
@@ -281,27 +287,26 @@ class _Reader:
         elif token["p"]:
             self.begin_tuplet(token["p"], token["q"], token["r"])
         elif token["broken"]:
-            self.break_rhythm(token["broken"])
+            self.broken = token["broken"]
         elif token["tie"]:
             self.tie()
         elif token["text"]:
-            kind = "annotations" if token["text"][1:2] in tuple("^_<>@") else "chord symbols"
-            self.dropped[kind] += 1
+            kind = "annotation" if token["text"][1:2] in tuple("^_<>@") else "chord symbol"
+            self.ignored[kind] += 1
         elif token["overlay"]:
-            self.dropped["voices"] += 1
+            self.ignored["voice overlay"] += 1
         else:
-            self.dropped[_NAMES.get(str(token.lastgroup), "characters")] += 1
+            self.ignored[_NAMES.get(str(token.lastgroup), "unknown character")] += 1
         if self.bar:
             self.bar.end = self.end
 
-    def note(self, sign: str, letter: str, octave: str, length: Fraction) -> None:
-        self.add(self.pitch(sign, letter, octave), length)
+    def pitch(self, note: re.Match[str]) -> int | None:
+        """Return the pitch, None for a rest.
 
-    def pitch(self, sign: str, letter: str, octave: str) -> int | None:
-        """Return the pitch, None for a rest; an accidental holds from here to the bar's end.
-
-        It holds at all octaves, as ABC 2.1 has it; in canonical text at its own.
+        An accidental holds to the end of the bar: in all octaves, as in ABC 2.1, or, in canonical
+        text, in its own.
         """
+        sign, letter, octave = note["sign"], note["letter"], note["octave"]
         if letter in "zx":
             return None
         where = letter.upper()
@@ -310,39 +315,62 @@ class _Reader:
         place = where if self.numbered else self.place
         if sign:
             self.accidentals[place] = SIGNS.get(sign, 0)
-        natural = 60 + 12 * height + LETTERS[where]
+        natural = 60 + 12 * height + LETTERS[where] + self.shift
         if not sign and self.tied and self.tied[0] == self.place:
             return self.tied[1]  # a tie over a bar line carries the accidental along
         pitch = natural + self.accidentals.get(place, self.signature[where])
         if pitch not in _PITCHES:
-            raise CorpusError(f"the note {letter}{octave[:10]} is out of the range of MIDI")
+            raise CorpusError(f"the note {letter}{octave[:10]} is outside the range of MIDI")
         return pitch
 
     def add(self, pitch: int | None, length: Fraction) -> None:
         duration = length * self.unit
-        if self.stretch != 1:
-            duration *= self.stretch
-            self.stretch = Fraction(1)
         if self.tuplet_left:
             duration *= self.tuplet
             self.tuplet_left -= 1
+        if self.broken:
+            duration *= self.break_rhythm(duration)
         if self.bar is None:
             begin = self.end if self.begun is None else self.begun
             self.bar = Draft(
-                begin, self.end, self.unit, self.meter, self.key, self.opens, self.ending
+                begin=begin,
+                end=self.end,
+                unit=self.unit,
+                shift=self.shift,
+                meter=self.meter,
+                key=self.sounding_key,
+                opens=self.opens,
+                ending=self.ending,
             )
             self.opens, self.ending = False, 0
-        self.bar.notes.append(Note(pitch, duration))
+        self.bar.add(Note(pitch, duration))
+        self.last = self.bar
         self.tied = None
 
+    def break_rhythm(self, duration: Fraction) -> Fraction:
+        """Lengthen or shorten the last note, and return the factor for this one.
+
+        As in abc2midi, the signs have no effect between notes of unequal durations.
+        """
+        signs, self.broken = self.broken, ""
+        if self.last is None or self.last.notes[-1].duration != duration or len(signs) > 8:
+            self.ignored["broken rhythm"] += 1
+            return Fraction(1)
+        short = Fraction(1, 2 ** len(signs))
+        before, after = (2 - short, short) if signs[0] == ">" else (short, 2 - short)
+        self.last.stretch_last(before)
+        return after
+
     def chord(self, inside: str, length: Fraction) -> None:
-        """Keep the highest note, at the length of the first."""
+        """Add the highest note of a chord, with the length of the first."""
         notes = [
-            (self.pitch(sign, letter, octave), _length(text), tie)
-            for sign, letter, octave, text, tie in _CHORD_NOTE.findall(inside)
+            (self.pitch(note), _length(note["length"]), note["tie"])
+            for note in _CHORD_NOTE.finditer(inside)
+            if note["letter"]
         ]
         pitched = [(pitch, tie) for pitch, _, tie in notes if pitch is not None]
-        self.dropped["chords"] += len(pitched) > 1
+        if len(pitched) > 1:
+            self.ignored["lower chord note"] += len(pitched) - 1
         if notes:
             pitch, tie = max(pitched, default=(None, ""))
             self.add(pitch, notes[0][1] * length)
@@ -358,7 +386,10 @@ class _Reader:
                 self.tied = (self.place, last.pitch)
 
     def rests(self, count: int) -> None:
-        """Read rests that last whole bars."""
+        """Add rests that last whole bars."""
+        self.rests_left -= count
+        if self.rests_left < 0:
+            raise CorpusError(f"a rest of {count:,} bars is too long for a tune of this length")
         begun = self.begun
         for _ in range(count):
             self.begun = begun
@@ -368,25 +399,21 @@ class _Reader:
 
     def begin_tuplet(self, p: str, q: str | None, r: str | None) -> None:
         notes = _number(p)
+        if not 2 <= notes <= 9 and not q:
+            self.ignored["unknown tuplet"] += 1
+            return
         compound = self.meter is not None and self.meter[0] % 3 == 0 and self.meter[0] > 3
         default = _IN_TIME_OF.get(notes, 3 if compound else 2)
         self.tuplet = Fraction(_number((q or "")[1:], default), notes)
         self.tuplet_left = _number((r or "")[1:], notes)
 
-    def break_rhythm(self, signs: str) -> None:
-        if not self.bar or len(signs) > 8:
-            return
-        short = Fraction(1, 2 ** len(signs))
-        last = self.bar.notes[-1]
-        before, after = (2 - short, short) if signs[0] == ">" else (short, 2 - short)
-        self.bar.notes[-1] = replace(last, duration=last.duration * before)
-        self.stretch = after
-
     def bar_line(self, line: str, ending: str | None) -> None:
-        """End the bar, if it has notes, and note down what the line says of it and the next."""
+        """End the bar, if it has notes; apply what the line says about it and the next."""
         if self.bar:
             self.bars.append(self.bar)
             self.bar = None
+            if len(self.bars) > MOST_BARS:
+                raise CorpusError(f"more than {MOST_BARS:,} bars; split it into single tunes")
         self.begun = None
         if self.bars and not self.opens:
             last = self.bars[-1]
@@ -398,19 +425,19 @@ class _Reader:
         self.accidentals = {}
 
 
-def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
+def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
     if not source.body:
-        raise CorpusError("the tune has no K:, which ends its header")
+        raise CorpusError("no K: field, which ends the header")
     seen: Counter[str] = Counter()
     reader = _Reader(source, seen)
     for offset, line in source.body:
         reader.read(offset, line)
     reader.bar_line("|", None)
-    drafts = without_third_endings(reader.bars, seen)
+    if source.blocks:
+        seen["text block"] += source.blocks
+    drafts = with_two_endings(reader.bars, seen)
     if not any(note.pitch is not None for draft in drafts for note in draft.notes):
-        raise CorpusError("the tune has no notes")
-    for draft in drafts:
-        _check_rhythm(draft.notes)
+        raise CorpusError("no notes")
     resolve_repeats(drafts)
     meter, key = drafts[0].meter, drafts[0].key
     bars = []
@@ -422,17 +449,11 @@ def _read_tune(source: _Source, dropped: Counter[str]) -> tuple[Tune, tuple[Span
                 repeats=draft.repeats,
                 closes=draft.closes,
                 ending=draft.ending,
-                meter=draft.meter if draft.meter != before.meter else None,
+                meter=(draft.meter or FREE) if draft.meter != before.meter else None,
                 key=draft.key if draft.key != before.key else None,
             )
         )
-    dropped.update(seen)
+    ignored.update(seen)
     tune = with_true_ties(Tune(tuple(bars), key, meter, reader.title))
-    return tune, tuple(Span(draft.begin, draft.end, draft.unit) for draft in drafts)
-
-
-def _check_rhythm(notes: list[Note]) -> None:
-    if max(note.duration for note in notes) > _LONGEST:
-        raise CorpusError(f"a note lasts longer than {_LONGEST} whole notes")
-    if math.lcm(*(note.duration.denominator for note in notes)) > _FINEST:
-        raise CorpusError("a bar's notes have lengths that no one can count")
+    spans = (Span(draft.begin, draft.end, draft.unit, draft.shift) for draft in drafts)
+    return tune, tuple(spans)

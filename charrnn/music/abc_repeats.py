@@ -1,49 +1,88 @@
-"""Repeats, endings and ties of ABC as people write them, brought into the normal form of a Tune.
+"""Bring repeats, endings and ties, as people write them in ABC, into the normal form of a Tune.
 
-In the normal form every repeat says where it begins, an ending is a first or a second one, and a
-tie leads to a note of the same pitch.
+In the normal form every repeat has its start marked, endings are first or second ones, and ties
+lead to a note of the same pitch.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+from charrnn.errors import CorpusError
 from charrnn.music.tune import Key, Meter, Note, Tune
+
+# Limits far beyond real music, which keep arithmetic fast and every tune writable.
+LONGEST = 64  # duration of a note, in whole notes
+FINEST = 9999  # the common denominator of the durations in a bar
+MOST_NOTES = 1000  # in a bar
 
 
 @dataclass
 class Draft:
-    """A bar while it is read, its repeat signs and ending as the text has them."""
+    """A bar while it is read, with repeat signs and ending as they are in the text."""
 
     begin: int
     end: int
     unit: Fraction
+    shift: int
     meter: Meter | None
     key: Key
     opens: bool
     ending: int
     notes: list[Note] = field(default_factory=list)
+    duration: Fraction = Fraction(0)
+    finest: int = 1  # common denominator of the durations
     repeats: bool = False
     closes: bool = False
 
+    def add(self, note: Note) -> None:
+        """Add a note at the end; raises CorpusError for a bar beyond the limits."""
+        self.notes.append(note)
+        self._count(note.duration, note.duration)
+        if len(self.notes) > MOST_NOTES:
+            raise CorpusError(f"a bar has more than {MOST_NOTES:,} notes")
+
+    def stretch_last(self, factor: Fraction) -> None:
+        """Multiply the duration of the last note; raises CorpusError as `add` does."""
+        last = self.notes[-1]
+        self.notes[-1] = replace(last, duration=last.duration * factor)
+        self._count(self.notes[-1].duration, self.notes[-1].duration - last.duration)
+
+    def _count(self, duration: Fraction, added: Fraction) -> None:
+        """Keep the totals, as the bar is read: sums of arbitrary fractions would grow long."""
+        if duration > LONGEST:
+            raise CorpusError(f"a note is longer than {LONGEST} whole notes")
+        self.finest = math.lcm(self.finest, duration.denominator)
+        if self.finest > FINEST:
+            raise CorpusError(f"the durations in a bar have no common denominator up to {FINEST}")
+        self.duration += added
+
     def is_full(self) -> bool:
-        """Tell whether its notes fill the metre."""
-        duration = sum((note.duration for note in self.notes), Fraction(0))
-        return self.meter is not None and duration == Fraction(*self.meter)
+        """Return whether the notes fill the meter."""
+        return self.meter is not None and self.duration == Fraction(*self.meter)
 
 
-def without_third_endings(drafts: list[Draft], dropped: Counter[str]) -> list[Draft]:
-    """Return the bars without the third and later endings of a section; `dropped` counts those."""
+def with_two_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
+    """Return the bars without the third and later endings of a section, counted in `ignored`, and
+    the others numbered 1 and 2.
+    """
     kept: list[Draft] = []
     dropping = False
+    last = rank = 0  # number, and place among the endings of its section, of the last ending
     for draft in drafts:
-        if draft.ending > 2:
-            dropping = True
-            dropped["endings"] += 1
-        elif draft.opens or draft.ending:
+        if draft.opens:
+            last = rank = 0
+        if draft.ending:
+            rank = rank + 1 if draft.ending > last else 1
+            last, draft.ending = draft.ending, min(draft.ending, 2)
+            dropping = rank > 2
+            if dropping:
+                ignored["third or later ending"] += 1
+        elif draft.opens:
             dropping = False
         if not dropping:
             kept.append(draft)
@@ -55,13 +94,13 @@ def without_third_endings(drafts: list[Draft], dropped: Counter[str]) -> list[Dr
 def resolve_repeats(drafts: list[Draft]) -> None:
     """Bring repeats and endings into the normal form: `|:`, then `:|`, with two endings or none.
 
-    A `:|` without its `|:` goes back to where the last section ended, be it at a `:|`, with a
-    second ending, or, after these, at a double bar line; else to the tune's beginning.
+    A `:|` without its `|:` repeats from the end of the last section, which is a `:|`, the end of a
+    second ending or, after one of these, a double bar line; otherwise from the start of the tune.
     """
     begin, opened = 0, False
     first: int | None = None
     second: int | None = None
-    ended = 0  # the bar after the second ending
+    ended = 0  # index of the bar after the second ending
     starts = [draft.opens for draft in drafts] + [False]
     for draft in drafts:
         draft.opens = False
@@ -74,6 +113,8 @@ def resolve_repeats(drafts: list[Draft]) -> None:
         if starts[index]:
             if opened and second is None and index > begin:
                 _repeat(drafts, begin, index - 1, first)
+            elif first is not None and second is None:
+                drafts[first].ending = 0
             begin, opened, first, second = index, True, None, None
         if draft.ending == 2 and first is not None and second is None:
             _repeat(drafts, begin, index - 1, None)
@@ -100,8 +141,10 @@ def resolve_repeats(drafts: list[Draft]) -> None:
 
 
 def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: int) -> int:
-    """Return the bar after a second ending: it ends with a double bar line or a repeat sign, and
-    before a later section's `:|` it is as long as the first.
+    """Return the index of the bar after a second ending.
+
+    The ending stops at a double bar line or repeat sign; if that sign is the `:|` of a later
+    section, the ending is as long as the first one.
     """
     for index in range(second, len(drafts)):
         if drafts[index].repeats:
@@ -112,7 +155,7 @@ def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: 
 
 
 def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -> None:
-    """Have the bars from `begin` to `end` repeated; a first ending that is alone is none."""
+    """Repeat the bars from `begin` to `end`; a first ending without a second one is no ending."""
     drafts[begin].opens = True
     drafts[end].repeats = True
     for draft in drafts[begin : end + 1]:
@@ -122,7 +165,7 @@ def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -
 
 
 def with_true_ties(tune: Tune) -> Tune:
-    """Drop the ties that never lead to a note of the same pitch."""
+    """Remove the ties that never lead to a note of the same pitch."""
     if not any(note.tied for bar in tune.bars for note in bar.notes):
         return tune
     joined = set()

@@ -1,46 +1,58 @@
 """Tunes to text in ABC notation, version 2.1.
 
-One body in two dresses: canonical text, which has one way to write a tune and is what a network
-learns from, and files for people and notation programs, with spaces between beats.
+There are two styles: canonical text, the one spelling of a tune from which networks learn, and
+files for people and notation programs, with spaces between beats.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from charrnn.music.abc_fields import EIGHTH
 from charrnn.music.tune import Bar, Key, Meter, Note, Tune
 
 BARS_IN_LINE = 4
+_SPECIAL = "%\\"  # in the titles of files
 _ALTERED = {2: "^^", 1: "^", 0: "=", -1: "_", -2: "__"}
 
 
-def canonical(tune: Tune, title: bool = False) -> str:
-    """Return the one way to write the tune: header, one line of music, a blank line."""
-    head = _title(tune) if title else ""
-    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False)}\n\n"
+def canonical(tune: Tune, title: bool = False, marks: Sequence[str] = ()) -> str:
+    """Return the canonical text of the tune: header, one line of music, a blank line.
+
+    `marks` are texts to insert at the beginning of each bar (countdown.py).
+
+    >>> from charrnn.music.abc_parser import read_abc
+    >>> tune = read_abc("M:2/4\\nK:C\\n|:c4|d4:|\\n\\n").tunes[0]
+    >>> canonical(tune), canonical(tune, marks="IH")
+    ('M:2/4\\nK:Cmaj\\n|:c4|d4:|\\n\\n', 'M:2/4\\nK:Cmaj\\n|:Ic4|Hd4:|\\n\\n')
+    """
+    head = _title(tune, "%") if title else ""
+    return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False, marks)}\n\n"
 
 
 def write_abc(tunes: Iterable[Tune]) -> str:
-    """Return a file of the tunes, numbered from 1, that people and notation programs read."""
+    """Return the tunes as a file for people and notation programs, numbered from 1."""
     return "".join(
-        f"X:{number}\n{_title(tune)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
+        f"X:{number}\n{_title(tune, _SPECIAL)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
         f"{_body(tune, True)}\n\n"
         for number, tune in enumerate(tunes, 1)
     )
 
 
 def write_bars(tune: Tune, first: int, last: int, unit: Fraction = EIGHTH) -> str:
-    """Return the music from one bar to another, both counted from 0 and included, as it stands in
-    a file between the bar line before the first and the one after the last.
+    """Return the music of the bars from `first` to `last` (indices, both included), without the bar
+    lines before and after them.
     """
     return _music(tune, first, last + 1, unit, True).lstrip()
 
 
-def _title(tune: Tune) -> str:
-    title = " ".join(tune.title.replace("%", "\\%").split()).lstrip("|: ")
+def _title(tune: Tune, special: str) -> str:
+    """Return the title's line, with a backslash before each of the `special` characters."""
+    title = re.sub(f"[{re.escape(special)}]", r"\\\g<0>", tune.title)
+    title = " ".join(title.split()).lstrip("|: ")
     return f"T:{title}\n" if title else ""
 
 
@@ -48,27 +60,30 @@ def _meter_text(meter: Meter | None) -> str:
     return "none" if meter is None else f"{meter[0]}/{meter[1]}"
 
 
-def _body(tune: Tune, spaced: bool) -> str:
+def _body(tune: Tune, spaced: bool, marks: Sequence[str] = ()) -> str:
     begin = "|:" if tune.bars[0].opens else ""
     end = ":|" if tune.bars[-1].repeats else "|]"
-    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced) + end
+    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced, marks) + end
 
 
-def _music(tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool) -> str:
+def _music(
+    tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool, marks: Sequence[str] = ()
+) -> str:
     """Return the bars from `begin` up to `end`, with the bar lines between them."""
     parts = []
-    meter, key = tune.meter, tune.key
+    key = tune.key
     in_line = 0
-    for index, bar in enumerate(tune.bars[:end]):
+    for index, (bar, meter) in enumerate(zip(tune.bars[:end], tune.meters(), strict=False)):
         before = tune.bars[index - 1]
         if index > begin:
             parts.append(_bar_line(before, bar))
             if spaced and in_line >= BARS_IN_LINE and not bar.ending:
                 parts.append("\n")
                 in_line = 0
-        meter, key = bar.meter or meter, bar.key or key
+        key = bar.key or key
         if index > begin or index == 0:
-            parts.append(f"[M:{_meter_text(bar.meter)}]" if bar.meter else "")
+            parts += marks[index : index + 1]
+            parts.append(f"[M:{_meter_text(meter)}]" if bar.meter else "")
             parts.append(f"[K:{bar.key}]" if bar.key else "")
         if index >= begin:
             short = max(Fraction(0), Fraction(*(meter or (0, 1))) - bar.duration)
@@ -89,7 +104,7 @@ def _bar_line(before: Bar, after: Bar) -> str:
 
 
 def _beat(meter: Meter | None) -> Fraction:
-    """Return how long the notes go on that are written together, without a space."""
+    """Return the duration of the groups of notes that are written without a space."""
     count, unit = meter or (4, 4)
     if unit >= 8:
         return Fraction(3 if count % 3 == 0 else count, unit)
@@ -97,9 +112,9 @@ def _beat(meter: Meter | None) -> Fraction:
 
 
 def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start: Fraction) -> str:
-    """Return the notes of a bar; `start` is where in the metre it begins."""
+    """Return the notes of a bar; `start` is the time in the meter at which it begins."""
     signature = key.signature()
-    heard: dict[str, int] = {}  # the accidentals so far, by letter and by letter and octave
+    heard: dict[str, int] = {}  # the accidentals so far, by letter, and by letter and octave
     now = start
     parts = []
     for group in _groups(bar.notes):
@@ -120,8 +135,8 @@ def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start
 
 
 def _groups(notes: Iterable[Note]) -> Iterator[list[Note]]:
-    """Yield the notes one by one, and those of a tuplet together: the shortest run that lasts a
-    multiple of some half of a half of a whole note.
+    """Yield single notes, and the notes of a tuplet together: the shortest run whose duration has
+    a power of two as its denominator.
     """
     group: list[Note] = []
     total = Fraction(0)
@@ -138,8 +153,9 @@ def _groups(notes: Iterable[Note]) -> Iterator[list[Note]]:
 def pitch_text(
     pitch: int | None, key: Key, signature: dict[str, int], heard: dict[str, int], careful: bool
 ) -> str:
-    """Return accidental, letter and octave; `careful` writes an accidental also where only some
-    readers need one, since they have accidentals hold at all octaves.
+    """Return accidental, letter and octave marks.
+
+    Some readers apply an accidental to all octaves; `careful` writes those that only they need.
     """
     if pitch is None:
         return "z"
@@ -156,7 +172,7 @@ def pitch_text(
 
 
 def length_text(length: Fraction) -> str:
-    """Return how a length in units is written after a note.
+    """Return the text after a note for a length in units.
 
     >>> [length_text(Fraction(ticks, 4)) for ticks in (4, 8, 2, 6, 1, 3)]
     ['', '2', '/', '3/2', '/4', '3/4']

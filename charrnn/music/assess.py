@@ -1,4 +1,4 @@
-"""Tunes measured beside a corpus in one call: what `charrnn assess` does, for Python."""
+"""`charrnn assess` as a Python call: measure tunes and compare them with a corpus."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Tunes = str | Path | Sequence[str | Path] | Sequence[Tune]
 
 
 def assess(tunes: Tunes, *, against: Tunes = ()) -> metrics.Assessment:
-    """Measure `tunes`, or those in files, compared with those they may be like, or copied from.
+    """Measure `tunes`, given as files or as Tune objects, and compare them with `against`.
 
-    The last tenth of `against`, which a training on it holds out, is measured in the same way.
-    Raises CorpusError if there are no tunes, or a file cannot be read.
+    The last tenth of `against`, which training holds out, is measured in the same way. Raises
+    CorpusError if there are no tunes or a file cannot be read.
     """
     training, held_out = training_and_held_out(tunes_of(against))
     return metrics.assess(tunes_of(tunes), training or None, held_out or None)
 
 
 def tunes_of(tunes: Tunes) -> list[Tune]:
-    """Return the tunes, those in files read in order."""
+    """Return the tunes, reading files in order."""
     if isinstance(tunes, (str, Path)):
         tunes = [tunes]
     if all(isinstance(tune, Tune) for tune in tunes):

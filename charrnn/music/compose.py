@@ -1,7 +1,7 @@
-"""Tunes from a model of tunes: sampled under the grammar, so that each parses and its bars add up.
+"""New tunes from a model, sampled under the grammar: every tune parses and every bar adds up.
 
-It is asked for tunes as it has read them (`checkpoint.reading`): on the tonic C, as a rule, or in
-the key that is wanted. What it writes on C is put into that key.
+The model writes tunes as it read them (`checkpoint.reading`), usually on the tonic C. They are
+transposed to the requested key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
-from charrnn.inference.sampling import SamplingOptions, collected, draw
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.tunes import tune_grammar
@@ -26,10 +26,10 @@ from charrnn.music.tune import Key, Meter, Tune, parse_meter
 from charrnn.rng import BODIES, HEADERS, generator
 
 MAX_CHARACTERS = 4000  # of a tune
-CANDIDATES = 4  # for each tune under the grammar; of one header, else common metres would win
+CANDIDATES = 4  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
-TRIES = 20  # batches, before a limit on copies is given up
+TRIES = 20  # batches before giving up on `max_copy`
 
 
 def compose(
@@ -50,17 +50,20 @@ def compose(
 ) -> list[Tune]:
     """Return `count` new tunes.
 
-    `meter`, `key`, `bars` and `form` are those of the grammar (`charrnn.music.grammar.tunes`); what
-    isn't stated, the model decides. Metre and key may be texts such as "6/8" and "Dmaj". `prompt`
-    is ABC that each tune begins with, its header included. Under the grammar, bars that were there
-    before are preferred (`charrnn.music.repetition`), and each tune is the best of CANDIDATES with
-    one header: the one that the grammar constrained least. With `max_copy`, no tune has more notes
-    in a row that stand so in one `against`, however transposed. Without the grammar
-    (`constrained=False`), what cannot be read as a tune is dropped, so there may be fewer.
-    `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
+    `meter` and `key` may be texts such as "6/8" and "Dmaj". `meter`, `key`, `bars` and `form` are
+    those of the grammar (`charrnn.music.grammar.tunes`); the model chooses what is not given.
+    `prompt` is the beginning of each tune in ABC, header included.
 
-    Raises ConfigError for values out of range, for a model that wasn't trained on tunes, and for a
-    prompt that the grammar refuses; CharRNNError if `max_copy` cannot be kept; TypeError for
+    Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
+    tune is the best of CANDIDATES with the same header: the one that the grammar constrained
+    least. Without the grammar (`constrained=False`), texts that do not parse are dropped, so there
+    may be fewer tunes.
+
+    With `max_copy`, no tune shares more consecutive notes with one of `against`, in any
+    transposition. `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
+
+    Raises ConfigError for values out of range, for a model that was not trained on tunes, and for
+    a prompt that the grammar rejects; CharRNNError if `max_copy` cannot be met; TypeError for
     arguments of another type.
     """
     options = SamplingOptions.of("compose", temperature, seed, filters)
@@ -68,14 +71,16 @@ def compose(
     meter = parse_meter(meter) if isinstance(meter, str) else meter
     key = Key.parse(key) if isinstance(key, str) else key
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` is {count}: it must be at least 1")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     require(
         constrained or not (meter or key or bars or form),
-        "metre, key, bars and form are what the grammar sees to: leave them out, or keep it",
+        "`meter`, `key`, `bars` and `form` need the grammar; turn it on or omit them",
     )
+    require(max_copy is None or max_copy >= 2, f"`max_copy` must be at least 2, got {max_copy}")
     require(
-        max_copy is None or (max_copy >= 2 and against is not None),
-        f"`max_copy` is {max_copy}: it must be at least 2, and there must be tunes to compare with",
+        max_copy is None or against is not None,
+        "`max_copy` needs tunes to compare with; pass them as `against`",
     )
     start, tonic = "", key
     if prompt:
@@ -86,7 +91,10 @@ def compose(
     if constrained:
         read_in = reading.placed(Tune((), key)).key if key else None
         alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
-        constraint = Refrain(tune_grammar(alphabet, meter, read_in, bars, form, titles=titles))
+        grammar = tune_grammar(
+            alphabet, meter, read_in, bars, form, titles=titles, countdown=reading.countdown
+        )
+        constraint = Refrain(grammar)
     if against is not None and not isinstance(against, Sample):
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
@@ -97,7 +105,7 @@ def compose(
         if constraint and not start:
             starts = _headers(checkpoint, count, constraint, options, attempt)
         starts = [start for start in starts for _ in range(candidates)]
-        forgone = np.zeros(len(starts))
+        costs = np.zeros(len(starts))
         rng = generator(seed, BODIES, attempt)
         drawn = draw(
             checkpoint,
@@ -106,11 +114,11 @@ def compose(
             options,
             rng,
             constraint=constraint,
-            forgone=forgone,
+            costs=costs,
         )
         texts = collected(len(starts), drawn)
         texts = [start + text for start, text in zip(starts, texts, strict=True)]
-        for best_first in forgone.reshape(count, candidates).argsort(axis=1, kind="stable"):
+        for best_first in costs.reshape(count, candidates).argsort(axis=1, kind="stable"):
             own, texts = texts[:candidates], texts[candidates:]
             for index in best_first.tolist():
                 tune = _tune(own[index], tonic)
@@ -121,8 +129,8 @@ def compose(
         if len(tunes) >= count or copies is None:
             return tunes[:count]
     raise CharRNNError(
-        f"of {TRIES * count} tunes only {len(tunes)} have no more than {max_copy} notes in a row "
-        "from the tunes given: raise `max_copy`"
+        f"only {len(tunes)} of {TRIES * count:,} tunes have at most {max_copy} consecutive notes "
+        "in common with the corpus; raise `max_copy`"
     )
 
 
@@ -133,9 +141,9 @@ def _headers(
     options: SamplingOptions,
     attempt: int,
 ) -> list[str]:
-    """Draw the headers of so many tunes.
+    """Draw the headers of `count` tunes.
 
-    All are drawn until the last one is complete: a batch that shrinks may round differently.
+    Drawing continues until all are complete: a batch that shrinks may round differently.
     """
     texts, incomplete = [""] * count, set(range(count))
     rng = generator(options.seed, HEADERS, attempt)
@@ -153,13 +161,13 @@ def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
     """Return how the model reads tunes; raises ConfigError for a model of something else."""
     require_checkpoint(checkpoint)
     if checkpoint.training.config.documents != "tunes":
-        raise ConfigError("this model was not trained on tunes: train one on .abc or .mid files")
+        raise ConfigError("the model was not trained on tunes; train one on .abc or .mid files")
     reading = checkpoint.reading
     return reading if isinstance(reading, TuneReading) else TuneReading()
 
 
 def _tune(text: str, tonic: Key | None) -> Tune | None:
-    """Return the tune that a model wrote, in the key that is wanted; None if it is none."""
+    """Return the tune of a text, on the requested tonic; None if the text does not parse."""
     try:
         tune = read_abc(text).tunes[0]
     except CharRNNError:
@@ -171,13 +179,15 @@ def _tune(text: str, tonic: Key | None) -> Tune | None:
 
 def _begun(prompt: str) -> Tune:
     if "K:" not in prompt:
-        raise ConfigError("the prompt has no key: begin it with lines such as M:6/8 and K:D")
+        raise ConfigError("the prompt has no key; begin it with lines such as M:6/8 and K:D")
     header = "" if prompt.startswith("X:") else "X:1\n"
     return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
 
 
 def _opening(begun: Tune, prompt: str, reading: TuneReading) -> str:
-    """Return the beginning of the tune, as it is read, up to where the prompt ends."""
+    """Return the canonical text of the tune in the key in which the model reads it, without the
+    final bar line that the prompt does not have.
+    """
     text = reading.text(begun).rstrip("\n")
     if prompt.rstrip().endswith(("|", ":|", "]")):
         return text if text.endswith(":|") else text.removesuffix("|]") + "|"

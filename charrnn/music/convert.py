@@ -1,26 +1,47 @@
-"""Files of tunes converted in one call: what `charrnn convert` does, for Python."""
+"""`charrnn convert` as a Python call: convert files of tunes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.checkpoints.atomic import write_atomically
-from charrnn.errors import require
-from charrnn.music.formats import Found, read_tunes
-from charrnn.music.writers import written
+from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
+from charrnn.errors import ConfigError, require
+from charrnn.music.formats import Found, read_all
+from charrnn.music.writers import require_format, written
 
 
-def convert(source: str | Path, target: str | Path, *, tune: int | None = None) -> Found:
-    """Write the tunes of `source` as `target`, in the format of its suffix; return what was found.
+def convert(
+    source: str | Path, target: str | Path, *, tune: int | None = None, overwrite: bool = False
+) -> Found:
+    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
 
-    `tune` picks one of several, counted from 1. Raises CorpusError for a source that cannot be
-    read, ConfigError for a tune or a format that there isn't, and CheckpointError for a target that
-    cannot be written.
+    `tune` selects one of several, counted from 1. An existing target is replaced only with
+    `overwrite`, and the source never. Raises CorpusError for a source that cannot be read,
+    ConfigError for a tune or a format that does not exist and for a target that is the source, and
+    CheckpointError for a target that exists or cannot be written.
     """
-    found = read_tunes(source)
+    format = Path(target).suffix.removeprefix(".").lower()
+    require_format(format)
+    _require_different(source, target)
+    require_writable(Path(target))
+    require_new(target, overwrite)
+    found = read_all([source])
     tunes = found.tunes
     if tune is not None:
-        require(1 <= tune <= len(tunes), f"`tune` is {tune}: {source} has {len(tunes)}")
+        require(
+            1 <= tune <= len(tunes),
+            f"`tune` must be 1 to {len(tunes):,}, the number of tunes in {source}, got {tune}",
+        )
         tunes = tunes[tune - 1 : tune]
-    write_atomically(Path(target), written(tunes, Path(target).suffix.removeprefix(".").lower()))
+    write_atomically(Path(target), written(tunes, format))
     return found
+
+
+def _require_different(source: str | Path, target: str | Path) -> None:
+    """Raise ConfigError if both are one file, by whatever path, symbolic or hard link."""
+    try:
+        same = Path(source).samefile(target)
+    except (OSError, ValueError):  # one of them does not exist
+        same = False
+    if same:
+        raise ConfigError(f"{target} is the source itself; choose another target")

@@ -1,8 +1,8 @@
-"""Tunes as a text to learn from: one after another in canonical ABC, none of them twice.
+"""Tunes as a training text: one after another in canonical ABC, without duplicates.
 
-What comes twice, be it in another key, would be in training and in validation; and a tune whose
-bars don't add up would teach that they needn't. The order is drawn, since files are sorted by kind
-more often than not, and the end of the text is held out. What a person may choose is TuneReading.
+A duplicate, even in another key, could be both in training and in validation. Tunes whose bars do
+not add up are skipped, since a model would learn to write such bars. The order is random: many
+collections are sorted by kind, and the end of the text is held out. TuneReading has the options.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from charrnn.errors import CorpusError, counted
 from charrnn.music.abc_writer import canonical
+from charrnn.music.countdown import countdown
 from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Tune
@@ -19,23 +20,23 @@ from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
 from charrnn.text.documents import File, Reading
 
-# In which key a tune is read: "all" has one name for each of the twelve, as its copies have.
+# The key in which a tune is read. "all" respells it, so that each of the twelve keys has one name.
 TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
     "tonic": to_tonic,
     "all": lambda tune: tune.transposed(0),
     "none": lambda tune: tune,
 }
-KEYS_READ = {  # for the notice that counts them
-    "tonic": "all of them put on the tonic C",
-    "all": "those to train on in all twelve keys",
+KEYS_READ = {  # for the notice that counts the tunes
+    "tonic": "transposed to the tonic C",
+    "all": "trained on in all twelve keys",
     "none": "in their own keys",
 }
 
 
 @dataclass(frozen=True)
 class TuneReading(Reading):
-    """How tunes become a text. A model's is stored with it, since whatever the model is to read, or
-    has written, is of that kind. Raises ConfigError for values that there are not.
+    """How tunes become a text. A model file stores it, because everything that the model reads or
+    writes is in the same form. Raises ConfigError for unknown values.
 
     >>> TuneReading("none").placed(to_tonic(Tune(()), 2)).key
     Key(tonic='D', mode='maj')
@@ -45,33 +46,46 @@ class TuneReading(Reading):
 
     transpose: str = setting(
         "tonic",
-        "Keys of tunes: all on one tonic, C, the mode kept; as written (none); or all twelve for "
-        "each tune to train on.",
+        "Transpose all tunes to the tonic C, keeping their modes (tonic); train on each tune in "
+        "all twelve keys (all); or keep the keys as written (none).",
         TRANSPOSE,
     )
-    keep_titles: bool = setting(False, "Let tunes keep their titles.")
-    keep_irregular: bool = setting(False, "Keep tunes whose bars don't add up.")
+    bar_marks: str = setting(
+        "countdown",
+        "Mark each bar of the training text with the number of bars left in its section "
+        "(countdown), so that the model knows where sections end; or with nothing (none).",
+        ("countdown", "none"),
+        before="none",
+    )
+    keep_titles: bool = setting(False, "Train on the titles of tunes too.")
+    keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @property
     def copies(self) -> int:
-        """How many keys a tune has in training."""
+        """The number of keys in which training reads each tune."""
         return len(SEMITONES) if self.transpose == "all" else 1
 
     def placed(self, tune: Tune) -> Tune:
-        """Return the tune in the key in which it is read."""
+        """Return the tune in the key in which the model reads it."""
         return TRANSPOSE[self.transpose](tune)
 
+    @property
+    def countdown(self) -> bool:
+        """Whether bars are marked with the number of bars left in their section."""
+        return self.bar_marks == "countdown"
+
     def text(self, tune: Tune) -> str:
-        """Return the tune as canonical text."""
-        return canonical(self.placed(tune), self.keep_titles)
+        """Return the tune as canonical text, with titles and marks as trained on."""
+        marks = countdown(tune) if self.countdown else ()
+        return canonical(self.placed(tune), self.keep_titles, marks)
 
     def read(
         self,
         files: Sequence[File],
-        encoding: str,  # noqa: ARG002 (that of each file shows in its bytes)
+        encoding: str,  # noqa: ARG002 (each file's bytes show its encoding)
         add: Callable[[Iterable[str]], int],
     ) -> tuple[list[str], list[str]]:
         """Add the tunes of all files as one text."""
@@ -85,30 +99,30 @@ class TuneReading(Reading):
         collection, notices = collect(found.tunes, self.keep_irregular), found.notices()
         if not collection.tunes:
             raise CorpusError(
-                "there is no tune to learn from: " + "; ".join([*notices, *collection.notices])
+                "the corpus has no usable tunes: " + "; ".join([*notices, *collection.notices])
             )
         notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[self.transpose]}")
         add(map(self.text, collection.tunes))
         return list(found.names), [*notices, *collection.notices]
 
     def augmented(self, documents: Iterable[str]) -> Iterable[str]:
-        """Return tunes in all twelve keys, if that is how they are read; raises CorpusError for a
-        document that is no tune.
+        """Return the documents, in all twelve keys with `transpose="all"`; raises CorpusError for
+        a document that is not a tune.
         """
         return in_all_keys(documents) if self.transpose == "all" else documents
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Tunes that are worth learning, in a drawn order, and what a person should be told."""
+    """Tunes to learn from, in random order, and notices for the user."""
 
     tunes: tuple[Tune, ...]
     notices: tuple[str, ...]
 
 
 def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
-    """Leave out tunes that repeat another one, in whichever key, and, unless `keep_irregular`,
-    those whose bars don't add up; draw the order of the rest. The first of those alike stays.
+    """Return the tunes in random order, without duplicates in any key (the first one stays) and,
+    unless `keep_irregular`, without those whose bars do not add up.
     """
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     wanted = tunes if keep_irregular else regular
@@ -117,18 +131,18 @@ def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
         kept.setdefault(tune.fingerprint(), tune)
     notices = []
     if twice := len(wanted) - len(kept):
-        notices.append(f"{counted(twice, 'tune')} left out: there already, in this key or another")
+        notices.append(f"skipped {counted(twice, 'duplicate tune')} (transpositions included)")
     if irregular := len(tunes) - len(regular):
-        fate = "kept" if keep_irregular else "left out"
-        notices.append(f"{counted(irregular, 'tune')} {fate}: bars that don't add up")
+        fate = "kept" if keep_irregular else "skipped"
+        notices.append(f"{fate} {counted(irregular, 'tune')} whose bars do not add up")
     some = list(kept.values())
     order = generator(0, TUNES).permutation(len(some))
     return Collection(tuple(some[index] for index in order), tuple(notices))
 
 
 def training_and_held_out(tunes: Sequence[Tune]) -> tuple[tuple[Tune, ...], tuple[Tune, ...]]:
-    """Return tunes as training divides them: no duplicates, the drawn order, the last tenth held
-    out. Irregular tunes are kept.
+    """Return tunes as training divides them: without duplicates, in random order, the last tenth
+    held out. Irregular tunes are kept.
     """
     kept = collect(tunes, keep_irregular=True).tunes
     last = len(kept) - len(kept) // 10

@@ -1,4 +1,4 @@
-"""Files of tunes: ABC and MIDI to tunes, and what to tell the user about a file.
+"""Read tunes from ABC and MIDI files, and report what was skipped or ignored.
 
 The formats are registered by suffix in charrnn/text/formats.py.
 """
@@ -17,31 +17,33 @@ from charrnn.errors import CorpusError, counted
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import write_abc
 from charrnn.music.tune import Tune
+from charrnn.text.documents import File
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
+from charrnn.text.loading import files_of
 
-LARGEST = 64 << 20  # bytes of a file, which is held as a whole
-UNREAD = 5  # tunes or files that are named, of those that cannot be read
+LARGEST = 64 << 20  # bytes in a file, which is held in memory
+UNREAD = 5  # number of unreadable tunes or files to name
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was found in a file of tunes, or in several."""
+    """The tunes in one or more files, and what was skipped or ignored there."""
 
-    names: tuple[str, ...] = ()  # of the files that were read
+    names: tuple[str, ...] = ()  # files that were read
     tunes: tuple[Tune, ...] = ()
-    unread: tuple[str, ...] = ()  # a line for each tune or file that cannot be read
-    beside: Counter[str] = field(default_factory=Counter)  # what is there and is no melody
-    remarks: Counter[str] = field(default_factory=Counter)  # of how many files each is true
+    unread: tuple[str, ...] = ()  # one line for each tune or file that cannot be read
+    ignored: Counter[str] = field(default_factory=Counter)  # notation outside the melody, by kind
+    remarks: Counter[str] = field(default_factory=Counter)  # remark: number of files it applies to
 
     def notices(self) -> list[str]:
-        """Return what a person should be told, a few lines for any number of files."""
+        """Return lines for the user, a few for any number of files."""
         lines = list(self.unread[:UNREAD])
         if len(self.unread) > UNREAD:
-            lines.append(f"{len(self.unread) - UNREAD:,} more cannot be read")
+            lines.append(f"skipped {len(self.unread) - UNREAD:,} more tunes or files")
         files = self.names[0] if len(self.names) == 1 else counted(len(self.names), "file")
-        if self.beside:
-            kinds = ", ".join(f"{count:,} {what}" for what, count in self.beside.most_common())
-            lines.append(f"{files}: left aside, being no melody: {kinds}")
+        if self.ignored:
+            kinds = ", ".join(counted(count, what) for what, count in self.ignored.most_common())
+            lines.append(f"{files}: ignored {kinds} (not part of the melody)")
         for remark, count in self.remarks.items():
             some = files if count == len(self.names) else f"{count:,} of {files}"
             lines.append(f"{some}: {remark}")
@@ -49,28 +51,28 @@ class Found:
 
 
 def together(parts: Sequence[Found]) -> Found:
-    """Return what was found in several files as one."""
+    """Return the contents of several files as one."""
     return Found(
         tuple(chain.from_iterable(part.names for part in parts)),
         tuple(chain.from_iterable(part.tunes for part in parts)),
         tuple(chain.from_iterable(part.unread for part in parts)),
-        sum((part.beside for part in parts), Counter()),
+        sum((part.ignored for part in parts), Counter()),
         sum((part.remarks for part in parts), Counter()),
     )
 
 
 def _found_in(text: str, name: str) -> Found:
-    parsed = read_abc(text.replace("\r\n", "\n"), name)
-    return Found((name,), parsed.tunes, parsed.skipped, parsed.dropped)
+    parsed = read_abc(text, name)
+    return Found((name,), parsed.tunes, parsed.skipped, parsed.ignored)
 
 
 def _text_of(file: BinaryIO, name: str) -> tuple[str, str]:
-    """Return the text of an .abc file and its encoding, which gives the same bytes again."""
+    """Return the text of an .abc file, and the encoding that turns it back into the same bytes."""
     data = _bytes_of(file, name)
     encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
     try:
         return data.decode(encoding), encoding
-    except UnicodeDecodeError:  # old collections have Latin-1, in titles and words alone
+    except UnicodeDecodeError:  # old collections are Latin-1
         return data.decode("latin-1"), "latin-1"
 
 
@@ -79,9 +81,8 @@ def _read_abc(file: BinaryIO, name: str, _: str) -> Found:
 
 
 def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
-    from charrnn.music.midi_io import (
-        read_midi,
-    )  # on use: ABC, and the options of train, need no mido
+    # Imported on use, since ABC files and the options of `train` need no mido.
+    from charrnn.music.midi_io import read_midi
 
     tune, remarks = read_midi(_bytes_of(file, name), name)
     return Found((name,), (tune,), remarks=Counter(remarks))
@@ -92,31 +93,59 @@ MIDI = Format(_read_midi, documents="tunes")
 
 
 def read_tunes(path: str | Path) -> Found:
-    """Read the tunes of a file; raises CorpusError if there are none, or no such format is known,
-    or the file cannot be read.
+    """Return the tunes in a file.
+
+    Raises CorpusError if the file cannot be read, has no tunes, or has an unknown suffix.
     """
     format = format_of(path)
     if format.documents != "tunes":
         suffixes = ", ".join(suffixes_of("tunes"))
-        raise CorpusError(f"{path} is no file of tunes: its name must end in {suffixes}")
-    with opened(path, "a file of tunes") as file:
+        raise CorpusError(f"{path} is not a tune file; known suffixes: {suffixes}")
+    with opened(path) as file:
         found: Found = format.read(file, str(path), "utf-8")
     return found
 
 
 def read_all(paths: Iterable[str | Path]) -> Found:
-    """Read the tunes of several files as one; raises what `read_tunes` raises."""
-    return together([read_tunes(path) for path in paths])
+    """Return the tunes in files, folders and files that match patterns such as "tunes/*.abc".
+
+    Raises CorpusError as `read_tunes` does, except for files in folders.
+    """
+    return together([_read(file) for path in paths for file in _tune_files(path)])
+
+
+def _tune_files(path: str | Path) -> list[File]:
+    """Return the files that a path stands for, for a folder only those with tunes."""
+    files = [
+        file
+        for file in files_of(path)
+        if not file.in_folder or format_of(file.path).documents == "tunes"
+    ]
+    if not files:
+        raise CorpusError(f"{path} contains no tune files")
+    return files
+
+
+def _read(file: File) -> Found:
+    """Return the tunes in a file; report, but don't raise, that one in a folder is unreadable."""
+    try:
+        return read_tunes(file.path)
+    except CorpusError as error:
+        if not file.in_folder:
+            raise
+        return Found(unread=(str(error),))
 
 
 def read_text(path: str | Path) -> tuple[Found, str, str]:
-    """Return what `read_tunes` does, and the file's ABC text with its encoding: an .abc file's own
-    text, or what the tunes of a file in another format are converted to.
+    """Return the tunes in a file, its text in ABC, and the encoding of that text.
+
+    The text of an .abc file is its own; tunes in other formats are converted to ABC. Raises
+    CorpusError as `read_tunes` does.
     """
     if Path(path).suffix.lower() != ".abc":
         found = read_tunes(path)
         return found, write_abc(found.tunes), "utf-8"
-    with opened(path, "a file of tunes") as file:
+    with opened(path) as file:
         text, encoding = _text_of(file, str(path))
         return _found_in(text, str(path)), text, encoding
 
@@ -124,7 +153,5 @@ def read_text(path: str | Path) -> tuple[Found, str, str]:
 def _bytes_of(file: BinaryIO, name: str) -> bytes:
     data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise CorpusError(
-            f"{name} has more than {LARGEST >> 20} MB, as no file of tunes: divide it"
-        )
+        raise CorpusError(f"{name} is larger than {LARGEST >> 20} MB; split it into smaller files")
     return data

@@ -1,15 +1,15 @@
-"""Bars composed anew inside a tune, the rest of its text kept byte for byte.
+"""Rewrites bars of a tune and keeps the rest of its text byte for byte.
 
-To a model of tunes, the tune is canonical text, in the key in which it reads it, in three parts:
+For the model, the tune is canonical text in the key in which it reads tunes, in three parts:
 
     before | bars | after
 
-The model reads what stands before, and writes candidates for the bars under the grammar, each bar
-as long as it was. They are drawn from p(bars | before), and know nothing of what comes; so those
-are chosen that make it likeliest, p(after | before, bars). That weight is what turns draws that
-look at one side into draws that look at both (importance resampling), and no candidate gains by
-being short. In the text of the tune they replace the notes of the bars; the bar lines, repeat signs
-and line ends between them stay.
+The model reads `before` and writes candidates for the bars under the grammar; each bar keeps its
+duration. Candidates are drawn from p(bars | before), regardless of what follows. Of these, the ones
+that make the rest likeliest, p(after | before, bars), are chosen: with this weight, draws that know
+one side become draws that know both (importance resampling), and short candidates have no
+advantage. In the text of the tune, the new notes replace the old; bar lines, repeat signs and line
+ends stay.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint
 from charrnn.errors import CharRNNError, ConfigError, require, require_type
-from charrnn.inference.sampling import SamplingOptions, collected, draw, terminator
+from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw, terminator
 from charrnn.music.abc_parser import Span, read_abc
-from charrnn.music.abc_writer import canonical, write_bars
+from charrnn.music.abc_writer import write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
 from charrnn.music.grammar.gaps import Gap, gap_grammar
-from charrnn.music.tune import Bar, Key, Tune
+from charrnn.music.tune import Bar, Tune
 from charrnn.rng import BARS, generator
 
 CANDIDATES = 16  # for each version
@@ -46,20 +46,21 @@ def rewrite(
     seed: int = 0,
     **filters: float,
 ) -> list[str]:
-    """Return versions of an ABC text of one tune that differ in some `bars`, such as "5-8" or
-    (5, 8), numbered as by `Tune.numbers`, and in nothing else; the best one first.
+    """Return versions of an ABC text of one tune with new notes in some `bars`, the best one first.
 
-    They differ from each other; there are fewer than `count` if the model writes no more.
+    `bars` are such as "5-8" or (5, 8), numbered as by `Tune.numbers`. Everything else stays byte
+    for byte. The versions are distinct; there are fewer than `count` if the model finds no more.
 
     Raises ConfigError for bars that the tune lacks or that cannot be replaced alone, and for a
-    model of something else than tunes; CorpusError for a text that is no tune; CharRNNError if the
-    model writes nothing but what is there.
+    model that was not trained on tunes; CorpusError for a text without a tune; CharRNNError if the
+    model writes only the existing bars.
     """
     options = SamplingOptions.of("rewrite", temperature, seed, filters)
     reading = reading_of_tunes(checkpoint)
     require_type(text, str, "text", "a tune in ABC")
     require_type(count, int, "count", "a whole number")
-    require(count >= 1, f"`count` is {count}: it must be at least 1")
+    most = MAX_SAMPLES // CANDIDATES
+    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
     first, last = parse_bars(bars) if isinstance(bars, str) else bars
     tune, spans = _only_tune(text)
     chosen = _chosen(tune, first, last)
@@ -67,13 +68,15 @@ def rewrite(
         _require_whole(text, spans, index, tune.numbers()[index])
     home = reading.placed(tune)
     up = home.events()[0].pitch - tune.events()[0].pitch
-    frame = canonical(home)
-    places = read_abc(frame).spans[0]
+    frame = reading.text(replace(tune, title=""))
+    places = [
+        replace(span, start=span.start + reading.countdown) for span in read_abc(frame).spans[0]
+    ]
     before, after = frame[: places[chosen[0]].start], frame[places[chosen[-1]].end :]
     between = [frame[places[index].end : places[index + 1].start] for index in chosen[:-1]]
     drawn = _candidates(checkpoint, home, chosen, before, between, count * CANDIDATES, options)
     if drawn == {frame[len(before) : len(frame) - len(after)]}:
-        raise CharRNNError("the model writes the same bars again: raise the temperature")
+        raise CharRNNError("the model writes only the existing bars; raise `temperature`")
     versions: dict[str, str] = {}
     for passage in sorted(drawn):
         written = _read(before + passage + after)
@@ -85,8 +88,8 @@ def rewrite(
             versions[version] = passage
     require(
         bool(versions),
-        f"bars {first}-{last} cannot be replaced alone: a tie, a tuplet or a broken rhythm leads "
-        "over their bar lines; rewrite the bars beside them, too",
+        f"bars {first}-{last} cannot be replaced alone: a tie, tuplet or broken rhythm crosses "
+        "their bar lines; rewrite the neighboring bars, too",
     )
     beginnings = [before + passage for passage in versions.values()]
     scores = log_likelihoods(checkpoint, beginnings, after)
@@ -95,51 +98,55 @@ def rewrite(
 
 
 def parse_bars(text: str) -> tuple[int, int]:
-    """Return the first and the last of some bars; raises ConfigError for what names none.
+    """Return the first and the last bar of a range; raises ConfigError for anything else.
 
     >>> parse_bars("5"), parse_bars("5-8")
     ((5, 5), (5, 8))
     """
     found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text)
     if not found or int(found[2] or found[1]) < int(found[1]):
-        raise ConfigError(f"`rewrite` is {text!r}: it must be a bar such as 5, or some such as 5-8")
+        raise ConfigError(f"`rewrite` must be a bar such as 5 or bars such as 5-8, got {text!r}")
     return int(found[1]), int(found[2] or found[1])
 
 
 def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
-    """Return the tune of a text and its bars' spans; raises ConfigError if it isn't the only one,
-    and for one with bars that are not read.
+    """Return the only tune of a text and its bars' spans; raises ConfigError if there are several,
+    and for a tune with bars that are ignored.
     """
     parsed = read_abc(text)
     number = len(parsed.tunes) + len(parsed.skipped)
-    require(number == 1, f"there are {number} tunes in the text: give the one to rewrite alone")
+    require(number == 1, f"the text has {number} tunes; pass only the one to rewrite")
     require(
-        not parsed.dropped["endings"],
-        "the tune has a third ending, so that its bars cannot be counted: write two at most",
+        not parsed.ignored["third or later ending"],
+        "the tune has more than two endings, so its bars cannot be numbered; remove the others",
+    )
+    require(
+        not any(span.shift for span in parsed.spans[0]),
+        "the tune has octave= or transpose=, so its bars cannot be rewritten; remove them",
     )
     return parsed.tunes[0], parsed.spans[0]
 
 
 def _chosen(tune: Tune, first: int, last: int) -> range:
-    """Return the indices of the bars with these numbers; raises ConfigError if there are none."""
+    """Return the indices of the bars with these numbers; raises ConfigError for missing bars."""
     numbers = tune.numbers()
     require(
         numbers[0] <= first <= last <= numbers[-1],
-        f"the bars to rewrite are {first}-{last}: the tune has {numbers[0]} to {numbers[-1]}",
+        f"`rewrite` must be within bars {numbers[0]} to {numbers[-1]}, got {first}-{last}",
     )
     chosen = [index for index, number in enumerate(numbers) if first <= number <= last]
     return range(chosen[0], chosen[-1] + 1)
 
 
 def _require_whole(text: str, spans: Sequence[Span], index: int, number: int) -> None:
-    """Raise ConfigError for a bar with something in it that must be kept, or for one of several
-    that are written as one.
+    """Raise ConfigError for a bar that contains something to keep, such as a field, and for a bar
+    that shares its text with others.
     """
     span = spans[index]
     kept = _KEPT.search(text[span.start : span.end])
-    require(kept is None, f"bar {number} has {kept and kept[0]!r} in it: move it to a bar line")
+    require(kept is None, f"bar {number} contains {kept and kept[0]!r}; move it to a bar line")
     overlap = any(a.end > b.start for a, b in pairwise(spans[max(0, index - 1) : index + 2]))
-    require(not overlap, f"bar {number} is one of several that are one rest: write a rest for each")
+    require(not overlap, f"bar {number} is part of a multi-bar rest; write a rest for each bar")
 
 
 def _candidates(
@@ -151,17 +158,17 @@ def _candidates(
     count: int,
     options: SamplingOptions,
 ) -> set[str]:
-    """Return passages to stand in the bars of the tune, of so many those that differ: the notes,
-    and `between` them what stands there in its canonical text.
+    """Draw `count` passages for the bars of the tune and return the distinct ones: the new notes
+    with the text `between` the bars.
     """
     alphabet = checkpoint.tokenizer.alphabet
     known = str.maketrans(dict.fromkeys(set(before).union(*between) - set(alphabet)))
-    begun = before.translate(known)  # what the model has never seen, it goes without
+    begun = before.translate(known)  # without characters that the model does not know
     lines = [line.translate(known) for line in between] + ["|"]
     drawn = draw(
         checkpoint,
         [begun] * count,
-        MAX_CHARACTERS * len(bars),  # more than any has
+        MAX_CHARACTERS * len(bars),  # more than enough
         options,
         generator(options.seed, BARS),
         constraint=gap_grammar(alphabet, begun, _gaps(tune, bars, lines)),
@@ -177,16 +184,14 @@ def _candidates(
 
 
 def _gaps(tune: Tune, bars: range, lines: Sequence[str]) -> list[Gap]:
-    """Return what the bars must be like, with these `lines` after them."""
-    keys: list[Key] = []
-    for bar in tune.bars:
-        keys.append(bar.key or (keys[-1] if keys else tune.key))
+    """Return the gaps to fill, with these `lines` after them."""
+    keys = tune.keys()
     held: dict[int, int] = {}
     for index, after in pairwise(tune.played()):
         last, next_one = tune.bars[index].notes[-1], tune.bars[after].notes[0]
         if index not in bars and last.tied and last.pitch == next_one.pitch is not None:
             held[after] = next_one.pitch
-    ends = [*lines[:-1], lines[-1] + "\n\n"]  # for nothing is tied over the last one
+    ends = [*lines[:-1], lines[-1] + "\n\n"]  # no note may be tied over the last one
     return [
         Gap(tune.bars[index].duration, keys[index], line, held.get(index))
         for index, line in zip(bars, ends, strict=True)
@@ -212,7 +217,7 @@ def _spliced(text: str, spans: Sequence[Span], tune: Tune, bars: range) -> str:
 
 
 def _slurred(bar: str, old: str) -> str:
-    """Return the bar with the slurs that the old one begins for others, or ends for them."""
+    """Return the bar with the slurs of the old one that begin or end in another bar."""
     music = re.sub(r'"[^"]*"|\(\d', "", old)
     opened = music.count("(") - music.count(")")
     return "(" * opened + bar + ")" * -opened
@@ -228,7 +233,7 @@ def _read(text: str) -> Tune | None:
 def log_likelihoods(
     checkpoint: Checkpoint, beginnings: Sequence[str], after: str
 ) -> NDArray[np.float64]:
-    """Return the logarithm of the likelihood of `after`, after each of the beginnings."""
+    """Return the log-likelihood in nats of `after` following each of the beginnings."""
     tokenizer, start = checkpoint.tokenizer, terminator(checkpoint)[-1:]
     rest = tokenizer.encode(after, "skip")
     texts = [
@@ -236,7 +241,7 @@ def log_likelihoods(
     ]
     longest = max(map(len, texts))
     ids = np.stack([np.pad(text, (longest - len(text), 0)) for text in texts], axis=1)
-    # They end together; what pads the shorter ones is forgotten where they begin.
+    # All end together. The state is reset where each begins, after its padding.
     resets = np.arange(longest)[:, None] == [longest - len(text) for text in texts]
     network = checkpoint.model()
     state = network.zero_state(len(texts))

@@ -1,9 +1,9 @@
-"""A tune on paper: its bars in systems, what holds in each, and which written note sounds when.
+"""The layout of a tune: its bars in systems, and when each written note sounds.
 
-A tune is drawn as it is written: bars in order, repeats marked and not unrolled. Each note bears
-its number among the tune's notes, rests not counted; `performance` says when each number is played,
-twice where a repeat has it twice. So a page can highlight notes as they sound, whether they were
-drawn as a piano roll (piano_roll.py) or as sheet music (sheet_music.py).
+A tune is drawn as written: bars in order, with repeat signs. Each note is numbered among the tune's
+notes, rests not counted; `performance` returns when each number is played, twice inside a repeat.
+A page can therefore highlight notes as they sound, in a piano roll (piano_roll.py) or in sheet
+music (sheet_music.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def escaped(text: str) -> str:
-    """Return `text` as it may stand in HTML and XML, between tags and in attributes.
+    """Return `text` escaped for HTML and XML, between tags and in attributes.
 
     >>> escaped('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
@@ -39,7 +39,7 @@ def escaped(text: str) -> str:
 
 
 def beat(meter: Meter | None) -> Fraction:
-    """Return how long a beat is, in whole notes: in 6/8, 9/8 and 12/8 it is three eighths.
+    """Return the length of a beat in whole notes: three eighths in 6/8, 9/8 and 12/8.
 
     >>> beat((6, 8))
     Fraction(3, 8)
@@ -55,18 +55,18 @@ def beat(meter: Meter | None) -> Fraction:
 
 @dataclass(frozen=True)
 class Played:
-    """One playing of a written note. Times are in whole notes from the beginning of the tune."""
+    """A written note as played. Times are in whole notes from the beginning of the tune."""
 
     number: int  # among the tune's notes, rests not counted
     pitch: int
     start: Fraction
     duration: Fraction
-    sounds: Fraction  # together with the notes tied to it; 0 if it goes on from one before it
+    sounds: Fraction  # with the notes tied to it; 0 if it continues a tied note
     stress: int  # 2 at the beginning of a bar, 1 on another beat, 0 off the beat
 
 
 def performance(tune: Tune) -> list[Played]:
-    """Return the notes as they are played, repeats twice: `Tune.events`, note by written note."""
+    """Return the notes as played, with repeats: `Tune.events` by written note."""
     sounds = {event.start: event.duration for event in tune.events()}
     measures = measures_of(tune)
     played = []
@@ -99,7 +99,7 @@ def tonic_name(key: Key) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """A bar, and what holds in it."""
+    """A bar, and the key and meter in force."""
 
     bar: Bar
     index: int  # of the bar in the tune
@@ -107,23 +107,23 @@ class Measure:
     key: Key
     meter: Meter | None
     begins: bool  # a section
-    ending: int  # the one that it belongs to, 0 for none
-    news: str  # the key and metre, where they are new
+    ending: int  # that it belongs to; 0 for none
+    news: str  # the key and meter where they change
 
     @property
     def missing(self) -> Fraction:
-        """How much of the metre is missing before it, if it is an upbeat."""
+        """The part of the meter that is missing before it if it is a pick-up, otherwise 0."""
         if self.meter is None or not self.begins:
             return Fraction(0)
         return max(Fraction(0), Fraction(*self.meter) - self.bar.duration)
 
     @property
     def upbeat(self) -> bool:
-        """Whether it is a section's first bar, and shorter than the metre."""
+        """Whether it is a pick-up: a section's first bar, shorter than the meter."""
         return self.missing > 0
 
     def beats(self) -> list[Fraction]:
-        """Return where its beats are, in whole notes; those of an upbeat count from its end."""
+        """Return the times of its beats in whole notes; those of a pick-up count from its end."""
         if self.meter is None:
             return [Fraction(0)]
         step = beat(self.meter)
@@ -132,7 +132,7 @@ class Measure:
         return [number * step - self.missing for number in range(first, last)]
 
     def notes(self) -> Iterator[tuple[int, int, Fraction, Note]]:
-        """Yield number, pitch and offset of each note that is no rest, and the note."""
+        """Yield number, pitch and offset of each note, and the note; rests are skipped."""
         number = self.first
         offset = Fraction(0)
         for note in self.bar.notes:
@@ -143,40 +143,38 @@ class Measure:
 
 
 def measures_of(tune: Tune) -> list[Measure]:
-    """Return the bars as they are written, each with what holds in it."""
+    """Return the bars as written, each with the key and meter in force."""
     measures: list[Measure] = []
-    number, key, meter, ending = 0, tune.key, tune.meter, 0
-    before = Bar((), closes=True)
-    for bar in tune.bars:
-        key, meter = bar.key or key, bar.meter or meter
-        begins = bar.opens or before.closes or (before.repeats and not bar.ending)
+    number, ending = 0, 0
+    starts = {section.start for section in tune.sections()}
+    for index, (bar, key, meter) in enumerate(
+        zip(tune.bars, tune.keys(), tune.meters(), strict=True)
+    ):
+        begins = index in starts
         ending = bar.ending or (0 if begins else ending)
         news = [key_name(key)] if bar.key or not measures else []
         if meter and (bar.meter or not measures):
             news.append(f"{meter[0]}/{meter[1]}")
-        measures.append(
-            Measure(bar, len(measures), number, key, meter, begins, ending, ", ".join(news))
-        )
+        measures.append(Measure(bar, index, number, key, meter, begins, ending, ", ".join(news)))
         number += sum(note.pitch is not None for note in bar.notes)
-        before = bar
     return measures
 
 
 def length_of(measures: list[Measure]) -> Fraction:
-    """Return how long the measures last together, in whole notes."""
+    """Return the sum of the measures' durations in whole notes."""
     return sum((measure.bar.duration for measure in measures), Fraction(0))
 
 
 def upbeat_of(measures: list[Measure]) -> Fraction:
-    """Return how long the upbeat lasts that they begin with, 0 if there is none."""
+    """Return the duration of the pick-up with which they begin, 0 if there is none."""
     return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
 
 
 def systems_of(measures: list[Measure]) -> list[list[Measure]]:
-    """Wrap measures: a section begins a system, and is shared out evenly among few systems.
+    """Divide measures into systems: each section begins one, and fills few of them evenly.
 
-    Four bars make a system, or eight that are short; a fifth fits, so that a section of eight with
-    two endings has two systems.
+    A system has four bars, or eight short ones; a fifth fits, so that a section of eight with two
+    endings has two systems.
     """
     sections: list[list[Measure]] = []
     for measure in measures:

@@ -1,11 +1,11 @@
-"""What tunes are like, in figures: well-formed, like those of a corpus, and not copied from it?
+"""Figures of tunes: are they well formed, like those of a corpus, and not copied from it?
 
-Each figure is one entry of FIGURES. Some are of the tunes alone (do their bars add up, do they come
-back to what they said), others compare with a corpus: the training tunes of the model that wrote
-them, as a rule. No figure is good when high or low by itself; tunes by people that were held out
-from training, measured in the same way, show what to expect.
+Each figure is one entry of FIGURES. Some describe the tunes alone (do bars add up, do bars return);
+others compare them with a corpus, usually the training tunes of the model that wrote them. No
+figure is good just because it is high or low: compare with people's tunes that training held out,
+measured in the same way.
 
-All figures are of the tunes as written, each repeat once, with ties joined and rests left aside.
+All figures are of the tunes as written: each repeat once, ties joined, rests ignored.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ from statistics import mean, median
 from typing import NamedTuple
 
 from charrnn.errors import CorpusError
+from charrnn.music.ranges import range_of
+from charrnn.music.structure import Close, answers, closes, restated
 from charrnn.music.tune import Key, Tune
 
 COPY_LENGTHS = (8, 12, 16)  # notes
-MIN_COPY = 6  # notes; shorter runs are in every corpus
-MAX_INTERVAL = 12  # semitones; wider intervals are counted with the octave
-_BETWEEN, _UNKNOWN = "\0", "\1"  # between two tunes, and for a step that no tune of the index has
+MIN_COPY = 6  # notes; every corpus has shorter runs
+MAX_INTERVAL = 12  # semitones; wider intervals count as octaves
+_BETWEEN, _UNKNOWN = "\0", "\1"  # between two tunes; a step that no tune of the index has
 
 
 Step = tuple[int, int, int]  # semitones, and a duration's numerator and denominator
 
 
 class Tone(NamedTuple):
-    """A note as it is heard, and the key that it stands in."""
+    """A note with its ties joined, and the key in force."""
 
     pitch: int
     duration: Fraction
@@ -42,7 +44,7 @@ class Tone(NamedTuple):
 
 
 def melody(tune: Tune) -> list[Tone]:
-    """Return the notes as written: each repeat once, ties joined, rests left aside.
+    """Return the notes as written: each repeat once, ties joined, rests ignored.
 
     >>> from charrnn.music.tune import Bar, Note
     >>> half = Note(60, Fraction(1, 2), tied=True)
@@ -50,9 +52,8 @@ def melody(tune: Tune) -> list[Tone]:
     [(60, '1')]
     """
     tones: list[Tone] = []
-    key, tied = tune.key, False
-    for bar in tune.bars:
-        key = bar.key or key
+    tied = False
+    for bar, key in zip(tune.bars, tune.keys(), strict=True):
         for note in bar.notes:
             if note.pitch is not None:
                 if tied and tones[-1].pitch == note.pitch:
@@ -69,19 +70,19 @@ def melody(tune: Tune) -> list[Tone]:
 
 @dataclass(frozen=True)
 class Match:
-    """The longest run of notes that a tune shares with one of a corpus: its length, and whose."""
+    """The longest run of notes that a tune shares with a corpus."""
 
     notes: int
-    tune: int  # the index in the corpus of the first tune that has it
+    tune: int  # the index of the first tune of the corpus that has it
     title: str
 
 
 class CopyIndex:
-    """Finds notes in tunes, however transposed.
+    """Finds runs of notes in tunes, in any transposition.
 
-    A step is the interval to a note from the one before, and that note's duration; n notes match
-    n others if their n - 1 steps are equal. Writing each kind of step as a character, a tune is a
-    string, and a copy of its notes a substring.
+    A step is the interval from the note before, and the note's duration; n notes match n others if
+    their n - 1 steps are equal. With each kind of step as a character, a tune is a string and a
+    copy is a common substring.
     """
 
     def __init__(self, tunes: Sequence[Tune]) -> None:
@@ -92,20 +93,20 @@ class CopyIndex:
         texts = [self._written(some) + _BETWEEN for some in steps]
         self._text = "".join(texts)
         self._borders = list(accumulate(map(len, texts)))
-        # Where each run of MIN_COPY notes ends, the place being that of the step after it.
+        # The places at which each run of MIN_COPY notes ends: the index of the step after it.
         self._places: dict[str, list[int]] = defaultdict(list)
         for end in range(MIN_COPY - 1, len(self._text)):
             self._places[self._text[end - MIN_COPY + 1 : end]].append(end)
 
     def matches(self, tones: Sequence[Tone]) -> list[int]:
-        """Return for each note how many notes, itself the last, stand together in a tune.
+        """Return for each note the length of the longest match that ends with it.
 
-        Runs of fewer than MIN_COPY notes are not looked for, and count as 0.
+        Runs of fewer than MIN_COPY notes count as 0.
         """
         return [max(places.values(), default=0) for places in self._trace(tones)]
 
     def longest(self, tones: Sequence[Tone]) -> Match | None:
-        """Return the longest match, the first if there are several; None below MIN_COPY notes."""
+        """Return the longest match, the first of several; None below MIN_COPY notes."""
         best: Match | None = None
         for places in self._trace(tones):
             notes = max(places.values(), default=0)
@@ -116,7 +117,7 @@ class CopyIndex:
         return best
 
     def _trace(self, tones: Sequence[Tone]) -> Iterator[dict[int, int]]:
-        """Yield for each note the places where a match with it ends, and how long that is."""
+        """Yield for each note the places at which a match with it ends, and the match's length."""
         text = self._written(_steps(tones))
         places: dict[int, int] = {}
         for end in range(len(tones)):
@@ -130,7 +131,7 @@ class CopyIndex:
 
 
 def _steps(tones: Sequence[Tone]) -> list[Step]:
-    """Return the interval to each note but the first, and its duration as two whole numbers."""
+    """Return the step to each note but the first."""
     return [(b.pitch - a.pitch, *b.duration.as_integer_ratio()) for a, b in pairwise(tones)]
 
 
@@ -139,7 +140,7 @@ def _steps(tones: Sequence[Tone]) -> list[Step]:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Tunes, what to compare them with, and what several figures need of them, worked out once."""
+    """Tunes, the tunes to compare them with, and what several figures need, computed once."""
 
     tunes: Sequence[Tune]
     against: Sample | None = None
@@ -150,8 +151,18 @@ class Sample:
         return [melody(tune) for tune in self.tunes]
 
     @cached_property
+    def closes(self) -> list[list[Close]]:
+        """The closes of each tune that has notes."""
+        return list(filter(None, map(closes, self.tunes)))
+
+    @property
+    def final(self) -> list[Close]:
+        """The last close of each tune that has notes."""
+        return [own[-1] for own in self.closes]
+
+    @cached_property
     def counts(self) -> dict[str, Counter[Hashable]]:
-        """How often each value of the FEATURES occurs."""
+        """The number of occurrences of each value of the FEATURES."""
         return {
             name: Counter(value for tones in self.melodies for value in feature(tones))
             for name, feature in FEATURES.items()
@@ -159,35 +170,35 @@ class Sample:
 
     @cached_property
     def copies(self) -> CopyIndex:
-        """Where notes occur in the tunes."""
+        """The index of the tunes' runs of notes."""
         return CopyIndex(self.tunes)
 
     @cached_property
     def matches(self) -> list[list[int]]:
-        """How many notes up to each one stand together in `against`; nothing without it."""
+        """For each note, the length of the match with `against` that ends there; [] without it."""
         return [self.against.copies.matches(m) for m in self.melodies] if self.against else []
 
 
 def full_bars(sample: Sample) -> float | None:
-    """Return the share of bars that add up: all as written but those of `Tune.irregular_bars`."""
+    """Return the share of bars that are not among `Tune.irregular_bars`."""
     irregular = sum(len(tune.irregular_bars()) for tune in sample.tunes)
     bars = sum(len(tune.bars) for tune in sample.tunes)
     return _share(bars - irregular, bars)
 
 
 def repeated_bars(sample: Sample) -> float | None:
-    """Return the share of bars with the notes and rests of an earlier bar of the same tune.
+    """Return the share of bars with the same notes and rests as an earlier bar of the tune.
 
-    Repeats are not played: a bar counts if it is written twice.
+    Bars count as written, so that a repeat alone adds nothing.
     """
     bars = sum(len(tune.bars) for tune in sample.tunes)
     return _share(bars - sum(len({bar.notes for bar in t.bars}) for t in sample.tunes), bars)
 
 
 def in_key(sample: Sample) -> float | None:
-    """Return the share of notes in the scale of the key that they stand in.
+    """Return the share of notes in the scale of the key in force.
 
-    In minor that is the natural scale, so its raised sixth and seventh are outside.
+    The minor scale is the natural one: raised sixths and sevenths are outside.
     """
     tones = [tone for tones in sample.melodies for tone in tones]
     return _share(sum(tone.pitch % 12 in tone.key.scale() for tone in tones), len(tones))
@@ -195,12 +206,53 @@ def in_key(sample: Sample) -> float | None:
 
 def ends_on_tonic(sample: Sample) -> float | None:
     """Return the share of tunes whose last note is the tonic of its key, in any octave."""
-    last = [tones[-1] for tones in sample.melodies if tones]
-    return _share(sum(_degree(tone) == 0 for tone in last), len(last))
+    return _share_that(close.degree == 0 for close in sample.final)
+
+
+def sections_on_tonic(sample: Sample) -> float | None:
+    """Return the share of sections whose last note is the tonic of its key, in any octave."""
+    return _share_that(close.degree == 0 for own in sample.closes for close in own)
+
+
+def ends_with_cadence(sample: Sample) -> float | None:
+    """Return the share of tunes that reach the tonic at the end by one of CADENCES."""
+    return _share_that(close.cadence for close in sample.final)
+
+
+def ends_on_strong_beat(sample: Sample) -> float | None:
+    """Return the share of tunes whose last note begins on a strong beat."""
+    return _share_that(close.strong for close in sample.final)
+
+
+def ends_long(sample: Sample) -> float | None:
+    """Return the share of tunes whose last note is at least as long as the corpus's median."""
+    if sample.against is None or not sample.against.final:
+        return None
+    usual = median(close.duration for close in sample.against.final)
+    return _share_that(close.duration >= usual for close in sample.final)
+
+
+def within_range(sample: Sample) -> float | None:
+    """Return the share of tunes without notes outside the range of the corpus."""
+    if sample.against is None or (usual := range_of(sample.against.tunes)) is None:
+        return None
+    return _share_that(all(tone.pitch in usual for tone in tones) for tones in sample.melodies)
+
+
+def second_like_first(sample: Sample) -> float | None:
+    """Return the mean share of a second section's bars that the first section has, too."""
+    shares = [share for share in map(restated, sample.tunes) if share is not None]
+    return mean(shares) if shares else None
+
+
+def halves_alike(sample: Sample) -> float | None:
+    """Return the mean share of bars that are equal in both halves of a section."""
+    shares = [share for tune in sample.tunes for share in answers(tune)]
+    return mean(shares) if shares else None
 
 
 def feature_distance(feature: str, sample: Sample) -> float | None:
-    """Return how far the tunes' distribution of a feature is from the corpus's."""
+    """Return the distance of a feature's distribution in the tunes from that in the corpus."""
     if sample.against is None:
         return None
     return distance(sample.counts[feature], sample.against.counts[feature])
@@ -210,8 +262,8 @@ def distance(p: Mapping[Hashable, int], q: Mapping[Hashable, int]) -> float | No
     """Return the Jensen-Shannon distance between two distributions, given as counts.
 
     The square root of (D(p|m) + D(q|m)) / 2, where m = (p + q) / 2 and D is the relative entropy in
-    bits: a metric from 0 (the same) to 1 (nothing in common). Few notes are by chance alone
-    farther from a corpus than many. None if either has no counts.
+    bits: a metric from 0 (equal) to 1 (nothing in common). By chance alone, few notes are farther
+    from a corpus than many. None if either has no counts.
     (D. Endres and J. Schindelin, A new metric for probability distributions, IEEE Transactions on
     Information Theory, 2003.)
 
@@ -229,18 +281,18 @@ def distance(p: Mapping[Hashable, int], q: Mapping[Hashable, int]) -> float | No
 
 
 def copied(length: int, sample: Sample) -> float | None:
-    """Return the share of runs of `length` notes that the corpus has, in any transposition."""
+    """Return the share of runs of `length` notes that occur in the corpus, in any transposition."""
     runs = sum(max(0, len(lengths) - length + 1) for lengths in sample.matches)
     return _share(sum(n >= length for lengths in sample.matches for n in lengths), runs)
 
 
 def longest_copy(sample: Sample) -> float | None:
-    """Return the notes of the longest run that a tune shares with the corpus."""
+    """Return the length of the longest run that any tune shares with the corpus."""
     return max(map(_longest, sample.matches), default=None)
 
 
 def usual_copy(sample: Sample) -> float | None:
-    """Return the median over the tunes of the longest run that each shares with the corpus."""
+    """Return the median over the tunes of the longest run that a tune shares with the corpus."""
     return median(map(_longest, sample.matches)) if sample.matches else None
 
 
@@ -250,6 +302,11 @@ def _longest(lengths: list[int]) -> int:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def _share_that(holds: Iterable[bool]) -> float | None:
+    values = list(holds)
+    return _share(sum(values), len(values))
 
 
 def _degree(tone: Tone) -> int:
@@ -269,9 +326,9 @@ FEATURES: dict[str, Callable[[Sequence[Tone]], Iterable[Hashable]]] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """What the table says of a figure, how it shows it, and how that is measured.
+    """A figure's label and format in tables, and the function that measures it.
 
-    None means that there is nothing to measure: no bars, no notes, no corpus.
+    The function returns None if there is nothing to measure: no bars, no notes or no corpus.
     """
 
     label: str
@@ -287,6 +344,13 @@ FIGURES = {
     "repeated_bars": Figure("bars that repeat an earlier one", SHARE, repeated_bars),
     "in_key": Figure("notes in the key", SHARE, in_key),
     "ends_on_tonic": Figure("tunes that end on the tonic", SHARE, ends_on_tonic),
+    "sections_on_tonic": Figure("sections that end on the tonic", SHARE, sections_on_tonic),
+    "ends_with_cadence": Figure("tunes that end with a cadence", SHARE, ends_with_cadence),
+    "ends_on_strong_beat": Figure("tunes that end on a strong beat", SHARE, ends_on_strong_beat),
+    "ends_long": Figure("final notes of at least the median", SHARE, ends_long),
+    "within_range": Figure("tunes within the corpus's range", SHARE, within_range),
+    "second_like_first": Figure("bars of B that A has, too", SHARE, second_like_first),
+    "halves_alike": Figure("bars equal in a section's halves", SHARE, halves_alike),
     **{
         f"{name}_distance": Figure(f"distance of {name}", ".3f", partial(feature_distance, name))
         for name in FEATURES
@@ -295,8 +359,8 @@ FIGURES = {
         f"copied_{n}": Figure(f"runs of {n} notes in the corpus", SHARE, partial(copied, n))
         for n in COPY_LENGTHS
     },
-    "usual_copy": Figure("longest such run, median tune", NUMBER, usual_copy),
-    "longest_copy": Figure("longest such run of all", NUMBER, longest_copy),
+    "usual_copy": Figure("longest run in the corpus, median", NUMBER, usual_copy),
+    "longest_copy": Figure("longest run in the corpus, maximum", NUMBER, longest_copy),
 }
 
 Figures = dict[str, float | None]
@@ -304,7 +368,7 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Assessment:
-    """The FIGURES of some tunes and of people's held-out ones, and each tune's longest match."""
+    """The FIGURES of tunes and of held-out tunes by people, and each tune's longest match."""
 
     figures: Figures
     held_out: Figures | None
@@ -316,17 +380,17 @@ def assess(
     against: Sequence[Tune] | None = None,
     held_out: Sequence[Tune] | None = None,
 ) -> Assessment:
-    """Measure `tunes`, compared with those they may be like, and copied from (`against`).
+    """Measure `tunes`, and compare them with the tunes `against` which they may be copies.
 
-    The `held_out` tunes are measured in groups of about as many as there are tunes, and the figures
-    are the means of the groups', as few tunes are farther from a corpus than many.
+    The `held_out` tunes are measured in groups of about as many as `tunes`, and their figures are
+    the means over the groups: few tunes are farther from a corpus than many.
 
-    Raises CorpusError if tunes, or the others where they are given, are empty.
+    Raises CorpusError if `tunes`, or one of the others where given, is empty.
     """
     given = {"to assess": tunes, "to compare with": against, "held out": held_out}
     for what, some in given.items():
         if some is not None and not some:
-            raise CorpusError(f"there are 0 tunes {what}: give a file with at least one")
+            raise CorpusError(f"no tunes {what}; pass at least one")
     corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
     return Assessment(
@@ -342,7 +406,7 @@ def measure(sample: Sample) -> Figures:
 
 
 def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> Figures:
-    """Return the mean of each figure over groups of about `size` tunes, where they have it."""
+    """Return the mean of each figure over groups of about `size` tunes."""
     groups = max(1, len(tunes) // size)
     measured = [measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
     means: Figures = {}
@@ -353,8 +417,8 @@ def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> 
 
 
 def table(assessment: Assessment) -> str:
-    """Return a line for each figure that was measured: the tunes, and beside them the held-out."""
-    columns = {"these": assessment.figures}
+    """Return a line for each figure: the tunes, and beside them the held-out tunes."""
+    columns = {"tunes": assessment.figures}
     if assessment.held_out is not None:
         columns["held out"] = assessment.held_out
     lines = [["", *columns]]

@@ -1,7 +1,7 @@
-"""MIDI files: a tune written as one, and the melody found in one.
+"""Write tunes as MIDI files, and read melodies from MIDI files.
 
-A MIDI file tells when, by the ticks of a clock, which key goes down and comes up, and perhaps the
-metre and the key signature. What that is as written music, transcription.py guesses.
+A MIDI file has the times, in clock ticks, at which keys go down and up, and possibly meters and key
+signatures. transcription.py estimates the written music from these.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from charrnn.music.quantise import MAX_LENGTH, QUARTER, WHOLE, Sound
 from charrnn.music.transcription import DEFAULT_METER, Performance, transcribe
 from charrnn.music.tune import MODES, Key, Meter, Tune, tempo_of
 
-TICKS = 480  # a quarter note in the files that we write: ten to the unit of quantise.py
+TICKS = 480  # in a quarter note, in files that we write: ten per unit of quantise.py
 FLUTE = 73  # a General MIDI program, counted from 0
-PERCUSSION = 9  # the channel, counted from 0, whose notes are drums
+PERCUSSION = 9  # the drum channel, counted from 0
 MAX_BYTES = 1_000_000
 
 
@@ -30,22 +30,23 @@ MAX_BYTES = 1_000_000
 
 
 def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> bytes:
-    """Return a MIDI file, type 0, of the tune as it is played, repeats and all.
+    """Return a MIDI file, type 0, of the tune as played, with its repeats.
 
-    `tempo` is in quarter notes a minute, by default `tempo_of` the metre; `program` is the General
-    MIDI instrument, 0 to 127. Modes other than major and minor get the signature's relative major
-    or minor. Raises ConfigError for what MIDI has no room for.
+    `tempo` is in quarter notes per minute, by default `tempo_of` the meter; `program` is the
+    General MIDI instrument, 0 to 127. Modes other than major and minor are written as the major or
+    minor key with the same signature. Raises ConfigError for values outside these ranges, and for
+    pitches that MIDI does not have.
     """
-    require(0 <= program <= 127, f"the program is {program}: it must be 0 to 127")
+    require(0 <= program <= 127, f"program must be 0 to 127, got {program}")
     events = tune.events()
     for event in events:
         require(
             0 <= event.pitch <= 127,
-            f"a note has the pitch {event.pitch}: MIDI has 0 to 127, so transpose the tune",
+            f"MIDI pitches are 0 to 127, got {event.pitch}; transpose the tune",
         )
     beat = mido.bpm2tempo(tempo_of(tune.meter, tempo))
-    # Messages with their ticks, and which goes first at the same tick: a note ends before the
-    # signatures change, and those change before a note begins.
+    # (tick, rank, message): at the same tick notes end first, then signatures change, then notes
+    # begin.
     timed = [
         (0, 1, mido.MetaMessage("track_name", name=_latin(tune.title))),
         (0, 1, mido.MetaMessage("set_tempo", tempo=beat)),
@@ -78,12 +79,12 @@ def _ticks(time: Fraction) -> int:
 
 
 def _latin(title: str) -> str:
-    """Return a text whose Latin-1 bytes, which mido writes, are the title in UTF-8."""
+    """Return the text that mido, which writes Latin-1, turns into the title's UTF-8 bytes."""
     return title.encode("utf-8", "replace").decode("latin-1")
 
 
 def _signature(key: Key) -> str:
-    """Return MIDI's name for the major or minor key with the signature of `key`.
+    """Return MIDI's name for the major or minor key with the same signature as `key`.
 
     >>> _signature(Key("F#", "min")), _signature(Key("D", "dor")), _signature(Key("A", "mix"))
     ('F#m', 'Am', 'D')
@@ -94,9 +95,10 @@ def _signature(key: Key) -> str:
 
 
 def _changes(tune: Tune, what: str) -> list[tuple[Fraction, Any]]:
-    """Return when the tune's metre, or key, is heard to change, and to what; the first is at 0.
+    """Return the times at which the meter, or key, changes in performance, and its new values.
 
-    A change holds for the bars written after it, so a repeat that goes back takes it back.
+    The first is at 0. A change applies to the bars written after it, so going back to repeat a
+    section reverts it.
     """
     in_force = [getattr(tune, what)]
     for bar in tune.bars:
@@ -112,10 +114,10 @@ def _changes(tune: Tune, what: str) -> list[tuple[Fraction, Any]]:
 
 
 def _written_meters(tune: Tune) -> list[tuple[Fraction, Meter]]:
-    """Return the changes of metre; one more where the first bar needs it.
+    """Return the changes of meter, with an extra one if the first bar needs it.
 
-    As notation programs do, a pick-up gets a metre of its own length. Likewise, if the tune begins
-    with a rest, its metre stands twice, at the beginning and one bar later: see `_is_stated` in
+    As in notation programs, a pick-up gets a meter of its own length. If the tune begins with a
+    rest, its meter is likewise written twice, at the start and one bar later: see `_is_stated` in
     transcription.py.
     """
     changes = [
@@ -137,55 +139,57 @@ def _written_meters(tune: Tune) -> list[tuple[Fraction, Meter]]:
 
 
 def _is_possible(meter: Meter) -> bool:
-    """Whether there is room for the metre in a file, and for its bars on our units."""
+    """Return whether MIDI can store the meter and our time units can express its bars."""
     return 1 <= meter[0] <= 255 and meter[1] in (1, 2, 4, 8, 16, 32, 64)
 
 
 # ---- reading -------------------------------------------------------------------------------------
-def read_midi(data: bytes, name: str) -> tuple[Tune, tuple[str, ...]]:
-    """Return the melody in a MIDI file of type 0 or 1, and what a person should be told about it.
 
-    Without a metre in the file it is 4/4, without a key the likeliest one. Raises CorpusError,
-    with the `name`, for what is no MIDI file, has no melody in it, or is too long for a tune.
+
+def read_midi(data: bytes, name: str) -> tuple[Tune, tuple[str, ...]]:
+    """Return the melody in a MIDI file of type 0 or 1, and remarks for the user.
+
+    Without a meter in the file it is 4/4; without a key it is estimated from the notes. Raises
+    CorpusError, which gives the `name`, for data that is not a MIDI file, has no melody, or is too
+    long for a tune.
     """
     played = _performance(_parse(data, name), name)
     if not played.voices:
         raise CorpusError(
-            f"{name} has no notes outside the percussion channel: leave it out, or give a file "
-            "with a melody"
+            f"{name} has no notes outside the percussion channel; give a file with a melody"
         )
-    return transcribe(played)
+    try:
+        return transcribe(played)
+    except CorpusError as error:
+        raise CorpusError(f"{name} {error}") from None
 
 
 def _parse(data: bytes, name: str) -> Any:
-    """Return what mido makes of the bytes."""
+    """Return the bytes as a mido.MidiFile; raises CorpusError."""
     if len(data) > MAX_BYTES:
         raise CorpusError(
-            f"{name} has {len(data):,} bytes: a tune's MIDI file has at most {MAX_BYTES:,}"
+            f"{name} is {len(data):,} bytes; the limit for MIDI files is {MAX_BYTES:,}"
         )
     try:
-        # mido reads such a run as one number, in quadratic time.
+        # mido reads a run of such bytes as one number, in quadratic time.
         if re.search(rb"[\x80-\xff]{1000}", data):
             raise ValueError("a number of a thousand digits")
         file = mido.MidiFile(file=io.BytesIO(data))
-    except Exception:  # mido has no error of its own: it lets through whatever happens
+    except Exception:  # mido raises errors of many types
         raise CorpusError(
-            f"{name} is no MIDI file, or a damaged one: export it again as a standard MIDI file"
+            f"{name} is damaged or not a MIDI file; export it again as a standard MIDI file"
         ) from None
     if file.type not in (0, 1) and len(file.tracks) > 1:
-        raise CorpusError(
-            f"{name} is a MIDI file of type {file.type}, independent tracks: save it as type 0 or 1"
-        )
+        raise CorpusError(f"{name} is a MIDI file of type {file.type}; save it as type 0 or 1")
     if file.ticks_per_beat <= 0:
         raise CorpusError(
-            f"{name} counts time in frames of film (SMPTE), not in beats: export it with ticks "
-            "per quarter note"
+            f"{name} has SMPTE time codes instead of beats; export it with ticks per quarter note"
         )
     return file
 
 
 def _performance(file: Any, name: str) -> Performance:
-    """Gather notes, metres, keys and names from all tracks."""
+    """Return the notes, meters, keys and track names of all tracks."""
     voices: dict[tuple[int, int], list[Sound]] = defaultdict(list)
     meters: dict[int, Meter] = {}
     keys: dict[int, Key] = {}
@@ -199,8 +203,8 @@ def _performance(file: Any, name: str) -> Performance:
             if ticks * QUARTER > MAX_LENGTH * file.ticks_per_beat:
                 if is_note:
                     raise CorpusError(
-                        f"{name} goes on for more than {MAX_LENGTH // WHOLE:,} whole notes: give "
-                        "tunes one by one"
+                        f"{name} is longer than {MAX_LENGTH // WHOLE:,} whole notes; split it into "
+                        "single tunes"
                     )
                 continue
             now = ticks * QUARTER / file.ticks_per_beat
@@ -220,18 +224,18 @@ def _performance(file: Any, name: str) -> Performance:
                 keys[round(now)] = Key(message.key.removesuffix("m"), mode)
             elif message.type == "track_name":
                 titles.setdefault(number, _title(message.name))
-        # A key never let go is held until the voice goes on.
+        # A note without an end lasts until the next note of its voice.
         for (channel, pitch), start in held.items():
-            sounds = voices[number, channel]
+            sounds = voices.get((number, channel), [])
             end = min((sound.start for sound in sounds if sound.start > start), default=now)
             if start < end:
-                sounds.append(Sound(start, end, pitch))
+                voices[number, channel].append(Sound(start, end, pitch))
     fine = file.ticks_per_beat >= 2 * QUARTER
     return Performance(dict(voices), sorted(meters.items()), sorted(keys.items()), titles, fine)
 
 
 def _title(name: str) -> str:
-    """Return a track's name as one line; it is UTF-8, or else Latin-1."""
+    """Return a track's name, in UTF-8 or otherwise Latin-1, as one line."""
     with suppress(UnicodeDecodeError):
         name = name.encode("latin-1").decode("utf-8")
     return "".join(c for c in " ".join(name.split()) if c.isprintable())

@@ -1,8 +1,8 @@
-"""Tunes to look at and to hear: one HTML page that needs nothing else, not even a network.
+"""A self-contained HTML page that shows and plays tunes, without a network.
 
-The page's looks and its player are in page.html, a template; each tune brings its drawing and the
-list of its notes, numbers only. Whatever a person or a model wrote is escaped, and the page's own
-policy lets no other script run and nothing be fetched.
+The template is page.html, the player player.js and player.css. Each tune adds its drawing and its
+notes, which are numbers. Text by people or models is escaped, and the page's policy forbids other
+scripts and all requests.
 """
 
 from __future__ import annotations
@@ -54,23 +54,33 @@ class PageTune:
     title: str
     tune: Tune
     abc: str
-    figures: Mapping[str, str] = field(default_factory=dict)  # name and value, in order
-    settings: str = ""  # a line: the seed, and how it was made
+    figures: Mapping[str, str] = field(default_factory=dict)  # names and values, in order
+    settings: str = ""  # a line on how it was made
     svg: str = ""  # a drawing; by default the piano roll
-    tempo: float | None = None  # quarter notes a minute; by default `tempo_of` the metre
+    tempo: float | None = None  # quarter notes per minute; by default `tempo_of` the meter
 
 
 def page(tunes: Sequence[PageTune], title: str = "Tunes") -> str:
     """Return the HTML page of the tunes."""
-    template = files("charrnn.music").joinpath("page.html").read_text("utf-8")
-    script = re.findall(r"<script>(.*)</script>", template, re.DOTALL)[0]
+    script, looks = player()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _filled(
-        template,
+        _file("page.html"),
+        script=script,
+        looks=looks,
         policy=_POLICY.format(script=f"sha256-{digest}"),
         title=escaped(title),
         tunes="\n".join(map(_article, tunes)),
     )
+
+
+def player() -> tuple[str, str]:
+    """Return the script and the style of the player, for any page with articles as below."""
+    return _file("player.js"), _file("player.css")
+
+
+def _file(name: str) -> str:
+    return files("charrnn.music").joinpath(name).read_text("utf-8")
 
 
 def _article(shown: PageTune) -> str:
@@ -108,8 +118,10 @@ def _article(shown: PageTune) -> str:
 
 
 def _filled(template: str, **values: str) -> str:
-    """Put values into a template, in one pass: what they bring is not looked at again."""
-    return re.sub(r"\{(policy|title|tunes)\}", lambda found: values[found[1]], template)
+    """Insert values into a template in one pass: braces inside values stay as they are."""
+    return re.sub(
+        r"\{(policy|title|tunes|script|looks)\}", lambda found: values[found[1]], template
+    )
 
 
 def _float(length: Fraction) -> float:

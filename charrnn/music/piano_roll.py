@@ -18,15 +18,15 @@ from charrnn.music.layout import (
 )
 from charrnn.music.tune import Bar, Tune
 
-# Lengths in the piano roll's own units; a page scales it as it likes.
+# Lengths in the SVG's own units; a page may scale it.
 _WIDTH = 1000
 _LEFT = 34  # for the tonic's name and the bar line
 _GUTTER = 14  # after a bar that repeats, and at the right
-_TOP = 20  # above each system, for endings and changes of key or metre
+_TOP = 20  # above each system, for endings and changes of key and meter
 _GAP = 14  # below each system
 _HEIGHT = 144  # of a system; less where rows would be taller than _ROW
-_ROW = (2.0, 8.0)  # the least and most that a semitone is tall
-_EIGHTH = 40  # the most that an eighth note is wide
+_ROW = (2.0, 8.0)  # the least and greatest height of a semitone
+_EIGHTH = 40  # the greatest width of an eighth note
 
 _STYLE = """
 .roll { --ink: #26323d; --line: #5b6b7a; --note: #38699b; --tonic: #c48a2c; }
@@ -47,9 +47,9 @@ _STYLE = """
 
 
 def piano_roll(tune: Tune, title: str = "") -> str:
-    """Return the tune as an SVG that stands alone: time to the right, a row for each semitone.
+    """Return the tune as a standalone SVG: time to the right, a row for each semitone.
 
-    The tonic's rows have a line and its name, rows outside the scale are shaded.
+    The tonic's rows have a line and its name; rows outside the scale are shaded.
     """
     measures = measures_of(tune)
     systems = systems_of(measures)
@@ -88,7 +88,7 @@ def piano_roll(tune: Tune, title: str = "") -> str:
 
 @dataclass(frozen=True)
 class _Roll:
-    """Where a system's pitches are on paper."""
+    """The scale and position of a system's drawing."""
 
     scale: float  # the width of a whole note
     row: float  # the height of a semitone
@@ -147,7 +147,7 @@ class _Roll:
         return "".join(f"M{_n(x)} {_n(y)}h{_n(width)}" for y in middles)
 
     def _words(self, measure: Measure, x: float, width: float) -> Iterator[str]:
-        """Write an ending's bracket, and the key and metre where they are new, above a measure."""
+        """Draw an ending's bracket, and the key and meter where they change, above a measure."""
         bar, y = measure.bar, self.top - 5
         if measure.ending:
             start = f"M{_n(x + 2)} {_n(y)}v-10h" if bar.ending else f"M{_n(x)} {_n(y - 10)}h"
@@ -181,5 +181,5 @@ class _Roll:
 
 
 def _n(number: float) -> str:
-    """Write a length with one decimal at most."""
+    """Format a length with at most one decimal."""
     return f"{round(number, 1):g}"

@@ -1,9 +1,8 @@
-"""Performed times to note values: where on the beat each note is written, and how long it lasts.
+"""Quantise performed times to note values.
 
-Times are counted in units of 1/192 of a whole note, the largest of which both 1/64 and the note of
-a triplet of 64ths are multiples: 48 to the quarter. They are floats as they were played, and
-integers as they are written. What lies on these units was put there by a program, ours or
-another, and stays; what doesn't was played by a human being, or made to sound as if.
+Times are in units of 1/192 of a whole note (48 per quarter), the largest unit that divides both
+64ths and triplet 64ths. Played times are floats, written times integers. Times on whole units come
+from a program and are kept; others come from a human player, or a program that imitates one.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ WHOLE = 192  # units
 QUARTER = WHOLE // 4
 MAX_LENGTH = 1_800 * WHOLE  # an hour at 120 quarter notes a minute
 
-# Into how many parts a quarter note may be divided, and what speaks against each: as much as so
-# many squared deviations, of 1/25 of a quarter note each, of the notes from their places.
+# The numbers of parts that a quarter note may be divided into, and the cost of each, in squared
+# deviations of DEVIATION.
 DIVISIONS = {2: 0.0, 4: 1.0, 3: 2.0, 8: 6.0, 6: 8.0}
 DEVIATION = QUARTER / 25
-SAME_PLACE = 8.0  # what speaks against two notes in one place
+SAME_PLACE = 8.0  # cost of two notes in one place
 
 
 class Sound(NamedTuple):
-    """A key held down: when it went down and when it came up, in units."""
+    """A note: the times at which its key went down and up, in units."""
 
     start: float
     end: float
     pitch: int
 
     def length(self) -> float:
-        """Return how long it was held."""
+        """Return the duration in units."""
         return self.end - self.start
 
 
 class Grid(NamedTuple):
-    """Places in a quarter note, in units: where they are played, and where they are written."""
+    """Places in a quarter note, in units, as played and as written."""
 
     played: Sequence[float]
     written: Sequence[int]
@@ -56,13 +55,13 @@ GRIDS = [
 def note_values(played: list[Sound], fine: bool) -> list[Sound]:
     """Return the notes with times in whole units, as they would be written.
 
-    Where most of the notes of a file with a `fine` clock begin, or end, on a unit, those that do
-    stay. The others move to the places of their quarter note's likeliest division, and last until
-    the next note begins, unless there is time for a rest of an eighth. Where hardly any note lasts
-    until the next, but each for at least half as long, that is how it was played, not written.
+    If most notes of a file with a `fine` clock begin, or end, on whole units, those that do are
+    kept. Other notes move to the likeliest division of their quarter note, and last until the next
+    note begins unless the gap is at least an eighth. If nearly all notes are followed by a gap no
+    longer than themselves, the gaps are articulation and not written.
     """
     places, in_thirds = _places([sound.start for sound in played], fine)
-    longest: dict[int, Sound] = {}  # of the notes in one place: the others are grace notes
+    longest: dict[int, Sound] = {}  # note in each place; the others are grace notes
     for place, sound in zip(places, played, strict=True):
         longest[place] = max(longest.get(place, sound), sound, key=Sound.length)
     line = list(longest.items())
@@ -86,7 +85,7 @@ def note_values(played: list[Sound], fine: bool) -> list[Sound]:
 
 
 def _is_whole(time: float) -> bool:
-    """Whether it is on a unit, give or take the tick by which some programs part the notes."""
+    """Return whether a time is on a unit, within the tick that some programs put between notes."""
     return abs(time - round(time)) < 0.11
 
 
@@ -120,7 +119,7 @@ def _nearest(places: Sequence[float], offset: float) -> int:
 
 
 def _cost(grid: Grid, offsets: list[float]) -> float:
-    """Return what speaks against the grid as the one on which a quarter's notes are meant."""
+    """Return the cost of placing a quarter note's notes on the grid."""
     nearest = [_nearest(grid.played, offset) for offset in offsets]
     squares = [
         ((grid.played[index] - offset) / DEVIATION) ** 2
@@ -130,7 +129,7 @@ def _cost(grid: Grid, offsets: list[float]) -> float:
 
 
 def _swing(quarters: list[list[float]]) -> list[Grid]:
-    """Return the grid of swung eighths, if quarters divided in two are mostly divided unequally."""
+    """Return the grid of swung eighths, if most quarters divided in two are divided unequally."""
     halves = []
     for offsets in quarters:
         inner = [offset for offset in offsets if QUARTER / 8 < offset < QUARTER * 7 / 8]

@@ -1,10 +1,10 @@
-"""A leaning towards bars that a tune has had before.
+"""A preference for bars that the tune already has.
 
-People's tunes come back to what they said: three bars of ten repeat an earlier one, most of them
-the one four or eight bars before, where the last phrase stood. A network that reads characters
-hardly does that by itself. `Refrain` wraps the grammar and bids for it: as long as a bar begins
-like one that stands some phrases before, its next character gets a bonus. What the network finds
-quite wrong it still refuses, and the network need not know what a bar is.
+In people's tunes three bars of ten repeat an earlier one, usually the one four or eight bars back,
+at the same place in an earlier phrase. A character-level network rarely does that on its own.
+`Refrain` wraps the grammar and encourages it: while the current bar begins like a bar one or more
+phrases back, the character that continues the likeness gets a bonus. The network can still reject
+a repeat that it finds very unlikely, and need not know what a bar is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.music.countdown import ALL_MARKS
 from charrnn.music.grammar.constraint import Grammar, State
 from charrnn.music.grammar.tunes import TunePlace
 
@@ -22,18 +23,19 @@ BONUS = 3.5  # nats for each character; found on Irish tunes (benchmarks/README.
 
 
 class Heard(NamedTuple):
-    """What has been written: for the grammar, and bar by bar."""
+    """What has been written: the grammar's state, and the bars so far."""
 
     state: State[TunePlace]
-    bars: tuple[str, ...] = ()  # without pick-ups, and first endings once there is a second
-    bar: str = ""  # the one that is being written
-    alike: tuple[str, ...] = ()  # bars some phrases before that begin as it does
+    bars: tuple[str, ...] = ()  # without pick-ups; a second ending replaces the first
+    lasts: tuple[str, ...] = ()  # the last bars of sections, in a countdown
+    bar: str = ""  # the current one
+    alike: tuple[str, ...] = ()  # bars one or more phrases back that begin like it
 
 
 class Refrain:
-    """The constraint of a grammar, leaning towards repeated bars.
+    """The constraint of a grammar, with a preference for repeated bars.
 
-    It is a `charrnn.inference.constraint.Leaning`.
+    It is a `charrnn.inference.constraint.Biased`.
     """
 
     def __init__(self, grammar: Grammar[TunePlace], bonus: float = BONUS) -> None:
@@ -58,25 +60,29 @@ class Refrain:
         return bias
 
     def advance(self, heard: Heard, character: str) -> Heard:
-        """Return what has been heard after a character."""
+        """Return the state after a character."""
         state = self._grammar.advance(heard.state, character)
-        _, bars, bar, alike = heard
+        _, bars, lasts, bar, alike = heard
+        song = state.place.song
         if character == "\n":
             return Heard(state)
-        if not bar and character in "|:]12":  # of a bar line
-            if character == "2":  # the second ending's bars stand for those of the first
-                bars = bars[: -state.place.song.bars_of_first_ending]
-            return Heard(state, bars, "", _alike(bars))
+        if not bar and character in ALL_MARKS:
+            return Heard(state, bars, lasts, "", lasts if song.left == 1 else _alike(bars))
+        if not bar and character in "|:]12":  # part of a bar line
+            if character == "2":  # the second ending's bars replace those of the first
+                bars = bars[: -song.bars_of_first_ending]
+            return Heard(state, bars, lasts, "", _alike(bars))
         if character == "|" or (bar.endswith(":") and character == ":"):
-            song = state.place.song
             if not song.in_header and not song.is_pickup(state.bar.ticks):
-                bars = (*bars, bar.rstrip(":"))
-            return Heard(state, bars, "", _alike(bars))
+                bar = bar.rstrip(":")
+                bars = (*bars, bar)
+                lasts = (*lasts, bar) if song.left == 1 else lasts
+            return Heard(state, bars, lasts, "", _alike(bars))
         at = len(bar)
         alike = tuple([other for other in alike if other[at : at + 1] == character])
-        return Heard(state, bars, bar + character, alike)
+        return Heard(state, bars, lasts, bar + character, alike)
 
 
 def _alike(bars: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the bars that stand some phrases before the one that begins now."""
+    """Return the bars a whole number of phrases back from the one that begins now."""
     return bars[len(bars) % PHRASE : 1 - PHRASE : PHRASE]

@@ -1,7 +1,7 @@
 """A tune as sheet music, engraved by verovio, which is an extra: pip install 'charrnn[score]'.
 
-verovio reads ABC too, but without endings, changes of key and many tuplets. So the tune is written
-as MEI, the format that verovio is made for: notes of one value each, in beams and tuplets.
+verovio's ABC reader lacks endings, changes of key and many tuplets, so the tune is written as MEI,
+its native format: notes with one value each, in beams and tuplets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from charrnn.errors import ConfigError
 from charrnn.music.layout import Measure, beat, measures_of, systems_of
 from charrnn.music.tune import Key, Meter, Note, Tune
 
-# The values that one note can have: of a whole note, those of MEI, plain and dotted.
+# The values of single notes in whole notes, with MEI's names: plain and dotted.
 _NAMES = {Fraction(2): "breve"} | {Fraction(1, 1 << k): str(1 << k) for k in range(8)}
 _VALUES = sorted(
     ((value * (2 - Fraction(1, 1 << dots)), name, dots)
@@ -45,15 +45,15 @@ _OPTIONS = {
 
 
 def engraved(tune: Tune) -> str:
-    """Return the tune as sheet music: an SVG whose notes bear `data-note`, as in a piano roll.
+    """Return the tune as sheet music: an SVG whose notes have `data-note`, as in a piano roll.
 
-    Raises ConfigError if verovio isn't installed.
+    Raises ConfigError if verovio is not installed.
     """
     try:
         import verovio
     except ImportError:
         raise ConfigError(
-            "sheet music needs verovio, which is not installed: pip install 'charrnn[score]'"
+            "sheet music needs verovio; install it with pip install 'charrnn[score]'"
         ) from None
     mei = "".join(_mei(tune))
     verovio.enableLog(verovio.LOG_OFF)
@@ -67,17 +67,17 @@ def engraved(tune: Tune) -> str:
 
 @dataclass
 class _Piece:
-    """What has one head: a note or rest, or a part of one."""
+    """A note head or rest: a whole note of the tune, or a part of one."""
 
-    number: int  # of the note among the tune's; a rest has none: -1
+    number: int  # of the note among the tune's; -1 for a rest
     part: int
     pitch: int | None
     name: str
     dots: int
-    group: int  # the beat that it is in, or below 0 the tuplet
-    ratio: tuple[int, int] | None  # of the tuplet: so many in the time of so many
+    group: int  # its beat, or, below 0, its tuplet
+    ratio: tuple[int, int] | None  # of the tuplet, such as 3 in the time of 2
     tied: bool
-    goes_on: bool = False  # from one that is tied to it
+    goes_on: bool = False  # continues a tied note
 
     @property
     def short(self) -> bool:
@@ -98,7 +98,7 @@ def _mei(tune: Tune) -> Iterator[str]:
         if measure.index and measure.index in starts:
             yield "<sb/>"
         if bar.key or bar.meter:
-            yield f"<scoreDef{_signatures(bar.key, bar.meter)}/>"
+            yield f"<scoreDef{_signatures(bar.key, measure.meter if bar.meter else None)}/>"
         if bar.ending:
             yield f'<ending n="{bar.ending}">'
         left = ' left="rptstart"' if bar.opens else ""
@@ -123,7 +123,7 @@ def _signatures(key: Key | None, meter: Meter | None) -> str:
 
 
 def _pieces(measure: Measure) -> list[_Piece]:
-    """Cut the notes of a measure into pieces of one value, and find its tuplets and beams."""
+    """Split the notes of a measure into pieces with one value each, and find tuplets and beams."""
     beam = Fraction(1, 2) if measure.meter == (4, 4) else beat(measure.meter)
     now = measure.missing
     numbers = iter(number for number, *_ in measure.notes())
@@ -149,9 +149,9 @@ def _pieces(measure: Measure) -> list[_Piece]:
 
 
 def _tuplets(measure: Measure) -> Iterator[tuple[int, list[Note]]]:
-    """Yield the shortest runs of notes that together last no thirds or fifths.
+    """Yield tuplets with their number (3 or 5), and notes outside tuplets alone, with 1.
 
-    With each comes what divides it, 3 or 5; a note that is in no tuplet comes alone, with 1.
+    A tuplet is the shortest run of notes whose duration has no thirds or fifths.
     """
     run: list[Note] = []
     for note in measure.bar.notes:
@@ -170,7 +170,7 @@ def _odd(duration: Fraction | int) -> int:
 
 
 def _tie(pieces: list[_Piece]) -> None:
-    """Tie what is to be tied and has a piece of the same pitch next to it."""
+    """Keep only ties to a following piece of the same pitch."""
     for piece, following in pairwise(pieces):
         piece.tied = piece.tied and piece.pitch == following.pitch
         following.goes_on = piece.tied
@@ -192,7 +192,7 @@ def _layer(pieces: list[_Piece], key: Key) -> Iterator[str]:
 
 
 def _head(piece: _Piece, key: Key, altered: dict[tuple[str, int], int]) -> str:
-    """Write a note or rest; `altered` has the accidentals before it in its bar."""
+    """Write a note or rest; `altered` holds the accidentals earlier in the bar."""
     value = f'dur="{piece.name}" dots="{piece.dots}"'
     if piece.pitch is None:
         return f"<rest {value}/>"

@@ -1,11 +1,10 @@
-"""A tune as sound: a sum of sines for each note, one note after the other, and a WAV file of it.
+"""A tune as sound: a sum of sines for each note, and WAV files.
 
     x(t) = sum over k of a_k(t) sin(2 pi k f t),    k = 1, 2, ... while k f < half the sampling rate
 
-A voice is how loud its partials are and how they fade. To add one, write a function of a frequency
-in Hz, the number of partials that there is room for, and the times of the samples in seconds, and
-list it in VOICES. What voices have in common is done for them: ramps, so that nothing clicks, and
-a loudness that never clips.
+A voice is the loudness of the partials and how they fade. To add one, write a function of a
+frequency in Hz, the largest number of partials, and the times of the samples in seconds, and list
+it in VOICES. Ramps against clicks and a loudness that never clips are common to all voices.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from charrnn.music.tune import Tune, tempo_of
 
 Times = NDArray[np.float64]
 
-RATE = 44_100  # samples a second
-PEAK = 0.8  # the loudest sample; 1 would be all that a file can hold
+RATE = 44_100  # samples per second
+PEAK = 0.8  # the loudest sample; a file can hold up to 1
 ATTACK, RELEASE = 0.003, 0.015  # seconds
 MAX_SECONDS = 600
 
@@ -42,9 +41,9 @@ def pluck(frequency: float, partials: int, time: Times) -> Times:
 
 
 def whistle(frequency: float, partials: int, time: Times) -> Times:
-    """A tin whistle: a_k(t) = 6^(1-k) (1 - exp(-t / 20 ms)), of three partials at most.
+    """A tin whistle: a_k(t) = 6^(1-k) (1 - exp(-t / 20 ms)), with at most three partials.
 
-    A vibrato of 5 Hz sets in slowly and bends the pitch by up to 7 cents.
+    A vibrato of 5 Hz and up to 7 cents sets in slowly.
     """
     bend = 0.004 / (2 * np.pi * 5) * (1 - np.exp(-time / 0.4)) * np.sin(2 * np.pi * 5 * time)
     u = np.exp(2j * np.pi * frequency * (time + bend))
@@ -57,18 +56,17 @@ VOICES: dict[str, Callable[[float, int, Times], Times]] = {"pluck": pluck, "whis
 
 
 def synthesise(tune: Tune, tempo: float | None = None, voice: str = "pluck") -> NDArray[np.float32]:
-    """Return the tune as it sounds, repeats and all: samples between -1 and 1, `RATE` a second.
+    """Return the tune with its repeats as samples between -1 and 1, `RATE` per second.
 
-    `tempo` is in quarter notes a minute, by default `tempo_of` the metre. Raises ConfigError for a
-    voice that isn't in VOICES, and for more than ten minutes.
+    `tempo` is in quarter notes per minute, by default `tempo_of` the meter. Raises ConfigError for
+    an unknown voice, and for more than ten minutes of sound.
     """
-    require(voice in VOICES, f"the voice is {voice!r}: choose one of {', '.join(VOICES)}")
+    require(voice in VOICES, f"unknown voice {voice!r}; known voices: {', '.join(VOICES)}")
     whole = Fraction(60 * 4 * RATE) / Fraction(tempo_of(tune.meter, tempo))  # samples
     length = sum((tune.bars[index].duration for index in tune.played()), Fraction(0))
     require(
         length * whole <= MAX_SECONDS * RATE,
-        f"the tune lasts {float(length * whole / RATE):,.0f} s, the most is {MAX_SECONDS}: raise "
-        "the tempo, or shorten it",
+        f"the tune lasts {float(length * whole / RATE):,.0f} s; the limit is {MAX_SECONDS} s",
     )
     sound = np.zeros(round(length * whole), np.float32)
     tones: dict[tuple[int, int], Times] = {}
@@ -84,9 +82,9 @@ def synthesise(tune: Tune, tempo: float | None = None, voice: str = "pluck") -> 
 
 
 def _tone(pitch: int, samples: int, voice: str) -> Times:
-    """Return one note, from 0 to 0."""
+    """Return one note, which begins and ends with 0."""
     frequency = 440.0 * 2.0 ** ((pitch - 69) / 12)
-    partials = int(RATE / 2 / (1.01 * frequency))  # with room for a vibrato
+    partials = int(RATE / 2 / (1.01 * frequency))  # leaves room for a vibrato
     tone = VOICES[voice](frequency, partials, np.arange(samples) / RATE)
     for seconds, part in ((ATTACK, tone), (RELEASE, tone[::-1])):
         ramp = min(round(seconds * RATE), samples // 2)
@@ -95,7 +93,7 @@ def _tone(pitch: int, samples: int, voice: str) -> Times:
 
 
 def wav_bytes(tune: Tune, tempo: float | None = None, voice: str = "pluck") -> bytes:
-    """Return `synthesise` of the same as a WAV file: 44.1 kHz, 16 bits, mono."""
+    """Return the result of `synthesise` as a WAV file: 44.1 kHz, 16 bits, mono."""
     samples = np.round(synthesise(tune, tempo, voice) * 32_767).astype("<i2")
     data = io.BytesIO()
     with wave.open(data, "wb") as file:

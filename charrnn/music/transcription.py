@@ -1,9 +1,9 @@
-"""A performance, as MIDI has it, to a tune: which notes are the melody, and how it is written.
+"""Transcribe a performance, as in a MIDI file, into a tune.
 
-A performance tells when keys go down and come up; of bars, rests and note values it knows nothing.
-Transcribing is a row of guesses, each a function:
+A performance has the times at which keys go down and up, but no bars, rests or note values.
+Transcription estimates these in steps, each a function:
 
-    the voices -> the busiest voice -> its highest line -> note values (quantise.py) -> bars
+    voices -> the busiest voice -> its highest line -> note values (quantise.py) -> bars
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from charrnn.errors import CorpusError
 from charrnn.music.quantise import WHOLE, Sound, note_values
-from charrnn.music.tune import Bar, Key, Meter, Note, Tune
+from charrnn.music.tune import MOST_BARS, Bar, Key, Meter, Note, Tune
 
 ABC_RANGE = range(36, 108)  # C,, to b''
 DEFAULT_METER = (4, 4)
-CHORD = 1.5  # units: notes that begin within so short a time, and sound together, are one
+CHORD = 1.5  # units: notes that overlap and start within this time form a chord
 
-# How well each pitch class, counted from the tonic, fits a key: the ratings that listeners gave
-# (Krumhansl & Kessler 1982).
+# How well each pitch class, counted from the tonic, fits a key, as rated by listeners (Krumhansl &
+# Kessler 1982).
 PROFILES = {
     "maj": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     "min": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
@@ -35,11 +36,11 @@ T = TypeVar("T")
 
 
 class Performance(NamedTuple):
-    """Notes as they were played, and what is known of how they are written.
+    """Notes as played, and what the file says about their notation.
 
-    Voices are named by track and channel, titles by track; metres and keys have the times, in
-    units, from which they hold. `fine` tells whether the clock ticks at least twice a unit: one so
-    slow that all times are whole units proves nothing by it.
+    The keys of `voices` are track and channel; those of `titles` are tracks. Meters and keys have
+    the times, in units, from which they apply. `fine` is whether the clock has at least two ticks
+    per unit: with a coarser one, times in whole units mean nothing.
     """
 
     voices: dict[tuple[int, int], list[Sound]]
@@ -50,22 +51,23 @@ class Performance(NamedTuple):
 
 
 def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
-    """Return the melody of a performance with one voice or more, and what to tell the user of it.
+    """Return the melody of a performance with at least one voice, and remarks for the user.
 
-    Without a metre it is in 4/4, without a key in the likeliest one.
+    Without a meter it is in 4/4; without a key it is in the likeliest one. Raises CorpusError for
+    more than MOST_BARS bars, in words to follow the name of the file.
     """
     track, _ = busiest = max(played.voices, key=lambda voice: _business(played.voices[voice]))
     written = note_values(_highest_line(played.voices[busiest]), played.fine)
     line = _in_range(written)
     notices = []
     if not played.meters:
-        notices.append("no metre in the file: taken as 4/4")
+        notices.append("no meter in the file; assumed 4/4")
     if not played.keys:
-        notices.append("no key in the file: estimated from the notes")
+        notices.append("no key in the file; estimated from the notes")
     if line != written:
-        notices.append("notes out of range: moved by octaves")
+        notices.append("moved notes that were out of range by octaves")
     if len(played.voices) > 1:
-        notices.append("several voices: the busiest one taken")
+        notices.append("used the busiest of several voices")
     tune = _in_bars(
         line,
         played.meters or [(0, DEFAULT_METER)],
@@ -76,16 +78,16 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
 
 
 def _business(voice: list[Sound]) -> tuple[float, float]:
-    """Return how often a voice sets in, less if with chords, and second how high it lies."""
+    """Return how often a voice starts a note, reduced for chords, then its mean pitch."""
     times = len({sound.start for sound in voice})
     return times * times / len(voice), fmean(sound.pitch for sound in voice)
 
 
 def _highest_line(voice: list[Sound]) -> list[Sound]:
-    """Return the highest of the notes that sound together, none lasting into the next one.
+    """Return the highest of the notes that sound together, without overlaps.
 
-    A lower note that begins while a higher one still sounds belongs to another voice, unless it
-    outlasts that one by more than half: then they were played legato.
+    A lower note that begins while a higher one still sounds belongs to another voice, unless more
+    than half of it follows the higher one: then they were played legato.
     """
     line: list[Sound] = []
     latest = Sound(-CHORD, -CHORD, 0)
@@ -107,7 +109,7 @@ def _highest_line(voice: list[Sound]) -> list[Sound]:
 
 
 def _in_range(line: list[Sound]) -> list[Sound]:
-    """Return the line moved by octaves to where ABC can write most of it, and then all of it."""
+    """Return the line moved by octaves into the range of ABC, notes still outside one by one."""
 
     def outside(octaves: int) -> tuple[int, int]:
         return sum(sound.pitch + 12 * octaves not in ABC_RANGE for sound in line), abs(octaves)
@@ -126,7 +128,7 @@ def _in_range(line: list[Sound]) -> list[Sound]:
 
 
 def _likeliest_key(line: list[Sound]) -> Key:
-    """Return the key whose profile correlates best with how long each pitch class sounds."""
+    """Return the key whose profile correlates best with the duration of each pitch class."""
     heard = np.zeros(12)
     for sound in line:
         heard[sound.pitch % 12] += sound.end - sound.start
@@ -140,7 +142,7 @@ def _likeliest_key(line: list[Sound]) -> Key:
 
 
 def _at(changes: list[tuple[int, T]], time: float) -> T:
-    """Return the value in force at a time; before the first change, that first one."""
+    """Return the value in force at a time; before the first change, the first value."""
     after = bisect_right(changes, time, key=lambda change: change[0])
     return changes[max(0, after - 1)][1]
 
@@ -150,22 +152,25 @@ def _bar_length(meter: Meter) -> int:
 
 
 def _is_stated(meters: list[tuple[int, Meter]]) -> bool:
-    """Whether a metre at the first bar's end says that the first bar is as it was written."""
+    """Return whether a meter change at the end of the first bar confirms that bar's length."""
     return len(meters) > 1 and meters[1][0] == _bar_length(meters[0][1])
 
 
 def _in_bars(
     line: list[Sound], meters: list[tuple[int, Meter]], keys: list[tuple[int, Key]], title: str
 ) -> Tune:
-    """Return the line divided into bars, tied over the bar lines, with rests between the notes.
+    """Return the line divided into bars, with ties over bar lines and rests between notes.
 
-    Empty bars before it are left out. If it begins in the course of a bar, or if the first metre
-    is that of one shorter bar, that is a pick-up; the last bar is then short by as much, if it can.
+    Empty bars at the start are omitted. A first bar that the line begins in the middle of, or that
+    has a shorter meter of its own, is a pick-up; the last bar is then shorter by as much, if its
+    notes allow.
     """
     first, last = int(line[0].start), int(line[-1].end)
     bar_lines = [0]
     while bar_lines[-1] < last:
         bar_lines.append(bar_lines[-1] + _bar_length(_at(meters, bar_lines[-1])))
+        if len(bar_lines) > MOST_BARS:
+            raise CorpusError(f"has more than {MOST_BARS:,} bars; split it into single tunes")
     meter = _at(meters, first)
     if _is_stated(meters):
         meter = max(_at(meters, 0), _at(meters, bar_lines[1]), key=_bar_length)
@@ -188,7 +193,7 @@ def _in_bars(
 
 
 def _divided(line: list[Sound], bar_lines: list[int]) -> list[tuple[Note, ...]]:
-    """Return the notes of each bar, rests filled in."""
+    """Return the notes and rests of each bar."""
     pieces: list[tuple[int | None, int, int]] = []
     now = bar_lines[0]
     for sound in line:

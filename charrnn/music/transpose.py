@@ -1,4 +1,4 @@
-"""Transposing: a tune to one tonic, and the text of tunes to all twelve keys."""
+"""Transposition: of a tune to a tonic, and of the text of tunes to all twelve keys."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from charrnn.music.abc_fields import SIGNS
 from charrnn.music.abc_writer import pitch_text
 from charrnn.music.tune import LETTERS, Key, Tune
 
-SEMITONES = range(-6, 6)  # the shortest ways to the twelve keys
+SEMITONES = range(-6, 6)  # the shortest transpositions to the twelve keys
 _TUNE = re.compile(r"((?:T:.*\n)?M:.*\n)K:(.+)\n(.+\n\n)")  # canonical text
 _NOTE = re.compile(r"([\^=_]*)([A-Ga-g])([,']*)")
 
 
 def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
-    """Return the tune in the key of that pitch class, the mode kept, by the shortest way.
+    """Return the tune on the tonic of this pitch class, with its mode, moved as little as possible.
 
     >>> str(to_tonic(Tune((), Key("E", "dor"))).key)
     'Cdor'
@@ -26,8 +26,8 @@ def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
 
 
 def in_all_keys(texts: Iterable[str]) -> Iterator[str]:
-    """Yield tunes, given as canonical texts, in each of the twelve keys: all of them as they are,
-    then all of them in another key, and so on. Raises CorpusError for a text that is no tune.
+    """Yield tunes, given as canonical texts, in each of the twelve keys: all of them unchanged,
+    then all of them in another key, and so on. Raises CorpusError for a text that is not a tune.
     """
     texts = list(texts)
     for semitones in sorted(SEMITONES, key=abs):
@@ -35,10 +35,10 @@ def in_all_keys(texts: Iterable[str]) -> Iterator[str]:
 
 
 def transposed_text(text: str, semitones: int) -> str:
-    """Return the canonical text of the transposed tune, from that of the tune.
+    """Return the canonical text of the transposed tune, given the canonical text of the tune.
 
-    Only keys and pitches are written anew, which is several times as fast as to read the tune and
-    write it. Raises CorpusError for a text that is no tune.
+    Replacing only keys and pitches is several times as fast as parsing and writing the tune.
+    Raises CorpusError for a text that is not a tune.
 
     >>> transposed_text("M:2/4\\nK:Cmaj\\nCDE^F|G4|]\\n\\n", 2)
     'M:2/4\\nK:Dmaj\\nDEF^G|A4|]\\n\\n'
@@ -46,8 +46,7 @@ def transposed_text(text: str, semitones: int) -> str:
     found = _TUNE.fullmatch(text)
     if found is None:
         raise CorpusError(
-            f"only whole tunes can be put in all keys, and {text[:40]!r} is none: "
-            "leave --documents or --transpose out"
+            f"`transpose=all` needs whole tunes, got {text[:40]!r}; omit `documents` or `transpose`"
         )
     head, key, body = found.groups()
     changes = re.split(r"\[K:(.*?)\]", body)
@@ -66,8 +65,8 @@ def transposed_text(text: str, semitones: int) -> str:
 def _respelled(bar: str, key: Key, new: Key, semitones: int) -> str:
     """Return a bar's canonical text, transposed from one key to another."""
     signature, new_signature = key.signature(), new.signature()
-    altered: dict[str, int] = {}  # the accidentals so far, by letter and octave
-    heard: dict[str, int] = {}  # those that were written
+    altered: dict[str, int] = {}  # the accidentals read so far, by letter and octave
+    heard: dict[str, int] = {}  # the accidentals written so far
 
     def note(found: re.Match[str]) -> str:
         sign, letter, marks = found.groups()

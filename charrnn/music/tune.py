@@ -1,7 +1,7 @@
-"""A tune: notes in bars, with a key and a metre, and in which order the bars are played.
+"""A tune: bars of notes with a key and a meter, and the order in which the bars are played.
 
-Durations are fractions of a whole note; pitches are MIDI numbers (60 is middle C). How a pitch is
-spelled is for the writer to decide, from the key.
+Durations are fractions of a whole note; pitches are MIDI numbers (60 is middle C). Writers spell
+the pitches, according to the key.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
+MOST_BARS = 10_000  # in a tune that is read
+FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
-# Semitones from C of each letter, and how many fifths up from the major key each mode's signature
-# lies: D dorian has the signature of C major, two fifths down from D's own.
+# Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
+# D dorian has the signature of C major, two fifths below that of D major.
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
 _FIFTHS = "FCGDAEB"  # the order in which letters become sharp; flat in reverse
@@ -48,14 +51,19 @@ class Key:
         letter, accidental = self.tonic[:1], self.tonic[1:]
         require(
             letter in LETTERS and letter != "" and accidental in ("", "#", "b"),
-            f"the tonic is {self.tonic!r}: it must be a letter from A to G, alone or with # or b",
+            f"the tonic must be a letter from A to G, alone or with # or b, got {self.tonic!r}",
         )
-        require(self.mode in MODES, f"the mode is {self.mode!r}: choose one of {', '.join(MODES)}")
-        require(abs(self.sharps) <= 7, f"{self} has {abs(self.sharps)} accidentals: the most is 7")
+        require(self.mode in MODES, f"unknown mode {self.mode!r}; known modes: {', '.join(MODES)}")
+        require(
+            abs(self.sharps) <= 7,
+            f"{self} has {abs(self.sharps)} accidentals; a key signature has at most 7",
+        )
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """Return the key that a person, or canonical ABC, writes so; raises ConfigError.
+        """Return the key that `text` names, as a person or canonical ABC writes it.
+
+        Raises ConfigError for anything else.
 
         >>> Key.parse("Bb"), Key.parse("f# minor"), Key.parse("Ador")
         (Key(tonic='Bb', mode='maj'), Key(tonic='F#', mode='min'), Key(tonic='A', mode='dor'))
@@ -81,7 +89,7 @@ class Key:
         return (LETTERS[self.tonic[0]] + accidental) % 12
 
     def signature(self) -> dict[str, int]:
-        """Return what the signature does to each letter: 1 sharp, -1 flat, 0 nothing."""
+        """Return the alteration of each letter in the signature: 1 sharp, -1 flat, 0 natural."""
         altered = dict.fromkeys(LETTERS, 0)
         for letter in _FIFTHS[: max(0, self.sharps)]:
             altered[letter] = 1
@@ -90,14 +98,14 @@ class Key:
         return altered
 
     def scale(self) -> frozenset[int]:
-        """Return the pitch classes of its seven notes."""
+        """Return the pitch classes of the key's seven notes."""
         return frozenset((self.pitch_class + step) % 12 for step in SCALES[self.mode])
 
     def spelling(self, pitch: int) -> tuple[str, int, int]:
         """Return a pitch's letter, alteration, and octave (0 begins at middle C).
 
-        Of the twelve fifths around the signature each pitch class has one: the seven notes of the
-        scale, two flattened ones below them and three raised ones above.
+        Each pitch class has one place among the twelve fifths around the signature: the seven
+        notes of the scale, two lowered notes below them and three raised notes above.
 
         >>> Key("G").spelling(63), Key("F").spelling(63)
         (('D', 1, 0), ('E', -1, 0))
@@ -109,7 +117,10 @@ class Key:
         return letter, alteration, (pitch - alteration - LETTERS[letter]) // 12 - 5
 
     def transposed(self, semitones: int) -> Key:
-        """Return the key so much higher, spelled with the fewest accidentals (flats for a tie)."""
+        """Return the key `semitones` higher, spelled with the fewest accidentals.
+
+        With equally few sharps and flats, it has flats.
+        """
         pitch_class = (self.pitch_class + semitones) % 12
         keys = []
         for letter, semitone in LETTERS.items():
@@ -122,7 +133,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Note:
-    """A pitch, or None for a rest, and how long it lasts; `tied` to the next note of its pitch."""
+    """A pitch (None for a rest) and its duration; `tied` to the next note of the same pitch."""
 
     pitch: int | None
     duration: Fraction
@@ -131,12 +142,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Bar:
-    """The notes between two bar lines, and what those lines say.
+    """The notes between two bar lines, and the signs on those lines.
 
-    A section that is played twice begins with a bar that has `opens`, and ends with one that has
-    `repeats`. `ending` is 1 or 2 where a first or second ending begins. `closes` marks the end of
-    a section that isn't repeated (a double bar line). A change of metre or key stands at the bar
-    from which it holds.
+    A repeated section begins with a bar that `opens` and ends with one that `repeats`. `ending` is
+    1 or 2 where a first or second ending begins. `closes` marks the end of a section without a
+    repeat (a double bar line). `meter` and `key` are changes that take effect at this bar.
     """
 
     notes: tuple[Note, ...]
@@ -149,18 +159,18 @@ class Bar:
 
     @property
     def duration(self) -> Fraction:
-        """How long its notes last together."""
+        """The sum of the notes' durations."""
         return sum((note.duration for note in self.notes), Fraction(0))
 
 
 @dataclass(frozen=True)
 class Event:
-    """A note as it sounds: ties joined, repeats played."""
+    """A note as it sounds, with ties joined and repeats played."""
 
     pitch: int
     start: Fraction
     duration: Fraction
-    bar: int  # the index in `Tune.bars` of the bar that it begins in
+    bar: int  # the index in `Tune.bars` of the bar in which it begins
 
 
 @dataclass(frozen=True)
@@ -175,10 +185,10 @@ class Tune:
     def played(self) -> Iterator[int]:
         """Yield the indices of the bars in the order in which they are played.
 
-        Each repeat is played twice: a first ending the first time, a second ending the second.
+        Each repeated section is played twice, with the first ending and then with the second.
         """
-        begin = 0  # where the section that is being played began
-        again = False  # the second time, and until the next section opens
+        begin = 0  # where the current section began
+        again = False  # true the second time, until the next section opens
         index = 0
         while index < len(self.bars):
             bar = self.bars[index]
@@ -203,7 +213,7 @@ class Tune:
         return index + 1
 
     def events(self) -> list[Event]:
-        """Return the notes as they sound, in order."""
+        """Return the notes as they sound, in order of time."""
         events: list[Event] = []
         now = Fraction(0)
         tied = False
@@ -220,16 +230,16 @@ class Tune:
         return events
 
     def irregular_bars(self) -> list[int]:
-        """Return the indices of the bars that don't add up.
+        """Return the indices of the bars that do not add up.
 
-        A bar must last its metre. Where the tune begins or ends it may be shorter, and where
-        sections meet, a short last bar and the pick-up that is played after it must make up one.
-        A free tune has no irregular bars.
+        A bar must fill its meter. The first and the last bar of a tune may be shorter. Where
+        sections meet, a short last bar and the pick-up played after it must fill one bar together.
+        A tune without a meter has no irregular bars.
         """
         irregular: set[int] = set()
         order = list(self.played())
         meters = self.meters()
-        parts: list[int] = []  # the bars that make up the one that is being counted
+        parts: list[int] = []  # written bars that together fill the current one
         total = Fraction(0)
         for place, index in enumerate(order):
             parts.append(index)
@@ -245,14 +255,14 @@ class Tune:
         return sorted(irregular)
 
     def _meet(self, index: int, after: int) -> bool:
-        """Tell whether one section ends with this bar and another begins `after`."""
+        """Return whether one section ends with the bar `index` and another begins at `after`."""
         return self.bars[index].repeats or self.bars[index].closes or self.bars[after].opens
 
     def numbers(self) -> list[int]:
-        """Return the number of each bar as printed music has it: 1 is the first full one.
+        """Return the number of each bar as in printed music: 1 is the first full bar.
 
-        A pick-up that the tune begins with is 0; where a bar is parted by the end of a section,
-        both parts have one number. Endings are numbered on like other bars.
+        An opening pick-up is bar 0. The two parts of a bar that the end of a section divides have
+        the same number. Bars of endings count like other bars.
         """
         numbers: list[int] = []
         number = 0
@@ -266,16 +276,43 @@ class Tune:
             numbers.append(number)
         return numbers
 
+    def sections(self) -> list[range]:
+        """Return the indices of the bars of each section, endings included.
+
+        A pick-up before the sign that opens a repeat belongs to the repeated section.
+        """
+        meters = self.meters()
+        begins: list[int] = []
+        for index, bar in enumerate(self.bars):
+            before = self.bars[index - 1]
+            if index == 0 or before.closes or (before.repeats and not bar.ending):
+                begins.append(index)
+            elif bar.opens:
+                meter = meters[index - 1]
+                short = meter is not None and before.duration < Fraction(*meter)
+                if not (short and begins[-1] == index - 1):
+                    begins.append(index)
+        return [range(*ends) for ends in pairwise([*begins, len(self.bars)])]
+
+    def keys(self) -> list[Key]:
+        """Return the key of each bar."""
+        keys: list[Key] = []
+        for bar in self.bars:
+            keys.append(bar.key or (keys[-1] if keys else self.key))
+        return keys
+
     def meters(self) -> list[Meter | None]:
-        """Return the metre of each bar."""
+        """Return the meter of each bar."""
         meters: list[Meter | None] = []
         for bar in self.bars:
-            meters.append(bar.meter or (meters[-1] if meters else self.meter))
+            before = meters[-1] if meters else self.meter
+            meters.append(None if bar.meter == FREE else bar.meter or before)
         return meters
 
     def fingerprint(self) -> tuple[tuple[int | None, Fraction], ...]:
-        """Return intervals (None for a rest) and durations as written: transposed, a tune keeps
-        them, and so does a copy with another title.
+        """Return the intervals (None for a rest) and durations as written.
+
+        Transpositions of a tune, and copies with other titles, have the same fingerprint.
         """
         steps: list[tuple[int | None, Fraction]] = []
         last: int | None = None
@@ -289,7 +326,7 @@ class Tune:
         return tuple(steps)
 
     def transposed(self, semitones: int) -> Tune:
-        """Return the tune so much higher, its keys too."""
+        """Return the tune and its keys `semitones` higher."""
         bars = tuple(
             replace(
                 bar,
@@ -305,7 +342,7 @@ class Tune:
 
 
 def parse_meter(text: str) -> Meter:
-    """Return the metre written as two whole numbers; raises ConfigError for anything else.
+    """Return the meter that `text` names; raises ConfigError for anything else.
 
     >>> parse_meter("6/8")
     (6, 8)
@@ -313,21 +350,21 @@ def parse_meter(text: str) -> Meter:
     beats, _, unit = text.partition("/")
     require(
         beats.isdecimal() and unit.isdecimal() and len(text) < 8,
-        f"the metre is {text!r}: it must be such as 6/8",
+        f"`meter` must be two whole numbers such as 6/8, got {text!r}",
     )
     return int(beats), int(unit)
 
 
 def tempo_of(meter: Meter | None, wanted: float | None = None) -> float:
-    """Return quarter notes a minute: those `wanted`, or else what suits dances of the metre.
+    """Return quarter notes per minute: `wanted`, or by default a tempo for dances in this meter.
 
-    Raises ConfigError for a wish outside 20 to 600.
+    Raises ConfigError for values outside 20 to 600.
 
     >>> tempo_of((6, 8))  # 112 dotted quarters
     168.0
     """
     if wanted is not None:
-        require(20 <= wanted <= 600, f"the tempo is {wanted:g}: it must be 20 to 600")
+        require(20 <= wanted <= 600, f"the tempo must be 20 to 600, got {wanted:g}")
         return wanted
     beats, unit = meter or (4, 4)
     if unit >= 8 and beats % 3 == 0:

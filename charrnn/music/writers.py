@@ -1,4 +1,4 @@
-"""Tunes as files, by suffix. To add a format, write a function from tunes to bytes and list it."""
+"""Tunes to files, by suffix. To add a format, write a function from tunes to bytes and list it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from charrnn.music.tune import Tune
 
 
 def drawing(tune: Tune) -> str:
-    """Return an SVG of the tune: its score where the extra for that is installed, or else a piano
-    roll.
-    """
+    """Return an SVG of the tune: sheet music if verovio is installed, otherwise a piano roll."""
     return engraved(tune) if find_spec("verovio") else piano_roll(tune)
 
 
 def plain_page(tunes: Sequence[Tune]) -> str:
-    """Return an HTML page of tunes, without figures."""
+    """Return an HTML page of the tunes, without figures."""
     return page(
         [
             PageTune(tune.title or f"Tune {number}", tune, write_abc([tune]), svg=drawing(tune))
@@ -35,7 +33,7 @@ def plain_page(tunes: Sequence[Tune]) -> str:
 
 @dataclass(frozen=True)
 class Writer:
-    """How a format is written, and whether a file of it holds several tunes."""
+    """The function that writes a format, and whether a file can hold several tunes."""
 
     write: Callable[[Sequence[Tune]], bytes]
     several: bool
@@ -50,13 +48,19 @@ WRITERS = {
 }
 
 
+def require_format(format: str) -> None:
+    """Raise ConfigError unless `format` is one of WRITERS."""
+    suffix = f".{format}" if format else ""
+    require(format in WRITERS, f"unknown format {suffix!r}; known formats: .{', .'.join(WRITERS)}")
+
+
 def written(tunes: Sequence[Tune], format: str) -> bytes:
-    """Return the file of `tunes` in one of WRITERS; raises ConfigError for another one, and for
-    several tunes where a file holds one.
+    """Return a file of `tunes` in one of WRITERS; raises ConfigError for an unknown format, and for
+    several tunes in a format that holds one.
     """
-    require(format in WRITERS, f"the format is {format!r}: choose one of {', '.join(WRITERS)}")
+    require_format(format)
     if len(tunes) > 1 and not WRITERS[format].several:
         raise ConfigError(
-            f"there are {len(tunes)} tunes, and a .{format} file holds one: choose it"
+            f"a .{format} file holds one tune, got {len(tunes):,}; select one with `tune`"
         )
     return WRITERS[format].write(tunes)

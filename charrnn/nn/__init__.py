@@ -5,6 +5,6 @@ stacked), inputs, loss, model (all of these put together), then init, optim, par
 vector with named views), and products and blas (what makes it fast).
 
 Letters used throughout: T time steps, B batch, I input size, H hidden size, E embedding size,
-V vocabulary, G gates, L layers, S states per cell, N characters (T*B). Sequences are (T, B, features).
+V vocabulary, G gates, L layers, S states per cell, N characters (T*B). Sequences are (T, B, F).
 State is a value: passed in, returned, never kept.
 """

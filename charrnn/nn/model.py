@@ -31,12 +31,14 @@ READ_BLOCK = 1024  # characters read at a time where nothing is learned from the
 class ModelConfig:
     """The shape of a model. Raises ConfigError for values out of range."""
 
-    cell: str = setting("gru", "Kind of recurrent cell.", CELLS)
-    hidden_size: int = setting(512, "Units in each recurrent layer.")
-    num_layers: int = setting(1, "Recurrent layers, one upon the other.")
-    embedding_size: int = setting(64, "Numbers that stand for a character; 0 means one-hot input.")
-    dropout: float = setting(0.3, "Share of each layer's outputs dropped while training.")
-    weight_dropout: float = setting(0.0, "Share of the recurrent weights dropped while training.")
+    cell: str = setting("gru", "Use this kind of recurrent cell.", CELLS)
+    hidden_size: int = setting(512, "Set the number of units per recurrent layer.")
+    num_layers: int = setting(1, f"Stack 1 to {MAX_LAYERS} recurrent layers.")
+    embedding_size: int = setting(
+        64, "Embed characters in this many dimensions; 0 selects one-hot input."
+    )
+    dropout: float = setting(0.3, "Drop this fraction of layer outputs during training.")
+    weight_dropout: float = setting(0.0, "Drop this fraction of recurrent weights during training.")
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -1,15 +1,15 @@
 """Encoded text, cut into chunks for truncated backpropagation through time.
 
-The text is a ring. At the start of an epoch a random offset is drawn; from there B streams of equal
-length lie one after another, and each step takes the next T characters of every stream, so that
-the state can be carried from chunk to chunk:
+The text is a ring. Each epoch starts at a random offset, from which B streams of equal length
+follow one another. Each step takes the next T characters of every stream, so that the state can be
+carried from chunk to chunk:
 
     stream 0   a b c|d e f|g h i        step 0 is a b c, m n o; its targets b c d, n o p
     stream 1   m n o|p q r|s t u
 
-The state starts fresh after the last character of a document, which is therefore both the end of
-one and the beginning of the next: what follows it is learnt from a state that knows nothing else,
-and a sampler that is to start a document feeds in just this character.
+The state is reset before the last character of a document is read. That character therefore ends
+one document and starts the next: what follows is predicted from it alone, and a sampler starts a
+document by feeding it in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from charrnn.text.tokenizer import Ids
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text as ids (N,), and the positions of each document's last character, ascending."""
+    """A text as ids (N,), and the position of each document's last character, ascending."""
 
     ids: Ids
     ends: NDArray[np.int64]
@@ -35,8 +35,8 @@ class Encoded:
         return len(self.ids)
 
     def resets(self, starts: NDArray[np.int64], steps: int) -> NDArray[np.bool_] | None:
-        """Return where the state starts fresh, (steps, B), for pieces from `starts` (B,), or None
-        if nowhere. Positions past the end begin at 0 again.
+        """Return where the state is reset, (steps, B), in the pieces that begin at `starts` (B,),
+        or None if nowhere. Positions past the end wrap around.
         """
         mask = None
         first = np.searchsorted(self.ends, starts % len(self))
@@ -55,34 +55,37 @@ class Encoded:
 
 
 def require_two(text: Encoded, purpose: str) -> None:
-    """Raise CorpusError unless there is a character to read and one to predict."""
+    """Raise CorpusError unless there is one character to read and one to predict."""
     if len(text) < 2:
-        found = counted(len(text), "character")
-        raise CorpusError(f"{found} to {purpose}, and the least is 2: give a longer text")
+        raise CorpusError(
+            f"the text has {counted(len(text), 'character')}; {purpose} needs at least 2"
+        )
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one training step learns from, each (T, B)."""
+    """The input of one training step, each array (T, B)."""
 
     inputs: Ids
     targets: Ids
     resets: NDArray[np.bool_] | None
 
     def columns(self, first: int, last: int) -> Chunk:
-        """Return the streams from `first` to `last` alone."""
+        """Return only the streams from `first` to `last`."""
         resets = None if self.resets is None else self.resets[:, first:last]
         return Chunk(self.inputs[:, first:last], self.targets[:, first:last], resets)
 
 
 class Streams:
-    """Training chunks by step number; needs at least batch_size x seq_len characters."""
+    """Training chunks by step number. Raises CorpusError for fewer than batch_size x seq_len
+    characters.
+    """
 
     def __init__(self, text: Encoded, batch_size: int, seq_len: int, seed: int) -> None:
         if len(text) < batch_size * seq_len:
             raise CorpusError(
-                f"the corpus has {len(text):,} characters to train on; batch_size {batch_size} x "
-                f"seq_len {seq_len} needs {batch_size * seq_len:,}: lower either"
+                f"the corpus has {counted(len(text), 'character')} to train on; `batch_size` "
+                f"{batch_size} x `seq_len` {seq_len} needs {batch_size * seq_len:,}: lower either"
             )
         self.text = text
         self.batch_size = batch_size
@@ -91,7 +94,9 @@ class Streams:
         self.chunks_per_epoch = len(text) // (batch_size * seq_len)
 
     def chunk(self, step: int) -> Chunk:
-        """Return chunk number `step`, counted over all epochs; an epoch's first resets all."""
+        """Return chunk number `step`, counted over all epochs; the first of an epoch resets every
+        stream.
+        """
         epoch, index = divmod(step, self.chunks_per_epoch)
         offset = int(generator(self.seed, OFFSET, epoch).integers(len(self.text)))
         T, B = self.seq_len, self.batch_size
@@ -105,17 +110,16 @@ class Streams:
 
 
 def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
-    """Return a batch_size and seq_len of which one chunk fits into so few characters.
+    """Return a batch_size and seq_len small enough for one chunk to fit into `characters`.
 
-    The larger of the two is halved until it fits. Raises CorpusError below 2 characters.
+    Halves the larger of the two until it fits. Raises CorpusError for fewer than 2 characters.
 
     >>> fit(1000, 50, 50)
     (25, 25)
     """
     if characters < 2:
         raise CorpusError(
-            f"{counted(characters, 'character')} to train on, and the least is 2, one to read and "
-            "one to predict: give a longer text, or hold out less"
+            f"the corpus has {counted(characters, 'character')} to train on; at least 2 are needed"
         )
     while batch_size * seq_len > characters:
         if batch_size >= seq_len:

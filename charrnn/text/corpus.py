@@ -1,8 +1,8 @@
-"""A corpus: texts as ids, gathered as they are read.
+"""A corpus: texts as ids, built while they are read.
 
-A text becomes ids as it is read, so that no more than a block of it is ever held as text. The first
-reading does not know the alphabet yet: it gives each character that it comes upon the next id, and
-`Corpus.encode` turns these into the ids of a model.
+Text becomes ids while it is read, so that only one block of it is in memory as text. The alphabet
+isn't known yet at that time: each new character gets the next id, and `Corpus.encode` maps these to
+the ids of a model.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ NEWLINE = 0  # its id in every corpus
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Texts, none of them empty, as ids one after another: those of files, or, once they are
-    split, documents. A long corpus lies in a temporary file.
+    """Non-empty texts as concatenated ids: one text per file or, after the split, one per document.
+    A long corpus is in a temporary file.
 
     >>> corpus = Corpus.from_texts("bread", "butter")
     >>> corpus.texts
@@ -37,16 +37,16 @@ class Corpus:
     Encoded(ids=array([1, 4, 3, 0, 2, 1, 6, 5, 5, 3, 4], dtype=uint8), ends=array([ 4, 10]))
     """
 
-    tokenizer: Tokenizer  # what the ids stand for; it may know more than the texts have
+    tokenizer: Tokenizer  # its alphabet may have characters that don't occur in the texts
     ids: Ids  # (N,)
-    ends: NDArray[np.int64]  # the positions of each text's last character, ascending
+    ends: NDArray[np.int64]  # the position of each text's last character, ascending
     names: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()  # what a person should be told
+    notices: tuple[str, ...] = ()  # for the user
     reading: Reading = PLAIN_TEXT  # how the files were read
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:
-        """Make a corpus of texts at hand; empty ones are left out."""
+        """Make a corpus from strings; empty ones are skipped."""
         builder = Builder()
         for text in texts:
             builder.add(blocks(text))
@@ -63,7 +63,7 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """A SHA-256 over the texts and their borders, names left aside."""
+        """A SHA-256 over the texts and their boundaries, but not their names."""
         digest = hashlib.sha256()
         widths = np.array([len(character.encode()) for character in self.tokenizer.alphabet])
         for ids in self.each():
@@ -83,8 +83,8 @@ class Corpus:
         return {self.tokenizer.alphabet[id] for id in np.flatnonzero(present)}
 
     def encode(self, tokenizer: Tokenizer, unknown: str = "error") -> Encoded:
-        """Return the texts in the ids of `tokenizer`; characters that it lacks are an
-        UnknownCharacterError, or left out with `unknown="skip"`.
+        """Return the texts in the ids of `tokenizer`. Raises UnknownCharacterError for characters
+        that it lacks; `unknown="skip"` skips them.
         """
         table = tokenizer.find(self.tokenizer.alphabet)
         lacking = table.min() < 0
@@ -112,15 +112,15 @@ class Corpus:
 
 
 class Builder:
-    """Gathers texts one after another, as pieces of text or as ids."""
+    """Appends texts one by one, as pieces of text or as ids."""
 
     def __init__(self, tokenizer: Tokenizer | None = None) -> None:
         self.tokenizer = tokenizer or Tokenizer("\n")
         self.ids, self.ends = Spool(self.tokenizer.dtype), Spool(np.int64)
-        self._begin = 0  # of the text that has not ended yet
+        self._begin = 0  # of the current text
 
     def add(self, pieces: Iterable[str]) -> int:
-        """Add one text and return its length; if its pieces end in a CorpusError, add nothing."""
+        """Add one text and return its length; if its pieces raise a CorpusError, add nothing."""
         tokenizer, begin = self.tokenizer, self._begin
         try:
             for piece in pieces:
@@ -140,7 +140,7 @@ class Builder:
         return self._begin - begin
 
     def end(self) -> None:
-        """End the text, if there is any."""
+        """End the current text; does nothing if it is empty."""
         if len(self.ids) > self._begin:
             self._begin = len(self.ids)
             self.ends.append(np.array([self._begin - 1]))
@@ -151,6 +151,6 @@ class Builder:
         notices: Sequence[str] = (),
         reading: Reading = PLAIN_TEXT,
     ) -> Corpus:
-        """Return the corpus of all texts, final with it."""
+        """Return the corpus of all texts; nothing can be added afterwards."""
         arrays = self.ids.array(), self.ends.array()
         return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading)

@@ -1,6 +1,6 @@
-"""Kinds of documents: what ends each of them, and how files of that kind are read.
+"""Kinds of documents: what ends a document, and how files of that kind are read.
 
-The recurrent state starts afresh at each document, and a sample ends with one.
+The recurrent state is reset at the start of each document, and a sample ends with a document.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from charrnn.settings import from_dict
 
 @dataclass(frozen=True)
 class Documents:
-    """A kind of document: what ends each of them ("" if nothing does), and the address of its
-    `Reading`.
+    """A kind of document: the terminator of each document ("" if there is none), and the address
+    of its `Reading`.
     """
 
     terminator: str
@@ -35,7 +35,7 @@ DOCUMENTS = {
 
 
 class File(NamedTuple):
-    """A file to read, and whether it was named or found in a folder."""
+    """A file to read, and whether it was found in a folder rather than named."""
 
     path: str | Path
     in_folder: bool
@@ -46,7 +46,7 @@ class Reading(ABC):
     """How files become text.
 
     The fields of a subclass are settings: they become options of `charrnn train` and are stored
-    with the model, so that everything the model reads later is read in the same way.
+    in the model file, so that later files are read in the same way.
     """
 
     documents: ClassVar[str] = "whole"  # the kind of document that it reads
@@ -60,29 +60,32 @@ class Reading(ABC):
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
     ) -> tuple[list[str], list[str]]:
-        """Call `add` with the pieces of each text, which returns its length; return the names of
-        the files that were read, and notices for the user. Raises CorpusError.
+        """Pass the pieces of each text to `add`, which returns its length; return the names of the
+        files read and notices for the user. Raises CorpusError.
         """
 
     def augmented(self, documents: Iterable[str]) -> Iterable[str]:
-        """Return all variants of the training documents, `copies` of each."""
+        """Return all variants of the training documents, `copies` per document."""
         return documents
 
 
 def reading_of(documents: str) -> type[Reading]:
-    """Return the Reading for files with this kind of document."""
+    """Return the Reading class for this kind of document."""
     reading: type[Reading] = resolve(DOCUMENTS[documents].reading)
     return reading
 
 
 def readings() -> list[type[Reading]]:
-    """Return all registered Readings."""
+    """Return all registered Reading classes."""
     return list(dict.fromkeys(map(reading_of, DOCUMENTS)))
 
 
 def stored_reading(documents: str, settings: Mapping[str, Any]) -> Reading:
-    """Return the Reading of a kind of document, with settings from a file; raises ConfigError for a
-    kind that isn't registered, or settings out of range.
+    """Return the Reading of a kind of document with settings from a model file. Raises ConfigError
+    for an unknown kind or settings out of range.
     """
-    require(documents in DOCUMENTS, f"there is no kind of document {documents!r}")
+    require(
+        documents in DOCUMENTS,
+        f"unknown kind of document {documents!r}; known kinds: {', '.join(DOCUMENTS)}",
+    )
     return from_dict(reading_of(documents), settings)

@@ -1,9 +1,10 @@
-"""Files and folders to a corpus; each file is read once. Formats are registered in formats.py."""
+"""Files and folders to a corpus; each file is read once. Formats are listed in formats.py."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from glob import glob
 from pathlib import Path
 
 from charrnn.errors import CorpusError, require
@@ -19,17 +20,19 @@ def read(
     *,
     reading: Reading | None = None,
 ) -> Corpus:
-    """Read a file, or several: files, folders (all text files in them, sorted, hidden ones and
-    models left out) and "-", standard input. A byte order mark is dropped, and CRLF read as LF.
-    `reading` says how files are read where their format has settings, as tunes have
-    (`charrnn.TuneReading`); a model's own is `checkpoint.reading`.
+    """Read files, folders and "-" (standard input) as one corpus.
 
-    Raises CorpusError for what is missing, unreadable, not text, or empty.
+    A folder stands for all text files in it, sorted by path, except hidden files and models, and a
+    pattern such as "letters/*.txt" for the files that match it. A byte order mark is removed, and
+    CRLF is read as LF. `reading` has the settings of formats that have
+    any, such as tunes (`charrnn.TuneReading`); that of a model is `checkpoint.reading`.
+
+    Raises CorpusError for input that is missing, unreadable, not text, or empty.
     """
     if isinstance(paths, (str, Path)):
         paths = [paths]
-    require(len(paths) > 0, "no corpus was given: name a text file")
-    files = [found for path in paths for found in _files(path)]
+    require(len(paths) > 0, "no corpus given; name at least one text file")
+    files = [found for path in paths for found in files_of(path)]
     kinds = (format_of(file.path).documents for file in files)
     kind = next((kind for kind in kinds if kind != "whole"), "whole")
     its_reading = reading_of(kind)
@@ -39,14 +42,21 @@ def read(
     names, notices = reading.read(_of_kind(kind, files), encoding, builder.add)
     if not names:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
-        nothing = "has no text file in it" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
-        raise CorpusError(f"{what} {nothing}: there is nothing to read")
+        nothing = "contains no text files" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
+        raise CorpusError(f"{what} {nothing}")
     return builder.corpus(names, notices, reading)
 
 
-def _files(path: str | Path) -> Iterator[File]:
+def files_of(path: str | Path) -> Iterator[File]:
+    """Yield the files that a path stands for: itself, those in a folder, or those that match a
+    pattern such as "tunes/*.abc".
+    """
     if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
-        yield File(path, in_folder=False)
+        matches = [] if os.path.lexists(path) else sorted(glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns, too)
+        for match in matches:
+            yield from files_of(match)
+        if not matches:
+            yield File(path, in_folder=False)
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -57,13 +67,13 @@ def _files(path: str | Path) -> Iterator[File]:
 
 
 def _of_kind(kind: str, files: Sequence[File]) -> list[File]:
-    """Return the files with this kind of document; others are passed over only in folders."""
+    """Return the files with this kind of document; skip others if they were found in a folder."""
     wanted = []
     for file in files:
         if format_of(file.path).documents == kind:
             wanted.append(file)
         elif not file.in_folder:
             raise CorpusError(
-                f"{file.path} is no file of {kind}, and others are: learn them separately"
+                f"{file.path} does not contain {kind}, but other files do; read them separately"
             )
     return wanted

@@ -1,4 +1,4 @@
-"""A corpus divided into documents, and these into training and validation."""
+"""A corpus divided into documents, and the documents into a training and a held-out part."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from charrnn.text.spool import Spool, blocks, joined
 def split(
     corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
 ) -> tuple[Corpus, Corpus]:
-    """Return the documents to train on, and those held out: the last part of every file.
+    """Return the training documents and the held-out documents: the last part of every file.
 
-    A file that is one document is cut at the character, others between documents. Lines and
-    paragraphs end with their terminator, be it there or not.
+    A file that is one document is cut at a character, others between documents. Every line or
+    paragraph ends with its terminator; a missing one is added.
     """
     require(
         documents in DOCUMENTS,
-        f"`documents` is {documents!r}: choose one of {', '.join(DOCUMENTS)}",
+        f"`documents` must be one of {', '.join(DOCUMENTS)}, got {documents!r}",
     )
     require(
         0 <= valid_fraction < 1,
-        f"`valid_fraction` is {valid_fraction}: it must be 0 or more, below 1",
+        f"`valid_fraction` must be at least 0 and below 1, got {valid_fraction}",
     )
     terminator = DOCUMENTS[documents].terminator
     borders = [0, *(corpus.ends + 1).tolist()]
@@ -44,8 +44,8 @@ def split(
 
 
 def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
-    """Return the border between documents from `start` to `stop` that is nearest to `cut`: a
-    document belongs where its middle lies.
+    """Return the boundary between the documents from `start` to `stop` that is nearest to `cut`: a
+    document belongs to the side of its middle.
     """
 
     def begins(index: int) -> int:
@@ -57,7 +57,7 @@ def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
 
 
 def _parts(corpus: Corpus, borders: Iterable[tuple[int, int]]) -> Corpus:
-    """Return the texts of some parts of a corpus, (start, stop), each of which ends one."""
+    """Return some parts of a corpus, (start, stop), as a corpus; the end of a part ends a text."""
     parts = [(start, stop) for start, stop in borders if start < stop]
     ends, done = Spool(np.int64), 0
     for start, stop in parts:
@@ -72,13 +72,13 @@ def _parts(corpus: Corpus, borders: Iterable[tuple[int, int]]) -> Corpus:
 
 
 def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
-    """Return the lines or paragraphs of a corpus, blank lines left out, and the borders of files
-    between them.
+    """Return the lines or paragraphs of a corpus, without blank lines, and the boundaries of its
+    files among them.
     """
     solid = np.array([not character.isspace() for character in corpus.tokenizer.alphabet])
     result, borders = Builder(corpus.tokenizer), [0]
     for text in corpus.each():
-        # What a block ends with is a line's beginning, kept until its end shows it to be blank.
+        # A block may end within a line, which is kept until its end shows whether it is blank.
         begin, filled_so_far, filled_before = len(result.ids), False, False
         for block in chain(blocks(text), [np.full(2, NEWLINE, text.dtype)]):
             newlines = np.flatnonzero(block == NEWLINE)
@@ -108,7 +108,7 @@ def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
 
 
 def augmented(training: Corpus, reading: Reading) -> Corpus:
-    """Return the training documents in all variants that the `reading` makes of them."""
+    """Return the training documents in all variants that `reading` makes of them."""
     if reading.copies == 1:
         return training
     builder = Builder(training.tokenizer)

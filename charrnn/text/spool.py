@@ -1,8 +1,8 @@
-"""Arrays as long as a disk is large: gathered block by block, in memory only while they are small.
+"""Arrays as large as a disk: they grow block by block, and are in memory only while they are small.
 
-What outgrows memory goes on in a temporary file without a name, of which nothing is left whatever
-way its process ends, and is mapped from there: the system reads its pages when they are looked at,
-and drops them when memory is short. A mapped array can be handed to another process uncopied.
+A longer array continues in an unnamed temporary file, which disappears with its process however
+that ends, and is mapped from there: the system reads pages on access and drops them when memory is
+short. A mapped array can be passed to another process without a copy.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from charrnn.errors import CharRNNError
 
-BLOCK = 1 << 14  # characters, or bytes of a file, handled at a time: few, for the sake of the cache
-IN_MEMORY = 64 << 20  # bytes above which an array goes to a file
-LOOK_EVERY = 16 << 20  # bytes of a file, between two looks at how full its disk is
-LEFT_FREE = 0.05  # of the disk, for whoever else needs room: a text may have no end
-MOST_LEFT_FREE = 1 << 30  # bytes
+BLOCK = 1 << 14  # characters, or bytes of a file, processed at a time: small enough for the cache
+IN_MEMORY = 64 << 20  # bytes above which an array moves to a file
+CHECK_EVERY = 16 << 20  # bytes written between two checks of free disk space
+KEEP_FREE = 0.05  # share of the disk, for other programs: a text may be endless
+MAX_KEEP_FREE = 1 << 30  # bytes
 
 Values = TypeVar("Values", str, NDArray[Any])
 
 
 def blocks(values: Values) -> Iterator[Values]:
-    """Yield a text or an array (N,) in pieces of BLOCK, for work whose temporaries are large."""
+    """Yield a text or an array (N,) in pieces of BLOCK, for work with large temporaries."""
     return (values[i : i + BLOCK] for i in range(0, len(values), BLOCK))
 
 
@@ -41,9 +41,9 @@ class Spool:
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self._length = 0
-        self._memory = bytearray()  # what is not in the file
+        self._memory = bytearray()  # what isn't in the file yet
         self._file: IO[bytes] | None = None
-        self._may_write = 0  # bytes until the next look at the disk
+        self._may_write = 0  # bytes until the next check of the disk
 
     def __len__(self) -> int:
         return self._length
@@ -57,7 +57,7 @@ class Spool:
         self._length += len(values)
 
     def truncate(self, length: int) -> None:
-        """Take back all but the first `length` values."""
+        """Remove all but the first `length` values."""
         self._length = length
         if self._file is None:
             del self._memory[length * self.dtype.itemsize :]
@@ -67,13 +67,13 @@ class Spool:
             self._file.seek(0, os.SEEK_END)
 
     def astype(self, dtype: DTypeLike) -> Spool:
-        """Return a spool of another type with the values so far; this one is done with."""
+        """Return a spool of another type with the same values; this one must not be used again."""
         other = Spool(dtype)
         other.append(self.array())
         return other
 
     def array(self) -> NDArray[Any]:
-        """Return the values (N,), which are final with it."""
+        """Return the values (N,); nothing can be added afterwards."""
         if not self._length:
             return np.empty(0, self.dtype)
         if self._file is None:
@@ -87,34 +87,33 @@ class Spool:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (closed with self)
                 finalize(self, self._file.close)
             if self._may_write < len(self._memory):
-                self._look()
+                self._check_disk()
             self._may_write -= len(self._memory)
             rest = memoryview(self._memory)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise CharRNNError(
-                f"a long text is kept in a temporary file, and none can be written in "
-                f"{tempfile.tempdir}: {error.strerror}; set TMPDIR to a folder with more room"
+                f"cannot write a temporary file for a long text in {tempfile.tempdir}: "
+                f"{error.strerror}; set TMPDIR to a folder with more free space"
             ) from None
         self._memory = bytearray()
 
-    def _look(self) -> None:
-        """Raise CharRNNError if the disk would be filled."""
+    def _check_disk(self) -> None:
+        """Raise CharRNNError before the disk is full."""
         folder = tempfile.gettempdir()
-        self._may_write = max(LOOK_EVERY, len(self._memory))
+        self._may_write = max(CHECK_EVERY, len(self._memory))
         disk = shutil.disk_usage(folder)
-        left = min(LEFT_FREE * disk.total, MOST_LEFT_FREE)
-        if disk.total and disk.free - self._may_write < left:  # some network shares know neither
+        reserve = min(KEEP_FREE * disk.total, MAX_KEEP_FREE)
+        if disk.total and disk.free - self._may_write < reserve:  # 0 on some network shares
             raise CharRNNError(
-                f"a long text is kept in a temporary file, and {folder} has no more than "
-                f"{disk.free / 1e6:,.0f} MB free for it: if the text has an end, set TMPDIR to a "
-                "folder with more room"
+                f"{folder} has only {disk.free / 1e6:,.0f} MB free for the temporary file of a "
+                "long text; unless the text is endless, set TMPDIR to a folder with more free space"
             )
 
 
 def joined(dtype: DTypeLike, arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
-    """Return one-dimensional arrays as one, one after another."""
+    """Return one-dimensional arrays concatenated."""
     spool = Spool(dtype)
     for array in arrays:
         spool.append(array)
@@ -122,8 +121,8 @@ def joined(dtype: DTypeLike, arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
 
 
 class Mapping(mmap.mmap):
-    """The file of `descriptor` in memory; sent to a process that is being started, it is mapped
-    there as well (on POSIX systems).
+    """The file of `descriptor` mapped into memory; passed to a process at its start, it is mapped
+    there too (on POSIX systems).
     """
 
     descriptor: int
@@ -147,8 +146,8 @@ def _receive(sent: Any, access: int) -> Mapping:
 
 
 def shared(size: int) -> Mapping | None:
-    """Return `size` bytes, zeros, of a file without a name, in memory where the system can do that;
-    None if the system cannot hand files on.
+    """Return `size` zero bytes of an unnamed file, in memory where the system supports that; None
+    if the system cannot pass files to other processes.
     """
     if os.name != "posix":
         return None
@@ -162,8 +161,8 @@ def shared(size: int) -> Mapping | None:
 
 
 def mapping_of(values: NDArray[Any]) -> tuple[Mapping, int] | None:
-    """Return the mapping in which `values` lie, one after another, and their offset in bytes; None
-    if they lie elsewhere, or the system cannot hand files on.
+    """Return the mapping that contains the contiguous `values`, and their offset in bytes; None if
+    they are elsewhere, or the system cannot pass files to other processes.
     """
     base: Any = values
     while isinstance(base, np.ndarray):

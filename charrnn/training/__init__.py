@@ -1,10 +1,11 @@
-"""How a model is made.
+"""Training.
 
-Reading order: trainer (the loop that yields reports), prepare (a corpus made ready), plan (what a
-run is), worker (one training step), comm (several processes: shared memory, a sum of gradients),
-limits (when a run ends), state (what it reports and keeps), resume (the resume file), autoconfig
-(settings nobody stated), diagnosis (how a run goes), memory (what it will take).
+Reading order: train (a run in one call), trainer (the training loop), prepare (split and encode the
+corpus), plan (a run before its first step), worker (one training step), comm (several processes:
+shared memory and the sum of gradients), limits (when a run ends), state (reports and snapshots),
+resume (the resume file), autoconfig (selected settings), diagnosis (early stopping, the verdict),
+memory (the estimate).
 
-A run's settings, corpus and number of shards determine its weights bit for bit, whether or not it
-was interrupted, where its limit is steps or epochs.
+If the limit is steps or epochs, a run's settings, corpus and number of shards determine its weights
+bit for bit, interrupted or not.
 """

@@ -1,8 +1,8 @@
-"""What a run is made of where a person says nothing: by the text, the cores and the minutes.
+"""Settings selected for the corpus, the CPU and the time budget, where the user states none.
 
-The tables are the rules; `docs/choices.md` tells how they were found. The time that counts is that
-of all cores together, so that two of them choose for five minutes as one does for ten. A text that
-is short for the minutes is read MOST_EPOCHS times, and no more.
+The tables are the rules; `docs/choices.md` has the measurements behind them. The time budget counts
+all cores, so two cores for five minutes give the same settings as one core for ten. On a corpus
+that is short for its time budget, training ends after MOST_EPOCHS epochs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import DEFAULT_MINUTES, Limits
 from charrnn.training.prepare import Data
 
-# Characters that a network must read in its time: units, learning rate. In few minutes a small
-# network reads more text than a large one, and learns more; in many it would only read the same
-# text again. Where the alphabet has thousands of characters, all networks are slow.
+# Rows: least number of characters that the network reads in the time budget, hidden size, learning
+# rate. In a short run a small network reads more text than a large one and learns more; in a long
+# run it would only repeat the same text. With thousands of characters in the alphabet, all networks
+# are slow.
 SIZES = (
     (0.0, 128, 8e-3),
     (0.9e6, 256, 6e-3),
@@ -31,9 +32,9 @@ SIZES = (
     (15e6, 768, 2e-3),
 )
 
-# Pressure, from which on: share dropped of outputs, of recurrent weights. The more weights there
-# are for each character, and the more often it is seen, the easier it is to learn by heart; the
-# pressure is the product of the two.
+# Rows: least pressure, dropout of outputs, dropout of recurrent weights. Pressure is the number of
+# weights per character times the number of epochs: the higher it is, the easier it is to memorize
+# the corpus.
 SHARES_DROPPED = (
     (0.0, 0.0, 0.0),
     (2.0, 0.05, 0.05),
@@ -43,36 +44,35 @@ SHARES_DROPPED = (
     (350.0, 0.5, 0.5),
 )
 
-
-# Core-minutes, from which on: the loss in validation as a share of what bzip2 needs for that text,
-# having packed the one before. Prose is within a tenth of it, all else within a fourth.
+# Rows: least core-minutes, validation loss as a fraction of what bzip2 needs for the held-out part
+# after compressing the text before it. Within a tenth for prose, a quarter for other texts.
 EXPECTED = ((0.0, 1.05), (0.5, 0.95), (4.0, 0.92), (16.0, 0.9))
-LEAST_TO_JUDGE_BY = 1000  # characters to validate on
-LEAST_TO_READ = 300_000  # characters to train on, an epoch's or several's
-BEFORE, AFTER = 700_000, 50_000  # characters of the two; bzip2 looks back no further
+LEAST_TO_JUDGE_BY = 1000  # held-out characters
+LEAST_TO_READ = 300_000  # characters, counted over all epochs
+BEFORE, AFTER = 700_000, 50_000  # characters; bzip2 looks back no further
 
 CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
 
-# Floating-point operations a second that a core does in training: the order of it, for plans.
+# Floating-point operations per second of one core in training: the order of magnitude, for plans.
 CORE_SPEED = 5e10
-OPERATIONS = 6  # a weight's for each character: a product and a sum, forward and twice backward
+OPERATIONS = 6  # per weight and character: a product and a sum, forward and twice backward
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The settings of a run, and what is expected of it."""
+    """The settings of a run, and its expected length."""
 
     model: ModelConfig
     train: TrainConfig
     limits: Limits
-    epochs: float  # how often the text will be read
-    minutes: float  # how long that will take
+    epochs: float  # expected
+    minutes: float  # expected
     cores: int
     chosen: tuple[str, ...]  # names of settings
     stated: tuple[str, ...]
 
     def selection(self) -> Selection:
-        """Return which settings were stated, and which were chosen."""
+        """Return which settings were stated and which were selected."""
         return Selection(self.stated, self.chosen)
 
 
@@ -84,12 +84,12 @@ def choose(
     model: ModelConfig | None = None,
     **stated: Any,
 ) -> Choice:
-    """Choose for so many `characters` to train on, of an `alphabet` of this size.
+    """Select settings for a number of training `characters` and an `alphabet` of this size.
 
-    Settings that are `stated`, by the names of the fields of ModelConfig and TrainConfig, stay as
-    they are, and the rest is chosen to go with them; of a `model` to start from, all but the
-    dropouts stays. Raises ConfigError for settings out of range, and CorpusError for fewer than 2
-    characters and a limit of steps.
+    `stated` settings, named as the fields of ModelConfig and TrainConfig, are kept, and the others
+    are selected to match. Of a `model` to start from, everything but the dropouts is kept. Raises
+    ConfigError for settings out of range, and CorpusError for fewer than 2 characters with a limit
+    in steps.
     """
     shape = {name: stated.pop(name) for name in list(stated) if name in _MODEL_FIELDS}
     train = TrainConfig(**stated)
@@ -98,7 +98,7 @@ def choose(
         least, hidden_size, learning_rate = size
         config = replace(model or ModelConfig(hidden_size=hidden_size), **shape)
         weights = count(config.shapes(alphabet))
-        # Characters in a core-minute; an embedding is looked up, at no cost.
+        # Characters per core-minute; looking up an embedding is free.
         speed = 60 * CORE_SPEED / (OPERATIONS * (weights - alphabet * config.embedding_size))
         epochs = _epochs(limits, train, characters, cores * speed)
         if epochs * characters >= least:
@@ -122,14 +122,14 @@ _MODEL_FIELDS = {field.name for field in fields(ModelConfig)}
 
 
 def _ending(limits: Limits) -> Limits:
-    """Return the limits with the one that goes without saying: that of the epochs."""
+    """Return the limits with the implied ones: minutes and MOST_EPOCHS."""
     if limits.epochs is None and limits.max_steps is None:
         return replace(limits, minutes=limits.minutes or DEFAULT_MINUTES, epochs=MOST_EPOCHS)
     return limits
 
 
 def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -> float:
-    """Return how often the text will be read, at so many characters a minute."""
+    """Return the expected number of epochs at a `speed` in characters per minute."""
     ends = []
     if limits.epochs is not None:
         ends.append(limits.epochs)
@@ -142,8 +142,8 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
 
 
 def expected_loss(choice: Choice, data: Data) -> float | None:
-    """Return the loss to expect of a new run, in nats per character; None if the network won't have
-    the time to learn, or there is little text to judge by.
+    """Return the expected loss of a new run in nats per character, or None if the run is too short
+    or the held-out part too small for an estimate.
     """
     valid = data.valid
     if valid is None or len(valid) < LEAST_TO_JUDGE_BY:
@@ -155,8 +155,9 @@ def expected_loss(choice: Choice, data: Data) -> float | None:
 
 
 def expected(before: str, after: str, core_minutes: float) -> float:
-    """Return the loss on `after`, in nats per character, to expect of a network that has learnt
-    from `before`: a guess, as what bzip2 packs well is easy for a network too.
+    """Return the expected loss on `after`, in nats per character, of a network trained on `before`.
+
+    This is an estimate from bzip2: text that compresses well is easy for a network, too.
 
     >>> expected("so it goes, " * 1000, "so it goes, " * 100, core_minutes=2) < 0.2
     True

@@ -1,9 +1,8 @@
-"""What the processes of a run exchange: a broadcast, a barrier, and the sum of one flat vector.
+"""Communication between the processes of a run: broadcast, barrier, and the sum of flat vectors.
 
-`Exchange` is a run of one process, which has nobody to exchange with. `SharedMemory` is one of
-several processes on one machine. Its arrays lie in memory without a name, and its processes wait on
-pipes, which close by themselves when either end dies: whatever way a run ends, no process and no
-shared memory is left behind.
+`Exchange` is a run of one process. `SharedMemory` is a run of several processes on one machine. Its
+arrays are in unnamed shared memory, and its processes wait on pipes, which close when either end
+dies. So no process and no shared memory remains, however a run ends.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from charrnn.checkpoints.records import MAX_SHARDS
-from charrnn.errors import WorkerError, require
+from charrnn.errors import WorkerError, counted, reason, require
 from charrnn.nn.parameters import Array
 from charrnn.text.spool import mapping_of, shared
 
-WAKE_AFTER = 1.0  # seconds of waiting for a worker
-MIN_WIDTH = 16  # streams that a worker must be left with to be worth its while
+WAKE_AFTER = 1.0  # seconds to wait for a worker before waking it
+MIN_WIDTH = 16  # least streams per worker for which another worker pays off
 
-Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array that all see
-# Whether somebody has asked all processes to end what they are doing.
+Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each shared array
+# Set to ask all processes to stop.
 STOP: Layout = {"stop": ((1,), "u1")}
-Memory = Mapping[str, tuple[Any, int]]  # the buffer in which each of them lies, and where
+Memory = Mapping[str, tuple[Any, int]]  # the buffer of each array, and its offset
 
 
 class Exchange:
@@ -46,7 +45,7 @@ class Exchange:
     rank, size = 0, 1
 
     def __init__(self, layout: Layout, given: Mapping[str, NDArray[Any]]) -> None:
-        """Make the arrays of `layout`, zeros, beside those `given`."""
+        """Create the arrays of `layout`, filled with zeros, in addition to those `given`."""
         self.arrays: dict[str, NDArray[Any]] = {
             name: np.zeros(shape, dtype) for name, (shape, dtype) in {**layout, **STOP}.items()
         } | dict(given)
@@ -58,11 +57,11 @@ class Exchange:
         """End the other processes."""
 
     def request_stop(self) -> None:
-        """Ask all processes to end what they are doing; a signal handler may call it."""
+        """Ask all processes to stop what they are doing; safe to call from a signal handler."""
         self.arrays["stop"][0] = True
 
     def withdraw_stop(self) -> None:
-        """Take that back."""
+        """Withdraw the request to stop."""
         self.arrays["stop"][0] = False
 
     def stop_requested(self) -> bool:
@@ -73,11 +72,11 @@ class Exchange:
         """Send a command from process 0 to all others."""
 
     def barrier(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait until all processes have reached this point."""
 
     def all_reduce(self, parts: Array, mine: slice) -> Array:
-        """Add up `parts` (n, P) in order, each process its own slice; return this one's sum, a
-        view. That of the others is complete after the next barrier.
+        """Sum `parts` (n, P) in order; each process sums its own slice. Return this process's sum,
+        a view; the sums of the others are complete after the next barrier.
         """
         self.barrier()
         total: Array = parts[0, mine]
@@ -87,7 +86,7 @@ class Exchange:
 
 
 class SharedMemory(Exchange):
-    """A run of several processes on one machine; process 0 is the one that makes this."""
+    """A run of several processes on one machine; process 0 creates this object."""
 
     def __init__(self, layout: Layout, given: Mapping[str, NDArray[Any]], size: int) -> None:
         self.size = size
@@ -97,25 +96,28 @@ class SharedMemory(Exchange):
             **{name: (values.shape, values.dtype.str) for name, values in given.items()},
         }
         self._context = multiprocessing.get_context("spawn")
-        # What is mapped from a file is mapped by all; the rest goes to memory that all share.
+        # All processes map what is mapped from a file; the rest is copied to shared memory.
         mapped = {name: found for name, values in given.items() if (found := mapping_of(values))}
-        self._memory: Memory = {
-            name: mapped.get(name) or (self._allocate(shape, dtype), 0)
-            for name, (shape, dtype) in self._layout.items()
-        }
+        try:
+            self._memory: Memory = {
+                name: mapped.get(name) or (self._allocate(shape, dtype), 0)
+                for name, (shape, dtype) in self._layout.items()
+            }
+        except OSError as error:
+            raise self._cannot_start(error) from None
         self.arrays = _views(self._layout, self._memory)
         for name in given.keys() - mapped.keys():
             self.arrays[name][...] = given[name]
         self._workers: list[Any] = []
         self._pipes: list[Connection] = []
-        # If this is still open when Python exits, the workers must hear of it before they are
-        # waited for.
-        Finalize(self, _close_all, (self._pipes,), exitpriority=10)
+        # If this is still open when Python exits, the workers must be dismissed before Python
+        # waits for them.
+        Finalize(self, _dismiss, (self._workers, self._pipes), exitpriority=10)
 
     def _allocate(self, shape: tuple[int, ...], dtype: str) -> Any:
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
-        # multiprocessing's arrays lie in /dev/shm or, where that is small, as in a container, in a
-        # folder on the disk, which a killed run would leave.
+        # multiprocessing's arrays are files in /dev/shm or, where that is small (in containers), in
+        # a folder on disk, which a killed run would leave behind.
         return shared(size) or self._context.RawArray("b", size)
 
     def start(self, work: Callable[..., None], *args: Any) -> None:
@@ -135,13 +137,17 @@ class SharedMemory(Exchange):
                     self._workers.append(worker)
         except OSError as error:
             self.close()
-            raise WorkerError(
-                f"a worker process could not be started: {error}; use fewer `workers`"
-            ) from None
+            raise self._cannot_start(error) from None
+
+    def _cannot_start(self, error: OSError) -> WorkerError:
+        """Return the error for resources that the system refuses, such as file descriptors."""
+        return WorkerError(
+            f"cannot start {self.size:,} workers: {reason(error)}; use fewer `workers`"
+        )
 
     def close(self) -> None:
         """End the other processes."""
-        _close_all(self._pipes)
+        _dismiss(self._workers, self._pipes)
         for worker in self._workers:
             worker.join(5)
             if worker.is_alive():
@@ -152,15 +158,15 @@ class SharedMemory(Exchange):
 
     def broadcast(self, command: object) -> None:
         """Send a command from process 0 to all others."""
-        # Not `pipe.send`: where the pipe is broken, its error keeps a view of a buffer alive, which
-        # ends some versions of Python with a segmentation fault.
+        # Not `pipe.send`: with a broken pipe, its error keeps a view of a buffer alive, which can
+        # crash Python.
         data = bytes(ForkingPickler.dumps(command))
         for index in range(len(self._pipes)):
             with self._alive(index) as pipe:
                 pipe.send_bytes(data)
 
     def barrier(self) -> None:
-        """Wait until all processes have come here; raises WorkerError if one cannot any more."""
+        """Wait until all processes have reached this point; raises WorkerError if one has died."""
         for index in range(len(self._pipes)):
             with self._alive(index) as pipe:
                 self._wait(index)
@@ -174,7 +180,7 @@ class SharedMemory(Exchange):
 
     @contextmanager
     def _alive(self, index: int) -> Iterator[Connection]:
-        """Give the pipe to a worker; raises WorkerError if the worker turns out to be dead."""
+        """Yield the pipe to a worker; raises WorkerError if the worker has died."""
         try:
             yield self._pipes[index]
         except (EOFError, OSError):
@@ -185,21 +191,21 @@ class SharedMemory(Exchange):
             cause = f"exit code {code}"
             if code is not None and code < 0:
                 cause = signal.Signals(-code).name + (", out of memory?" if code == -9 else "")
-            if code == 1:  # what it could not do is said above, by Python
+            if code == 1:  # Python has printed the reason above
                 raise WorkerError(
-                    "a worker process died (exit code 1) when it imported the script: workers "
-                    'import it, so put what trains under if __name__ == "__main__":'
+                    "a worker process died (exit code 1) importing the script; put the training "
+                    'code under if __name__ == "__main__":'
                 ) from None
             raise WorkerError(
-                f"a worker process died ({cause}): what was last saved is intact; go on with "
-                "`resume`, perhaps with fewer `workers`"
+                f"a worker process died ({cause}); continue from the last save with `resume`, or "
+                "use fewer `workers`"
             ) from None
 
     def _wait(self, index: int) -> None:
-        """Wait for a word from a worker. One that somebody stopped (SIGSTOP, or a Ctrl-Z that only
-        this process was woken from) is woken: where this process goes on, so do the others.
+        """Wait for a message from a worker. Wake a stopped worker (SIGSTOP, or a Ctrl-Z that only
+        this process was resumed from).
         """
-        if sys.platform == "win32":  # where none can be stopped
+        if sys.platform == "win32":  # processes cannot be stopped there
             return
         poll = select.poll()
         poll.register(self._pipes[index], select.POLLIN)
@@ -208,7 +214,7 @@ class SharedMemory(Exchange):
 
 
 class Member(Exchange):
-    """One of the other processes of a SharedMemory run. It ends when process 0 does."""
+    """A worker process of a SharedMemory run; it ends when process 0 ends."""
 
     def __init__(
         self, rank: int, size: int, arrays: dict[str, NDArray[Any]], pipe: Connection
@@ -220,18 +226,18 @@ class Member(Exchange):
         return ForkingPickler.loads(self._pipe.recv_bytes())
 
     def barrier(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait until all processes have reached this point."""
         self._pipe.send_bytes(b"")
         self._pipe.recv_bytes()
 
 
 def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, int]:
-    """Return how many workers, and how many shards of the batch, a run is to have.
+    """Return the number of workers and of shards of the batch.
 
-    "auto" takes as many as there are usable cores, if each is left with MIN_WIDTH streams at least:
-    narrower products waste more than a second core gives. `shards` of 0 are as many as workers; a
-    number that is given limits the workers to those that divide it, however narrow. "alone" is one
-    worker with the shards of "auto". Raises ConfigError for numbers that do not divide the batch.
+    "auto" uses all usable cores as long as each worker gets at least MIN_WIDTH streams: narrower
+    matrix products waste more than another core adds. With 0 `shards` there is one per worker; a
+    given number of shards limits the workers to its divisors. "alone" is one worker with the shards
+    of "auto". Raises ConfigError for numbers that do not divide the batch.
     """
     if workers == "alone":
         return 1, share_out("auto", shards, batch_size)[1]
@@ -244,31 +250,31 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
         )
     require(
         isinstance(workers, int) and 1 <= workers <= MAX_SHARDS,
-        f"`workers` is {workers!r}: it must be auto or 1 to {MAX_SHARDS}",
+        f"`workers` must be auto or between 1 and {MAX_SHARDS}, got {workers!r:.60}",
     )
     assert isinstance(workers, int)
     shards = shards or workers
     require(
         batch_size % shards == 0,
-        f"{shards} workers or shards cannot share a batch_size of {batch_size} evenly: "
-        "change one of them",
+        f"`batch_size` must be a multiple of the number of shards, got {batch_size} for "
+        f"{counted(shards, 'shard')} or workers",
     )
     require(
         shards % workers == 0,
-        f"{workers} workers cannot share the run's {shards} shards evenly: change `workers`",
+        f"`workers` must divide the run's number of shards ({shards}), got {workers}",
     )
     return workers, shards
 
 
 def share_of(length: int, piece: int, rank: int, size: int) -> slice:
-    """Return the slice of `length` numbers, in whole pieces, that process `rank` sees to."""
+    """Return the slice of `length` numbers, in whole pieces, that process `rank` handles."""
     pieces = -(-length // piece)
     first, last = pieces * rank // size, pieces * (rank + 1) // size
     return slice(first * piece, min(last * piece, length))
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, a container's (cgroup 2) quota respected."""
+    """Return the number of cores this process may use, within a container's (cgroup 2) quota."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -296,36 +302,40 @@ def _work(
     work: Callable[..., None],
     args: tuple[Any, ...],
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for process 0 to see
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # process 0 handles Ctrl-C
     if sys.platform != "win32":
-        # A group of our own: the system wakes what is stopped in it when process 0 dies.
+        # A separate group: the system wakes its stopped processes when process 0 dies.
         os.setpgid(0, 0)
     threadpool_limits(1)
     try:
         work(Member(rank, size, _views(layout, memory), pipe), *args)
     except (EOFError, ConnectionError):
-        pass  # process 0 is done, or gone
+        pass  # process 0 has finished or died
     except Exception as error:
         with suppress(OSError):
             pipe.send_bytes((str(error) or type(error).__name__).encode())
 
 
-def _close_all(pipes: list[Connection]) -> None:
+def _dismiss(workers: list[Any], pipes: list[Connection]) -> None:
+    """Let the workers end: close their pipes, and wake those that are stopped."""
     for pipe in pipes:
         pipe.close()
+    for worker in workers:
+        if sys.platform != "win32" and worker.is_alive():
+            os.kill(worker.pid, signal.SIGCONT)
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold signals back in this thread, and for good in the processes that it starts meanwhile:
-    what ends a run is for process 0 to see, and the others end with it.
+    """Block signals in this thread, and permanently in the processes started meanwhile: process 0
+    handles the signals that end a run, and the workers end with it.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # now: when it starts it lets signals through again
+    resource_tracker.ensure_running()  # now, because starting it unblocks signals
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     )

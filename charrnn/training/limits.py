@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from charrnn.checkpoints.records import HistoryEntry
-from charrnn.errors import require
 from charrnn.inference.evaluate import validated_characters
 from charrnn.settings import check_fields, require_range, setting
 from charrnn.training.diagnosis import is_getting_worse
@@ -15,45 +14,51 @@ from charrnn.training.prepare import Data
 from charrnn.training.state import Counters
 
 DEFAULT_MINUTES = 10.0
+# A run that is ended by its minutes evaluates at least this often, as long as that takes no more
+# than this fraction of them.
+EVALUATIONS = 15
+MOST_EVALUATING = 0.1
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a run ends, evaluates and saves; all of it may change when the run is resumed.
+    """When a run ends, evaluates and saves; these settings may change on resume.
 
-    The first limit that is reached ends the run, and the schedule runs over it. Raises ConfigError
-    for values out of range.
+    The first limit that is reached ends the run, and the learning-rate schedule follows it. Raises
+    ConfigError for values out of range.
     """
 
-    epochs: float | None = setting(None, "Passes over the training text.")
-    max_steps: int | None = setting(None, "Training steps.")
-    minutes: float | None = setting(None, "Minutes of training; 10 if no limit is given.")
-    eval_every: int | None = setting(None, "Steps between evaluations; by default, by size.")
-    save_every: int | None = setting(None, "Steps between saves; by default, at evaluations.")
+    epochs: float | None = setting(None, "Stop after this many passes over the training text.")
+    max_steps: int | None = setting(None, "Stop after this many training steps.")
+    minutes: float | None = setting(None, "Stop after this many minutes; 10 if no limit is given.")
+    eval_every: int | None = setting(
+        None, "Evaluate every N steps; by default, about 5% of the time."
+    )
+    save_every: int | None = setting(None, "Save every N steps; by default, at each evaluation.")
     patience: int | None = setting(
-        None, "Evaluations since the best that end a run which gets worse; by default, by length."
+        None,
+        "Stop early if the validation loss rises and the best of it is N evaluations old; by "
+        "default, a fourth of the evaluations so far, at least 5.",
     )
 
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("epochs", "minutes"):
-            value = getattr(self, name)
-            require(value is None or not value <= 0, f"`{name}` is {value}: it must be above 0")
-            require_range(self, name, 0)
+            require_range(self, name, 0, open_start=True)
         for name in ("max_steps", "eval_every", "save_every", "patience"):
             require_range(self, name, 1)
 
     def updated(self, other: Limits) -> Limits:
-        """Return these limits with all that `other` states put in their place."""
+        """Return these limits, replaced by those that `other` states."""
         return replace(self, **{k: v for k, v in asdict(other).items() if v is not None})
 
     def shares(
         self, counters: Counters, data: Data, closing: float | None = None
     ) -> dict[str, float]:
-        """Return the share of each limit that is used up.
+        """Return the fraction of each limit that is used up.
 
-        `closing` is the seconds that the last evaluation will take, which is part of the minutes;
-        None if none has been measured yet.
+        `closing` is the expected duration of the last evaluation in seconds, which is included in
+        the minutes; None if no evaluation has been timed yet.
         """
         shares = {}
         if self.max_steps is not None:
@@ -68,6 +73,26 @@ class Limits:
             shares["minutes"] = counters.seconds / training if training > 0 else 1.0
         return shares
 
+    def is_due(
+        self, last: int, every: int, counters: Counters, data: Data, closing: float | None = None
+    ) -> bool:
+        """Return whether to evaluate or save again after the step `last` (0: for the first time):
+        after `every` steps and, in a run that its minutes will end, also by time.
+
+        The fraction of the steps since `last` stands for the fraction of the time.
+        """
+        shares = self.shares(counters, data, closing)
+        if self.eval_every is not None or max(shares, key=shares.__getitem__) != "minutes":
+            return counters.step % every == 0
+        if counters.step - last >= every:
+            return True
+        pause = 1 / EVALUATIONS
+        if last:  # the first evaluation comes early, whatever it costs
+            seconds = 60 * (self.minutes or DEFAULT_MINUTES)
+            evaluating = _closing(counters, data) if closing is None else closing
+            pause = max(pause, evaluating / seconds / MOST_EVALUATING)
+        return shares["minutes"] * (1 - last / max(1, counters.step)) >= pause
+
     def ended_by(
         self,
         counters: Counters,
@@ -75,7 +100,7 @@ class Limits:
         history: Sequence[HistoryEntry],
         closing: float | None = None,
     ) -> str:
-        """Return the name of the limit that has been reached, "" if none has."""
+        """Return the name of the limit that has been reached, or ""."""
         if is_getting_worse(history, self.patience):
             return "patience"
         shares = self.shares(counters, data, closing)
@@ -83,8 +108,8 @@ class Limits:
 
 
 def _closing(counters: Counters, data: Data) -> float:
-    """Return about how many seconds an evaluation takes: a forward pass is about a third of a
-    training step.
+    """Return the estimated duration of an evaluation in seconds: a forward pass takes about a third
+    of a training step.
     """
     if data.valid is None or counters.step == 0:
         return 0.0

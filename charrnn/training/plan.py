@@ -1,4 +1,4 @@
-"""What a run is before it takes a step, and where it begins."""
+"""A run before its first step: its settings and data, and its initial state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from charrnn.training.worker import Task
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is, before it takes a step; `train` is as it was stated."""
+    """A run before its first step; `train` holds the settings as stated."""
 
     config: ModelConfig
     train: TrainConfig
@@ -37,11 +37,11 @@ class Plan:
 
     @property
     def task(self) -> Task:
-        """What each of the run's processes must know."""
+        """What each of the run's processes needs to know."""
         return Task(self.config, len(self.data.tokenizer), self.data.config)
 
     def shared_out(self, workers: int | str) -> Plan:
-        """Return the plan with the number of workers and shards decided; raises ConfigError for
+        """Return the plan with the number of workers and shards resolved; raises ConfigError for
         numbers that do not divide the batch.
         """
         config = self.data.config
@@ -51,7 +51,7 @@ class Plan:
 
 
 def beginning(task: Task, init_from: Checkpoint | None) -> Snapshot:
-    """Return where a new run stands: first weights or those of another model, all else zero."""
+    """Return the initial state of a new run: new weights or those of a model, and zeros."""
     tensors: dict[str, Array] = {
         name: np.zeros(shape, np.float32) for name, shape in task.tensors().items()
     }
@@ -66,7 +66,7 @@ def beginning(task: Task, init_from: Checkpoint | None) -> Snapshot:
 
 
 def reconsidered(last: Snapshot, plan: Plan) -> Snapshot:
-    """Return where a run stands whose limits have changed: it may be complete now, or no more."""
+    """Return the state of a run whose limits have changed: it may now be complete, or no longer."""
     counters = last.counters
     evaluation_due = plan.data.valid is not None and 0 < counters.step != counters.evaluated_at
     ended_by = "" if evaluation_due else plan.limits.ended_by(counters, plan.data, last.history)
@@ -74,7 +74,7 @@ def reconsidered(last: Snapshot, plan: Plan) -> Snapshot:
 
 
 def check_space(plan: Plan) -> None:
-    """Raise CheckpointError if the disk has no room for what `save` writes at most."""
+    """Raise CheckpointError unless the disk has room for the files that `save` writes."""
     if plan.output is not None:
         sizes = {name: 4 * math.prod(shape) for name, shape in plan.task.tensors().items()}
         plan.output.check_space(sizes["best"], 2 * sum(sizes.values()))

@@ -1,4 +1,4 @@
-"""A corpus made ready to train on: read, split, encoded, and the batch fitted to its length."""
+"""Prepare a corpus for training: split and encode it, and fit the batch to its length."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from charrnn.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains and validates on.
+    """The data of a run.
 
-    `config` is the run's, with the sizes fitted to the text and, if another file is validated on, a
-    `valid_fraction` of 0.
+    `config` is the run's, with the batch sizes fitted to the corpus and, if validation uses another
+    file, a `valid_fraction` of 0.
     """
 
     tokenizer: Tokenizer
     text: Encoded
-    valid: Encoded | None  # None: there is nothing to validate on
+    valid: Encoded | None  # None without validation
     config: TrainConfig
     reading: StoredReading  # how the corpus was read
-    digests: dict[str, str]  # of the corpus, and of the file validated on ("" if there is none)
+    digests: dict[str, str]  # of the corpus and the validation file ("" if none)
+    files: dict[str, tuple[str, ...]]  # the names of their files
     notices: tuple[str, ...]
 
     @property
     def chunks_per_epoch(self) -> int:
-        """How many steps read the text once."""
+        """The number of steps per epoch."""
         return len(self.text) // self.chunk_size
 
     @property
     def chunk_size(self) -> int:
-        """How many characters a step reads."""
+        """The number of characters per step."""
         return self.config.batch_size * self.config.seq_len
 
 
@@ -46,11 +47,11 @@ def prepare(
     unknown: str = "error",
     tokenizer: Tokenizer | None = None,
 ) -> Data:
-    """Split and encode `corpus`; with `valid`, a corpus of its own, nothing is held out of it.
+    """Split and encode `corpus`; with a separate `valid` corpus, nothing is held out.
 
-    A `tokenizer` to start from is extended by the characters that it lacks. Raises CorpusError for
-    a text that is too short, and UnknownCharacterError for a `valid` with characters of its own
-    (unless `unknown="skip"`).
+    New characters are added to a `tokenizer` to start from. Raises CorpusError for a corpus that is
+    too short, and UnknownCharacterError if `valid` has characters that `corpus` lacks (unless
+    `unknown="skip"`).
     """
     notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
     if config.documents == "whole":
@@ -68,18 +69,17 @@ def prepare(
     validation = held_out.encode(tokenizer, unknown)
     if len(validation) < 2 and (valid is not None or config.valid_fraction > 0):
         notices.append(
-            "too little text is held out to validate on: the last weights will be the model"
+            "the held-out part is too short for validation; the last weights will be saved"
         )
     if known is not None and len(tokenizer) > len(known):
         new = len(tokenizer) - len(known)
-        notices.append(f"added to the model's alphabet: {counted(new, 'character')}")
+        notices.append(f"added {counted(new, 'character')} to the model's alphabet")
     batch_size, seq_len = fit(len(text), config.batch_size, config.seq_len)
     if (batch_size, seq_len) != (config.batch_size, config.seq_len):
         notices.append(
-            f"the corpus has {len(text):,} characters to train on, and one chunk of `batch_size` "
-            f"{config.batch_size} x `seq_len` {config.seq_len} needs "
-            f"{config.batch_size * config.seq_len:,}: made it `batch_size` {batch_size} x "
-            f"`seq_len` {seq_len}"
+            f"the corpus has {counted(len(text), 'training character')}, fewer than `batch_size` "
+            f"{config.batch_size} x `seq_len` {config.seq_len}; reduced to `batch_size` "
+            f"{batch_size} and `seq_len` {seq_len}"
         )
     return Data(
         tokenizer,
@@ -88,10 +88,11 @@ def prepare(
         replace(config, batch_size=batch_size, seq_len=seq_len),
         StoredReading(corpus.reading.documents, asdict(corpus.reading)),
         digests(corpus, valid),
+        {"corpus": corpus.names, "valid": valid.names if valid is not None else ()},
         tuple(notices),
     )
 
 
 def digests(corpus: Corpus, valid: Corpus | None) -> dict[str, str]:
-    """Return what tells a run's texts from others."""
+    """Return the digests that identify a run's texts."""
     return {"corpus": corpus.digest, "valid": valid.digest if valid is not None else ""}

@@ -1,6 +1,6 @@
-"""The resume file: a run as it stood at its last save, and whether it is still the same run.
+"""The resume file: the state of a run at its last save, and checks that a resumed run is the same.
 
-Where a divergence would go back to an earlier moment than that, the file has both.
+If a divergence would return to an earlier snapshot than the last one, the file contains both.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from charrnn.text.tokenizer import Tokenizer
 from charrnn.training.limits import Limits
 from charrnn.training.state import Counters, Snapshot
 
-# The charrnn whose arithmetic this is: since then equal settings have given equal bits.
+# The first version with this arithmetic: since then, equal settings give equal bits.
 BITS = "0.2.0"
-GOOD = "good."  # before the names of the tensors to go back to in a divergence
+GOOD = "good."  # prefix of the tensors to return to after a divergence
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a resume file says of its run, besides where it stands.
+    """The settings of a run as stored in its resume file.
 
-    `train` is as it was stated, but for the shards, which are decided.
+    `train` holds the settings as stated, with the number of shards resolved.
     """
 
     config: ModelConfig
@@ -54,10 +54,10 @@ class StoredRun:
     limits: Limits
     selection: Selection | None
     reading: StoredReading
-    digests: Mapping[str, str]  # of the corpus, and of the file validated on
+    digests: Mapping[str, str]  # of the corpus and the validation file
 
     def document(self) -> dict[str, Any]:
-        """Return the run as its file has it."""
+        """Return the run as a JSON object."""
         return {
             "config": asdict(self.config),
             "vocabulary": self.tokenizer.alphabet,
@@ -70,11 +70,11 @@ class StoredRun:
 
     @classmethod
     def parsed(cls, reader: Reader) -> StoredRun:
-        """Return the run in a file; raises CheckpointError for a damaged one."""
+        """Return the run in a resume file; raises CheckpointError if the file is damaged."""
         document = reader.document
         try:
             reading = parsed_reading(document.get("reading"))
-            stored_reading(reading.documents, reading.settings)  # or its error
+            stored_reading(reading.documents, reading.settings)  # raises if invalid
             return cls(
                 *reader.config_and_tokenizer(),
                 from_dict(TrainConfig, document.get("training")),
@@ -88,8 +88,8 @@ class StoredRun:
 
 
 def write_resume_file(model: Path, run: StoredRun, last: Snapshot, good: Snapshot) -> None:
-    """Write the resume file of `model`: what the run is, where it stands, and where a divergence
-    would go back to.
+    """Write the resume file of `model`: the run's settings, its `last` state, and the last `good`
+    state, to which a divergence returns.
     """
     tensors = dict(last.tensors)
     document = {**run.document(), **_numbers(last), "fingerprint": fingerprint(run.train.shards)}
@@ -107,8 +107,8 @@ def _numbers(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def read_snapshots(reader: Reader, shapes: Shapes) -> tuple[Snapshot, Snapshot | None]:
-    """Return where the run stands, and where a divergence would go back to if not there, with
-    tensors of these shapes. Raises CheckpointError for a damaged file.
+    """Return the last state of the run, and the state to which a divergence returns if that is
+    another one, with tensors of these shapes. Raises CheckpointError for a damaged file.
     """
     documents = {"": reader.document}
     if "good" in reader.document:
@@ -128,7 +128,7 @@ def read_snapshots(reader: Reader, shapes: Shapes) -> tuple[Snapshot, Snapshot |
 
 
 def _object(value: Any) -> dict[str, Any]:
-    require(isinstance(value, dict), "the snapshot to go back to is not an object")
+    require(isinstance(value, dict), "a snapshot must be an object")
     assert isinstance(value, dict)
     return value
 
@@ -142,40 +142,39 @@ def _parsed_numbers(reader: Reader, document: Any) -> tuple[Counters, list[Histo
         raise reader.refused(error) from None
 
 
-# ---- is it the same run? -------------------------------------------------------------------------
+# ---- checks that it is the same run --------------------------------------------------------------
 
 
-def require_same(given: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
-    """Raise ConfigError, naming the setting, unless all that is `given` is as it is in `what`."""
+def require_same(given: Mapping[str, Any], current: Mapping[str, Any], when: str) -> None:
+    """Raise ConfigError, naming the setting, unless all `given` settings equal the `current`."""
     for name, value in given.items():
         require(
             value == current[name],
-            f"{what} has `{name}` {current[name]}, and that cannot become {value}: leave it out, "
-            "or start afresh",
+            f"`{name}` cannot change from {current[name]} to {value} {when}",
         )
 
 
 def require_same_reading(given: Reading, stored: StoredReading) -> None:
-    """Raise ConfigError if files of the same kind are read with other settings than the run's."""
+    """Raise ConfigError if `given` reads the same kind of files with other settings."""
     if given.documents == stored.documents:
         current = stored_reading(stored.documents, stored.settings)
-        require_same(asdict(given), asdict(current), "the run to resume")
+        require_same(asdict(given), asdict(current), "on resume")
 
 
 def require_same_texts(run: StoredRun, texts: Mapping[str, str], out: str | Path) -> None:
-    """Raise ConfigError unless the run began with the texts of these digests."""
+    """Raise ConfigError unless the run started with texts of these digests."""
     for what, digest in texts.items():
-        named = "corpus" if what == "corpus" else "text for `valid` (or none)"
+        named = "the corpus" if what == "corpus" else "the `valid` corpus"
         require(
             run.digests[what] == digest,
-            f"this {named} is not the one that the run of {out} began with: give the same, or "
-            "start another run from its model with `init_from`",
+            f"{named} has changed since the run of {out} started; pass the original, or start a "
+            "new run with `init_from`",
         )
 
 
 def reading_of_run(out: str | Path) -> Reading:
-    """Return how the run that writes `out` reads files; raises CheckpointError for a damaged resume
-    file.
+    """Return how the run that writes `out` reads files; raises CheckpointError if its resume file
+    is damaged.
     """
     with Reader(resume_path(out), "resume") as reader:
         try:
@@ -186,26 +185,25 @@ def reading_of_run(out: str | Path) -> Reading:
 
 
 def require_same_run(out: str | Path, ours: Checkpoint) -> None:
-    """Raise CheckpointError if the model at `out` is of another run than `ours`."""
+    """Raise CheckpointError if the model at `out` belongs to another run than `ours`."""
     try:
         model = load(out)
-    except CheckpointError:  # there is none, or it will be written anew
+    except CheckpointError:  # missing or damaged: it will be written again
         return
     if _run_of(model) != _run_of(ours):
         raise CheckpointError(
-            f"{out} and {resume_path(out)} are of two runs, as when one with `overwrite=True` "
-            "could save no more than its model: start from that with `init_from` and a "
-            "new `out`, or move it away to go on with the older run"
+            f"{out} and {resume_path(out)} belong to different runs; move {out} away to resume the "
+            "older run, or start from it with `init_from` and another `out`"
         )
 
 
 def _run_of(model: Checkpoint) -> tuple[Any, ...]:
-    """Return what all models of one run have in common."""
+    """Return what all models of a run have in common."""
     return model.config, model.tokenizer.alphabet, replace(model.training, steps=0)
 
 
 def fingerprint(shards: int) -> dict[str, Any]:
-    """Return what the last bits of a result depend on besides the run's settings."""
+    """Return what determines the last bits of a result besides the run's settings."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
         "bits": BITS,

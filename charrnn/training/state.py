@@ -1,4 +1,4 @@
-"""Where a run stands: what it reports, and what it keeps."""
+"""The state of a run: what it reports and what it saves."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from charrnn.settings import check_fields, require_range
 
 @dataclass(frozen=True)
 class Report:
-    """What happened at a step; `evaluation` is there where the model was validated."""
+    """A training step, or an evaluation if `evaluation` is not None."""
 
     step: int
     epoch: float
-    progress: float  # 0 to 1, by the limit that is nearest
+    progress: float  # 0 to 1, towards the nearest limit
     loss: float  # nats per character, running mean over about 50 steps
     learning_rate: float
-    gradient_norm: float  # before clipping: it shows gradients that vanish or explode
-    characters: int  # read so far
-    seconds: float  # trained so far, before a resume included
+    gradient_norm: float  # before clipping; shows vanishing or exploding gradients
+    characters: int  # trained on so far
+    seconds: float  # of training so far, including before a resume
     evaluation: Evaluation | None = None
     best: bool = False  # this evaluation is the best so far
-    notice: str | None = None  # something a person should be told
+    notice: str | None = None  # a message for the user
 
 
 @dataclass
 class Counters:
-    """A run's progress: all numbers that a resume file holds besides its arrays."""
+    """A run's progress: the numbers in a resume file."""
 
     step: int = 0
     seconds: float = 0.0
     loss: float = 0.0  # running mean
     best_loss: float | None = None
     evaluated_at: int = 0  # step
-    saved_at: int = 0  # step of the last save that was due, be the run stopped later or not
-    learning_rate_scale: float = 1.0  # a tenth after a divergence
-    model_digest: str = ""  # the model file that belongs to this state
-    ended_by: str = ""  # the limit that was reached
+    saved_at: int = 0  # step of the last scheduled save
+    learning_rate_scale: float = 1.0  # 0.1 after a divergence
+    model_digest: str = ""  # digest of the model file saved with this state
+    ended_by: str = ""  # name of the limit that was reached
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -51,18 +51,18 @@ class Counters:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment: what going on from there needs."""
+    """The state of a run at one step: what resuming from there needs."""
 
-    tensors: dict[str, Array]  # the weights, the best weights, the moments, the carried state
+    tensors: dict[str, Array]  # weights, best weights, moments, carried state
     counters: Counters
     history: list[HistoryEntry]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in figures."""
+    """The key figures of a run."""
 
-    characters: int  # to train on
+    characters: int  # in the training part
     valid_characters: int
     alphabet: int
     config: ModelConfig
@@ -71,8 +71,8 @@ class Summary:
     seq_len: int
     chunks_per_epoch: int
     workers: int
-    memory: int  # bytes that it takes at most, all processes together
+    memory: int  # estimated peak in bytes, all processes together
     step: int
     epochs: float  # so far
     best_loss: float | None
-    ended_by: str  # the limit that was reached
+    ended_by: str  # name of the limit that was reached

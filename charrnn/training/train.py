@@ -70,32 +70,32 @@ def train(
     reading: Reading | None = None,
     **settings: Unpack[Settings],
 ) -> Trainer:
-    """Start a run, as `charrnn train` does; iterate over the Trainer, or call its `fit()`.
+    """Start a run, as `charrnn train` does; iterate over the Trainer or call its `fit()`.
 
-    `corpus` is a Corpus, or files and folders. Settings that aren't stated are selected for the
-    text, the CPU and the time: 10 `minutes` unless there is another limit.
+    `corpus` is a Corpus, or files and folders. Settings that are not stated are selected for the
+    corpus, the CPU and the time budget: 10 `minutes` without another limit.
 
-    `out` is the model file to write, with the resume file beside it; without it, nothing is
-    written. An existing model is replaced only with `overwrite`. With `valid`, another text,
-    nothing is held out of the corpus. With `init_from`, training starts from that model's weights,
-    and new characters are added to its alphabet. `reading` says how files are read where their
-    format has settings (`charrnn.TuneReading`).
+    `out` is the model file to write, with the resume file next to it; without it, nothing is
+    written. An existing model is replaced only with `overwrite`. With `valid`, a separate corpus,
+    nothing is held out. With `init_from`, training starts from that model's weights, and new
+    characters are added to its alphabet. `reading` states how files are read if their format has
+    settings (`charrnn.TuneReading`).
 
-    `workers` is a number of processes, or "auto" for all cores; more than one need a main guard in
-    a script. With 1, the batch is divided into as many `shards` as with "auto", unless they are
-    stated: so one process computes the same bits as the command's workers.
+    `workers` is the number of processes, or "auto" for all cores; with more than one, a script
+    needs a main guard. With 1, the batch is divided into as many `shards` as with "auto" unless
+    stated, so that one process computes the same bits as several.
 
-    Raises ConfigError for settings out of range, CorpusError for files that cannot be read and for
-    a text that is too short, UnknownCharacterError for a `valid` with characters of its own (unless
-    `unknown="skip"`), CheckpointError for an `out` that cannot be written, and TypeError for an
-    unknown setting.
+    Raises ConfigError for settings out of range, CorpusError for files that cannot be read or a
+    corpus that is too short, UnknownCharacterError if `valid` has characters that the corpus lacks
+    (unless `unknown="skip"`), CheckpointError for an `out` that cannot be written, and TypeError
+    for an unknown setting.
     """
     model, config, limits = _divided("train", settings)
     if out is not None and not isinstance(out, Output):
         out = Output.new(out, overwrite)
     base = init_from if init_from is None or isinstance(init_from, Checkpoint) else load(init_from)
     held_out = 0.0 if valid is not None else TrainConfig(**config).valid_fraction
-    ModelConfig(**model)  # settings out of range are found before a long text is read
+    ModelConfig(**model)  # fail before reading a long corpus
     texts = _read(corpus, encoding, reading, base.reading if base is not None else None)
     validation = None
     if valid is not None:
@@ -136,9 +136,9 @@ def resume(
 ) -> Trainer:
     """Continue the run that writes `out` from its last save, as `charrnn train --resume` does.
 
-    Limits that are stated replace the run's; other settings must be those of the run. Raises
-    CheckpointError if there is no such run, and ConfigError for a setting or a corpus that is not
-    the run's; see `train` for the rest.
+    Stated limits replace the run's; other settings must equal those of the run. Raises
+    CheckpointError if there is no run to resume, and ConfigError if a setting or the corpus has
+    changed. See `train` for the other errors.
     """
     model, config, limits = _divided("resume", settings)
     output = out if isinstance(out, Output) else Output.of_run(out)
@@ -173,7 +173,7 @@ def _divided(function: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any]
 def _read(
     corpus: Corpus | Paths, encoding: str, stated: Reading | None, known: Reading | None
 ) -> Corpus:
-    """Return the corpus, its files read as `stated`, or as is `known` of the model."""
+    """Return the corpus; its files are read as `stated`, or else as `known` from the model."""
     if isinstance(corpus, Corpus):
         return corpus
     texts = read(corpus, encoding, reading=stated or known)
@@ -184,7 +184,8 @@ def _read(
             if getattr(stated, field.name) != field.default
         ]
         raise ConfigError(
-            f"{texts.names[0]} holds no {stated.documents}, so {', '.join(changed) or 'reading'} "
-            f"does not apply: remove it, or give {' or '.join(suffixes_of(stated.documents))} files"
+            f"{', '.join(changed) or '`reading`'} appl{'y' if changed[1:] else 'ies'} only to "
+            f"{stated.documents} "
+            f"({', '.join(suffixes_of(stated.documents))} files), not to {texts.names[0]}"
         )
     return texts

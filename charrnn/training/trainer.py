@@ -1,7 +1,7 @@
-"""Training: the loop that yields reports, prints nothing, and can be stopped and resumed.
+"""The training loop: it yields reports, prints nothing, and can be stopped and resumed.
 
-A run is a pure function of its settings, its corpus and its step number: every random number is
-found by counting, so there is no state besides the arrays and counters that a resume file holds.
+A run is a pure function of its settings, its corpus and its step number. Random numbers are
+counter-based, so the arrays and counters in a resume file are the whole state.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ from charrnn.training.worker import Learner, Step, Validate, serve
 
 
 class Trainer:
-    """One run. Iterate over `run()` to train; `stop()` ends it, saved, after the current step.
+    """One training run. Iterate over `run()` to train; `stop()` saves and ends it after the current
+    step.
 
-    Make one with `Trainer.new` or `Trainer.resume`. `checkpoint()` is the model with the best
-    weights so far.
+    Create one with `Trainer.new` or `Trainer.resume`. `checkpoint()` returns the model with the
+    best weights so far.
     """
 
     def __init__(self, plan: Plan, last: Snapshot, good: Snapshot | None = None) -> None:
-        """Make the run of `plan` as it stood at `last`, a divergence going back to `good`."""
+        """Create the run of `plan` in the state `last`; a divergence returns to `good`."""
         self.config, self.train_config, self.limits = plan.config, plan.train, plan.limits
         self.workers, self.task = plan.workers, plan.task
         self.selection, self.output, self.choice = plan.selection, plan.output, plan.choice
@@ -69,7 +70,7 @@ class Trainer:
             else Exchange(layout, texts)
         )
         self.learner = Learner(self.task, self.exchange)
-        # Workers have the texts in shared memory: keep no other copy.
+        # The texts are in shared memory if there are workers: keep no other copy.
         self.data = replace(plan.data, text=self.learner.text, valid=self.learner.valid)
         self.parameters = self.learner.parameters
         self.best = np.empty_like(self.parameters.flat)
@@ -78,7 +79,7 @@ class Trainer:
         self.stopped = False
         self.notices = [*self.data.notices, *plan.notices]
         if self.data.valid is None and self.limits.patience is not None:
-            self.notices.append("there is nothing to validate on, so patience never ends the run")
+            self.notices.append("`patience` has no effect without validation")
         self._gradient_norm = self._learning_rate = 0.0
         self._closing_seconds: float | None = None
 
@@ -89,7 +90,7 @@ class Trainer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
-            "a Trainer cannot be copied or pickled: copy trainer.checkpoint(), or resume the run "
+            "a Trainer cannot be copied or pickled; copy trainer.checkpoint(), or resume the run "
             "from its files"
         )
 
@@ -111,17 +112,17 @@ class Trainer:
     ) -> Trainer:
         """Start a run.
 
-        `out` is where the model is written, with its resume file beside it; without it nothing is
-        written. An existing model is only replaced with `overwrite`. With `valid`, a corpus of its
-        own, nothing is held out of the first. With `init_from`, training starts from that model's
-        weights, and new characters are added to its alphabet. `workers` is a number of processes,
-        or "auto"; more than one need a main guard in a script. `choice` is how the settings were
+        `out` is the model file to write, with its resume file next to it; without it, nothing is
+        written. An existing model is replaced only with `overwrite`. With `valid`, a separate
+        corpus, nothing is held out. With `init_from`, training starts from that model's weights,
+        and new characters are added to its alphabet. `workers` is the number of processes, or
+        "auto"; with more than one, a script needs a main guard. `choice` is how the settings were
         selected.
 
-        Raises CorpusError for a text that is too short, UnknownCharacterError for a `valid` with
-        characters of its own (unless `unknown="skip"`), ConfigError for a `model` of another shape
-        than `init_from`, and CheckpointError for an `out` that cannot be written, or that another
-        run writes.
+        Raises CorpusError for a corpus that is too short, UnknownCharacterError if `valid` has
+        characters that the corpus lacks (unless `unknown="skip"`), ConfigError for a `model` of
+        another shape than `init_from`, and CheckpointError for an `out` that cannot be written or
+        that another run is writing.
         """
         if out is not None and not isinstance(out, Output):
             out = Output.new(out, overwrite)
@@ -131,13 +132,13 @@ class Trainer:
             require_same(
                 asdict(config),
                 asdict(init_from.config) | {name: getattr(config, name) for name in DROPOUTS},
-                "the model to start from",
+                "with `init_from`",
             )
         tokenizer = init_from.tokenizer if init_from is not None else None
         data = prepare(corpus, train, valid, unknown, tokenizer)
         train = replace(train, documents=data.config.documents)
         if isinstance(workers, int) and data.config.batch_size < train.batch_size:
-            workers = math.gcd(workers, data.config.batch_size)  # the sizes were made to fit
+            workers = math.gcd(workers, data.config.batch_size)  # a reduced batch
         selection = choice.selection() if choice is not None else None
         plan = Plan(config, train, limits or Limits(), data, selection, out, choice)
         plan = plan.shared_out(workers)
@@ -157,11 +158,11 @@ class Trainer:
         workers: int | str = 1,
         **given: Any,
     ) -> Trainer:
-        """Go on with the run that writes `out`, from its last saved moment.
+        """Continue the run that writes `out` from its last save.
 
-        `limits` that are stated replace the run's. Settings `given` must be those of the run.
-        Raises CheckpointError if there is no such run, and ConfigError for a setting or a corpus
-        that is not the run's.
+        Stated `limits` replace the run's. Settings `given` must equal those of the run. Raises
+        CheckpointError if there is no run to resume, and ConfigError if a setting or the corpus has
+        changed.
         """
         output = out if isinstance(out, Output) else Output.of_run(out)
         out = output.path
@@ -170,7 +171,7 @@ class Trainer:
             require_same_reading(corpus.reading, stored.reading)
             require_same_texts(stored, digests(corpus, valid), out)
             identity = asdict(stored.config) | asdict(stored.train)
-            require_same(given, {name: identity[name] for name in given}, "the run to resume")
+            require_same(given, {name: identity[name] for name in given}, "on resume")
             data = prepare(corpus, stored.train, valid, unknown, stored.tokenizer)
             new_limits = stored.limits.updated(limits or Limits())
             plan = Plan(stored.config, stored.train, new_limits, data, stored.selection, output)
@@ -180,13 +181,11 @@ class Trainer:
             notices = []
             if reader.document.get("fingerprint") != fingerprint(plan.task.train.shards):
                 notices.append(
-                    "this processor, NumPy, BLAS or its number of threads is not that of the run "
-                    "before: it goes on, but not bit for bit as it would have there"
+                    "the processor, NumPy, BLAS or its number of threads has changed; the run "
+                    "continues, but not bit for bit"
                 )
         if last.counters.model_digest != output.digest:
-            notices.append(
-                f"{out} is not of the same moment as its resume file: it will be written anew"
-            )
+            notices.append(f"{out} does not match its resume file; it will be written again")
         if new_limits != stored.limits:
             last = reconsidered(last, plan)
         trainer = cls(replace(plan, notices=tuple(notices)), last, good)
@@ -202,11 +201,11 @@ class Trainer:
     def fit(self, progress: bool | None = None) -> Checkpoint:
         """Train to the end and return the model with the best weights; raises what `run` raises.
 
-        `progress` shows a bar; by default in terminals and notebooks.
+        `progress` shows a progress bar; by default, in terminals and notebooks.
         """
         from tqdm.auto import tqdm
 
-        hidden = None if progress is None else not progress  # None hides it unless on a terminal
+        hidden = None if progress is None else not progress  # None: only on a terminal
         with tqdm(total=1000, disable=hidden, bar_format="{percentage:3.0f}%|{bar}| {desc}") as bar:
             for report in self.run():
                 valid = f", valid {self.history[-1].valid:.3f}" if self.history else ""
@@ -215,12 +214,11 @@ class Trainer:
         return self.checkpoint()
 
     def run(self) -> Iterator[Report]:
-        """Train until a limit is reached or `stop()` is called, yielding a report of each step and
-        of each evaluation.
+        """Train until a limit is reached or `stop()` is called; yield a report for each step and
+        each evaluation.
 
-        Raises DivergedError if training leaves all bounds a second time, CheckpointError if the
-        model cannot be written at the end or another run writes it, and WorkerError if a worker
-        dies.
+        Raises DivergedError if training diverges a second time, CheckpointError if the model cannot
+        be written at the end or another run is writing it, and WorkerError if a worker dies.
         """
         if self.finished():
             return
@@ -231,10 +229,10 @@ class Trainer:
         try:
             self.exchange.start(serve, self.task)
             yield from self._run()
-        except (GeneratorExit, CheckpointError):  # between steps: what was learnt is still here
+        except (GeneratorExit, CheckpointError):  # between steps: the state is consistent
             raise
         except BaseException:
-            self._restore(self._good)  # a step may have been half done
+            self._restore(self._good)  # a step may be half done
             raise
         finally:
             self.exchange.withdraw_stop()
@@ -247,7 +245,7 @@ class Trainer:
             if self._evaluation_due(bool(ended)):
                 report = self._evaluate()
                 if report is None:
-                    ended = ""  # stopped on the way: it is due again when the run goes on
+                    ended = ""  # stopped during the evaluation: it is due again on resume
                 else:
                     yield report
                     ended = ended if ended and report.notice is None else self._ended_by()
@@ -257,11 +255,11 @@ class Trainer:
                     self.save()
                 except (CheckpointError, MemoryError) as error:
                     if ended or self.exchange.stop_requested():
-                        self.counters.ended_by = ""  # `run()` can try it again
+                        self.counters.ended_by = ""  # `run()` can try again
                         raise
-                    yield self._report(notice=f"{error}; it is tried again at the next save")
+                    yield self._report(notice=f"{error}; trying again at the next save")
                     if self.exchange.stop_requested():
-                        continue  # while that was shown: nothing has been saved yet
+                        continue  # requested meanwhile: nothing has been saved yet
             if ended or self.exchange.stop_requested():
                 self.stopped = not ended
                 return
@@ -270,19 +268,19 @@ class Trainer:
             yield self._report(notice=notice)
 
     def stop(self) -> None:
-        """Ask the run to save and end after the current step; a signal handler may call it."""
+        """Save and end after the current step; safe to call from a signal handler."""
         self.exchange.request_stop()
 
     def finished(self) -> bool:
-        """Return whether the run has reached the limit `counters.ended_by`, and is complete."""
+        """Return whether the run is complete: it has reached the limit `counters.ended_by`."""
         return self.counters.ended_by != ""
 
     def progress(self) -> float:
-        """Return the share of the run that is done, by the limit that is nearest, 0 to 1."""
+        """Return the fraction of the run that is done, towards the nearest limit."""
         return min(1.0, max(self._shares().values()))
 
     def summary(self) -> Summary:
-        """Return the run in figures."""
+        """Return the key figures of the run."""
         texts = [text for text in (self.data.text, self.data.valid) if text is not None]
         counters, config = self.counters, self.data.config
         return Summary(
@@ -303,11 +301,11 @@ class Trainer:
         )
 
     def _shares(self) -> dict[str, float]:
-        """Return the share of each limit that is used up."""
+        """Return the fraction of each limit that is used up."""
         return self.limits.shares(self.counters, self.data, self._closing_seconds)
 
     def _step(self) -> str | None:
-        """Learn from one chunk; return a notice if training had to go back."""
+        """Train on one chunk; return a notice if training diverged."""
         config, counters = self.train_config, self.counters
         rate = counters.learning_rate_scale * scheduled_rate(
             config.learning_rate,
@@ -328,27 +326,26 @@ class Trainer:
         return None
 
     def _threads(self) -> AbstractContextManager[object]:
-        """Return a context for work; between steps the caller's threads are as they were."""
+        """Return a context that limits BLAS threads; between steps the caller's limit applies."""
         return limited(training_threads(self.task.train.shards))
 
     def _go_back(self) -> str:
-        """Return to the last good state with a tenth of the learning rate, once."""
+        """Return to the last good state, once, with a tenth of the learning rate, and say so."""
         step, seconds = self.counters.step, self.counters.seconds
         if self.counters.learning_rate_scale < 1:
             saved = self.output is not None and self._good.counters.step > 0
-            where = f"; {self.output.path} is the last good model" if self.output and saved else ""
-            clip = "a smaller" if self.train_config.clip_norm else "with a"
+            where = f" ({self.output.path} is the last good model)" if self.output and saved else ""
+            clip = "a smaller `clip_norm`" if self.train_config.clip_norm else "set `clip_norm`"
             raise DivergedError(
-                f"training diverged again at step {step}, with a tenth of the learning rate: start "
-                f"with a `learning_rate` below {self.train_config.learning_rate / 10:g}, or {clip} "
-                f"`clip_norm`{where}"
+                f"training diverged again at step {step:,}{where}; use a `learning_rate` below "
+                f"{self.train_config.learning_rate / 10:g}, or {clip}"
             )
         self._restore(self._good)
         self.counters.learning_rate_scale = 0.1
         self.counters.seconds = seconds
         return (
-            f"training diverged at step {step}: back to step {self.counters.step}, "
-            "with a tenth of the learning rate"
+            f"training diverged at step {step:,}; continuing from step {self.counters.step:,} with "
+            "a tenth of the learning rate"
         )
 
     # ---- evaluation --------------------------------------------------------------------------
@@ -357,16 +354,20 @@ class Trainer:
         counters = self.counters
         if self.data.valid is None or counters.step == 0 or counters.evaluated_at == counters.step:
             return False
-        return ended or counters.step % self._eval_every() == 0
+        return ended or self._is_due(counters.evaluated_at, self._eval_every())
+
+    def _is_due(self, last: int, every: int) -> bool:
+        """Return whether to evaluate or save again, after the step `last`."""
+        return self.limits.is_due(last, every, self.counters, self.data, self._closing_seconds)
 
     def _eval_every(self) -> int:
-        """Return the steps between evaluations, by default such that they cost about 5%."""
+        """Return the steps between evaluations; by default, they take about 5% of the time."""
         if self.limits.eval_every is not None or self.data.valid is None:
             return self.limits.eval_every or 100
         return max(100, 7 * validated_characters(self.data.valid) // self.data.chunk_size)
 
     def _evaluate(self) -> Report | None:
-        """Validate; the best weights are kept. Return None if it was stopped on the way."""
+        """Evaluate on the held-out part; keep the best weights. Return None if it was stopped."""
         counters = self.counters
         began = time.monotonic()
         with self._threads():
@@ -386,7 +387,7 @@ class Trainer:
         return self._report(evaluation, best)
 
     def _ended_by(self) -> str:
-        """Return the name of the limit that has been reached, "" if none has."""
+        """Return the name of the limit that has been reached, or ""."""
         return self.limits.ended_by(self.counters, self.data, self.history, self._closing_seconds)
 
     def _report(
@@ -425,10 +426,10 @@ class Trainer:
         return Checkpoint(self.config, self.data.tokenizer, parameters, record, list(self.history))
 
     def save(self) -> None:
-        """Write the model, then all that going on needs; does nothing without `out`."""
+        """Write the model file, then the resume file; does nothing without `out`."""
         if not np.isfinite(self.parameters.flat).all():
             self._restore(self._good)
-        due = self.counters.step % self._save_every() == 0 and not self._evaluation_due(False)
+        due = self._save_scheduled() and not self._evaluation_due(False)
         if due or self.finished():
             self.counters.saved_at = self.counters.step
         if self.output is not None:
@@ -454,13 +455,19 @@ class Trainer:
             return True
         if counters.step == 0 or counters.saved_at == counters.step:
             return False
-        return counters.step % self._save_every() == 0
+        return self._save_scheduled()
 
-    def _save_every(self) -> int:
-        return self.limits.save_every or self._eval_every()
+    def _save_scheduled(self) -> bool:
+        """Return whether this step is one to save at: by default, any with an evaluation."""
+        counters = self.counters
+        if self.limits.save_every is not None:
+            return counters.step % self.limits.save_every == 0
+        if self.data.valid is None:
+            return self._is_due(counters.saved_at, self._eval_every())
+        return counters.evaluated_at == counters.step
 
     def _live(self) -> dict[str, Array]:
-        """Return what a snapshot keeps: the run's own arrays, and a copy of the carried state."""
+        """Return the arrays of a snapshot: the run's own, and a copy of the carried state."""
         return {
             "parameters": self.parameters.flat,
             "best": self.best,

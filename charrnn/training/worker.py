@@ -1,8 +1,8 @@
-"""One training step, done by one process or by several in step.
+"""One training step, by one process or by several in lockstep.
 
-The batch falls into shards of equal width, whose gradients are added up in a fixed order, so that a
-run's bits depend on the number of shards, and not on that of the processes among which they are
-dealt out. All processes run the same code; arrays that all see are the exchange's.
+The batch is divided into shards of equal width, whose gradients are summed in a fixed order. So a
+run's bits depend on the number of shards, not on the number of processes that share them. All
+processes run the same code; the shared arrays belong to the exchange.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from charrnn.training.comm import Exchange, Layout, Member, share_of
 
 @dataclass(frozen=True)
 class Task:
-    """All that a process must know of a run, but for the texts, which the exchange has."""
+    """What each process needs to know of a run; the texts are in the exchange."""
 
     config: ModelConfig
     vocabulary_size: int
-    train: TrainConfig  # sizes as they fit the text, the number of shards decided
+    train: TrainConfig  # batch sizes fitted to the corpus, number of shards resolved
 
     def layout(self) -> Layout:
-        """Return the arrays that all processes see."""
+        """Return the layout of the shared arrays."""
         config, train = self.config, self.train
         P = count(config.shapes(self.vocabulary_size))
         moments = OPTIMIZERS[train.optimizer].moments_per_weight
@@ -50,8 +50,8 @@ class Task:
         }
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Return names and shapes of the arrays that a snapshot keeps, whatever the
-        number of shards: the carried state is (L, S, B, H).
+        """Return the names and shapes of the arrays of a snapshot, which do not depend on
+        the number of shards: the carried state is (L, S, B, H).
         """
         layout, config = self.layout(), self.config
         states = CELLS[config.cell].states
@@ -63,12 +63,12 @@ class Task:
         }
 
 
-# What process 0 has all processes do, itself included.
+# The commands of process 0 to all processes, including itself.
 
 
 @dataclass(frozen=True)
 class Step:
-    """Learn from chunk `number`, with the running mean of the loss so far."""
+    """Train on chunk `number`; `mean_loss` is the running mean so far."""
 
     number: int
     learning_rate: float
@@ -77,11 +77,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Validate:
-    """Score the held-out text; it ends early if a stop is requested."""
+    """Evaluate on the held-out part; ends early if a stop is requested."""
 
 
 class Stepped(NamedTuple):
-    """What came of a step; if it wasn't `sane`, nothing has been changed."""
+    """The result of a step; if it is not `sane`, the step changed nothing."""
 
     mean_loss: float
     gradient_norm: float  # before clipping
@@ -89,7 +89,7 @@ class Stepped(NamedTuple):
 
 
 class Learner:
-    """One process's part of a run."""
+    """One process's share of a run."""
 
     def __init__(self, task: Task, exchange: Exchange) -> None:
         self.task, self.exchange = task, exchange
@@ -114,20 +114,20 @@ class Learner:
         }
 
     def carried_state(self) -> Array:
-        """Return the state (L, S, B, H) that is carried from chunk to chunk, a copy."""
+        """Return a copy of the state (L, S, B, H) that is carried from chunk to chunk."""
         shards, L, S, width, H = self.state.shape
         by_stream: Array = self.state.transpose(1, 2, 0, 3, 4).reshape(L, S, shards * width, H)
         return by_stream.copy()
 
     def carry(self, state: Array) -> None:
-        """Make `state` (L, S, B, H) the one that is carried."""
+        """Replace the carried state with `state` (L, S, B, H)."""
         shards, L, S, width, H = self.state.shape
         self.state[...] = state.reshape(L, S, shards, width, H).transpose(2, 0, 1, 3, 4)
 
     def step(self, command: Step) -> Stepped:
-        """Do this process's part of a training step."""
+        """Do this process's share of a training step."""
         train, arrays, step = self.task.train, self.exchange.arrays, command.number
-        with np.errstate(all="ignore"):  # what is not finite is seen to below
+        with np.errstate(all="ignore"):  # values that are not finite are handled below
             states = self._gradients(step)
             mine = self._mine
             g = self.exchange.all_reduce(arrays["gradients"], mine)
@@ -150,11 +150,11 @@ class Learner:
         return Stepped(mean, norm, sane)
 
     def sane(self, loss: float) -> bool:
-        """Return whether a loss is finite and within twice that of knowing nothing, ln V."""
+        """Return whether a loss is finite and at most twice that of a uniform prediction, ln V."""
         return math.isfinite(loss) and loss <= 2 * math.log(max(2, self.task.vocabulary_size))
 
     def _gradients(self, step: int) -> dict[int, Array]:
-        """Leave the gradients of this process's shards with the exchange; return their states."""
+        """Store the gradients of this process's shards in the exchange; return their states."""
         train, arrays = self.task.train, self.exchange.arrays
         chunk = self.streams.chunk(step)
         width = train.batch_size // train.shards
@@ -176,7 +176,7 @@ class Learner:
         return states
 
     def validate(self) -> Evaluation:
-        """Do this process's part of a validation, in which each shard has a part of the streams."""
+        """Do this process's share of an evaluation; each shard handles some of the streams."""
         assert self.valid is not None
         rows, stopped = self.exchange.arrays["validation"], self.exchange.stop_requested
         shards = self.task.train.shards
@@ -191,7 +191,7 @@ class Learner:
 
 
 def serve(exchange: Member, task: Task) -> None:
-    """Be one of a run's other processes: do what process 0 does, until it is gone."""
+    """Run a worker process: follow the commands of process 0 until it ends."""
     learner = Learner(task, exchange)
     while True:
         match exchange.receive():

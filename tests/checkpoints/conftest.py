@@ -1,4 +1,4 @@
-"""The file of a model."""
+"""A model file for the tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A model of a few numbers, and what a file that is none is refused with."""
+"""A tiny model, and the errors for files that are not models."""
 
 import pytest
 

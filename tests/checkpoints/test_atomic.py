@@ -1,4 +1,4 @@
-"""A file is replaced as a whole, or not at all."""
+"""A file is replaced completely or not at all."""
 
 import errno
 import os
@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from charrnn.checkpoints.atomic import temporary_path, write_atomically
+from charrnn.checkpoints.atomic import require_writable, write_atomically
 from charrnn.checkpoints.checkpoint import load
+from charrnn.checkpoints.lock import try_lock
 from charrnn.checkpoints.output import Output
 from charrnn.errors import CheckpointError
 from tests.checkpoints.models import assert_same, make_checkpoint
-from tests.helpers import failing
+from tests.helpers import failing, posix
 
 # ---- modes and links -----------------------------------------------------------------------------
 
@@ -32,7 +33,7 @@ def mode(path):
 
 
 @pytest.mark.usefixtures("umask")
-def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path):
+def test_a_new_file_gets_its_mode_from_the_umask(tmp_path):
     write_atomically(tmp_path / "new", b"data")
     assert mode(tmp_path / "new") == 0o640
 
@@ -48,7 +49,7 @@ def test_a_file_keeps_its_mode(tmp_path, permissions):
 
 
 @pytest.mark.parametrize("permissions", [0o600, 0o640])
-def test_what_is_private_is_private_from_its_first_byte(tmp_path, monkeypatch, permissions):
+def test_a_private_file_is_private_from_its_first_byte(tmp_path, monkeypatch, permissions):
     file = tmp_path / "old"
     file.write_bytes(b"old")
     file.chmod(permissions)
@@ -68,7 +69,7 @@ def test_what_is_private_is_private_from_its_first_byte(tmp_path, monkeypatch, p
     assert modes[0] == mode(file) == permissions
 
 
-def test_a_link_stays_a_link(tmp_path):
+def test_a_symlink_remains_a_symlink(tmp_path):
     (tmp_path / "disk").mkdir()
     target, link = tmp_path / "disk" / "model", tmp_path / "link"
     target.write_bytes(b"old")
@@ -79,7 +80,7 @@ def test_a_link_stays_a_link(tmp_path):
     assert set(tmp_path.rglob("*")) == {tmp_path / "disk", target, link}
 
 
-def test_a_link_to_nowhere_is_filled(tmp_path):
+def test_a_dangling_symlink_gets_its_target_created(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write_atomically(tmp_path / "link", b"new")
     assert (tmp_path / "target").read_bytes() == b"new"
@@ -89,7 +90,7 @@ def test_a_link_to_nowhere_is_filled(tmp_path):
 # ---- order and failures --------------------------------------------------------------------------
 
 
-def test_data_are_on_the_disk_before_they_get_the_name(tmp_path, monkeypatch):
+def test_data_is_synced_before_the_rename_and_the_folder_after_it(tmp_path, monkeypatch):
     order = []
     fsync, rename = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda handle: order.append("fsync") or fsync(handle))
@@ -120,13 +121,13 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("existing", [b"old", None], ids=["old file", "no file"])
-def test_a_failed_write_leaves_everything_as_it_was(tmp_path, monkeypatch, failure, existing):
+def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, failure, existing):
     file = tmp_path / "model"
     if existing is not None:
         file.write_bytes(existing)
     with monkeypatch.context() as patch:
         patch.setattr(*FAILURES[failure])
-        with pytest.raises(CheckpointError, match="No space left on device") as caught:
+        with pytest.raises(CheckpointError, match="no space left on device") as caught:
             make_checkpoint().save(file)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -147,16 +148,82 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
 
 
-def test_what_a_killed_write_left_is_no_obstacle(tmp_path):
-    file = tmp_path / "model"
-    temporary_path(file).write_bytes(b"half")
-    write_atomically(file, b"whole")
-    assert [each.name for each in tmp_path.iterdir()] == ["model"]
-    temporary_path(file).write_bytes(b"half")
-    Output(file)  # as at the start of a run
-    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+# ---- leftovers of killed processes ---------------------------------------------------------------
 
 
-def test_a_missing_folder_is_an_error_of_one_line(tmp_path):
-    with pytest.raises(CheckpointError, match=r"missing/model cannot be written: No such file"):
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def leftover(tmp_path):
+    """The temporary file of a process that was killed while it wrote `model`."""
+    path = tmp_path / ".model.charrnn-0123456789ab.tmp"
+    path.write_bytes(b"half")
+    return path
+
+
+@pytest.mark.usefixtures("leftover")
+@pytest.mark.parametrize("check", [Output, require_writable])
+def test_leftovers_of_killed_processes_are_removed(tmp_path, check):
+    check(tmp_path / "another model")
+    assert names(tmp_path) == set()
+
+
+def test_a_temporary_file_of_a_living_process_is_kept(tmp_path, leftover):
+    with leftover.open() as held:
+        assert try_lock(held.fileno())
+        require_writable(tmp_path / "model")
+        assert names(tmp_path) == {leftover.name}
+    require_writable(tmp_path / "model")
+    assert names(tmp_path) == set()
+
+
+def test_without_file_system_locks_no_leftover_is_removed(tmp_path, leftover, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
+    require_writable(tmp_path / "model")
+    assert names(tmp_path) == {leftover.name}
+
+
+@posix
+def test_a_temporary_file_is_locked_until_it_has_its_final_name(tmp_path, monkeypatch):
+    rename, locks = Path.replace, []
+
+    def watched(self, target):
+        rename(self, target)
+        with Path(target).open() as other:
+            locks.append(try_lock(other.fileno()))
+
+    monkeypatch.setattr(Path, "replace", watched)
+    write_atomically(tmp_path / "model", b"data")
+    assert locks == [False]
+
+
+def test_a_temporary_file_that_was_taken_for_a_leftover_is_created_again(tmp_path, monkeypatch):
+    def swept_first(handle):
+        monkeypatch.undo()
+        require_writable(tmp_path / "model")
+        return try_lock(handle)
+
+    monkeypatch.setattr("charrnn.checkpoints.atomic.try_lock", swept_first)
+    write_atomically(tmp_path / "model", b"data")
+    assert (tmp_path / "model").read_bytes() == b"data"
+    assert names(tmp_path) == {"model"}
+
+
+def test_other_temporary_files_are_never_touched(tmp_path):
+    """Also not those of earlier versions, which may still be running."""
+    others = {".model.tmp", ".model.resume.safetensors.tmp", ".charrnn-0123456789ab.tmp"}
+    others |= {".model.charrnn-mine.tmp", "model.charrnn-0123456789ab.tmp"}
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    make_checkpoint().save(tmp_path / "model")
+    Output(tmp_path / "model")
+    assert names(tmp_path) == {*others, "model"}
+    assert {(tmp_path / name).read_text() for name in others} == {"mine"}
+
+
+def test_a_missing_folder_is_a_one_line_error(tmp_path):
+    with pytest.raises(CheckpointError, match=r"cannot write .*missing/model: no such file"):
         make_checkpoint().save(tmp_path / "missing" / "model")

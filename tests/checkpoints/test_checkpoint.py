@@ -1,4 +1,4 @@
-"""A model comes back from its file as it was, or is refused."""
+"""A model is loaded from its file unchanged, or rejected."""
 
 from dataclasses import fields
 
@@ -22,7 +22,7 @@ from tests.helpers import random_checkpoint, rewrite
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
-def test_a_model_comes_back_as_it_was(tmp_path, cell, embedding_size):
+def test_a_saved_model_loads_unchanged(tmp_path, cell, embedding_size):
     original = make_checkpoint(ModelConfig(cell, 5, 2, embedding_size, 0.25))
     digest = original.save(tmp_path / "model")
     loaded = load(tmp_path / "model")
@@ -38,7 +38,7 @@ def test_a_loaded_model_can_be_used(path):
 
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 1e-45, 3.4e38])
-def test_every_bit_of_a_number_is_kept(tmp_path, number):
+def test_every_bit_of_a_weight_is_preserved(tmp_path, number):
     original = make_checkpoint()
     original.parameters.flat[:] = number
     original.save(tmp_path / "model")
@@ -47,8 +47,8 @@ def test_every_bit_of_a_number_is_kept(tmp_path, number):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
-def test_weights_of_any_size_are_no_warning(tmp_path, cell, embedding_size):
-    """All that is multiplied overflows: what such a model writes is of no use, but it is text."""
+def test_extreme_weights_raise_no_warning(tmp_path, cell, embedding_size):
+    """Every product overflows; such a model generates useless text, but text."""
     wild = make_checkpoint(ModelConfig(cell, 5, 2, embedding_size, 0.25))
     wild.parameters.flat[:] = np.where(wild.parameters.flat > 0, 3.4e38, -3.4e38)
     wild.save(tmp_path / "model")
@@ -57,18 +57,18 @@ def test_weights_of_any_size_are_no_warning(tmp_path, cell, embedding_size):
     evaluate(load(tmp_path / "model"), Corpus.from_texts("\n aé" * 9))
 
 
-def test_tensors_are_named_and_shaped_as_the_configuration_says(path):
+def test_tensor_names_and_shapes_follow_the_configuration(path):
     tensors = load_file(path)
     assert {name: values.shape for name, values in tensors.items()} == CONFIG.shapes(6)
     assert {values.dtype for values in tensors.values()} == {np.dtype(np.float32)}
 
 
-def test_a_file_written_anew_is_still_the_model(path):
+def test_a_rewritten_file_holds_the_same_model(path):
     rewrite(path)
     assert_same(load(path), make_checkpoint())
 
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- rejected files ------------------------------------------------------------------------------
 
 TENSOR_CHANGES = {
     "missing": (lambda t: t.pop("head.bias"), r"head\.bias"),
@@ -86,7 +86,7 @@ TENSOR_CHANGES = {
 
 
 @pytest.mark.parametrize("change", TENSOR_CHANGES)
-def test_tensors_unlike_the_configuration_are_refused(path, change):
+def test_tensors_that_do_not_match_the_configuration_are_rejected(path, change):
     tensors = {name: values.copy() for name, values in load_file(path).items()}
     apply, named = TENSOR_CHANGES[change]
     apply(tensors)
@@ -94,7 +94,7 @@ def test_tensors_unlike_the_configuration_are_refused(path, change):
     assert_refused(path, named)
 
 
-def test_a_finite_number_that_was_changed_is_refused(path):
+def test_a_changed_weight_is_rejected(path):
     tensors = {name: values.copy() for name, values in load_file(path).items()}
     tensors["head.bias"][0] += 1
     rewrite(path, tensors=tensors, sign=False)
@@ -127,7 +127,7 @@ CONFIG_CHANGES = [
 
 
 @pytest.mark.parametrize(("name", "value"), CONFIG_CHANGES, ids=lambda part: str(part)[:20])
-def test_a_configuration_of_wrong_types_or_values_is_refused(path, name, value):
+def test_a_configuration_with_wrong_types_or_values_is_rejected(path, name, value):
     rewrite(path, lambda document: document["config"].update({name: value}))
     assert_refused(path, "damaged")
 
@@ -163,7 +163,7 @@ DESCRIPTION_CHANGES = {
 
 
 @pytest.mark.parametrize("change", DESCRIPTION_CHANGES)
-def test_a_description_out_of_order_is_refused(path, change):
+def test_invalid_metadata_is_rejected(path, change):
     rewrite(path, DESCRIPTION_CHANGES[change])
     assert_refused(path)
 
@@ -175,14 +175,14 @@ CORPUS = Corpus.from_texts(*TEXTS)
 
 
 def model_of(**training):
-    """Return a model of the characters of TEXTS that was trained so."""
+    """Return a model of the characters of TEXTS, trained with these settings."""
     record = TrainingRecord(TrainConfig(**training))
     return random_checkpoint(CONFIG, "".join(sorted(set("".join(TEXTS)))), training=record)
 
 
 @pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
 @pytest.mark.parametrize("fraction", [0.1, 0.3])
-def test_the_parts_are_those_of_the_training(documents, fraction):
+def test_the_parts_are_split_as_in_training(documents, fraction):
     model = model_of(documents=documents, valid_fraction=fraction)
     for part, texts in zip(("train", "valid"), split(CORPUS, documents, fraction), strict=True):
         actual, expected = part_of(model, CORPUS, part), texts.encode(model.tokenizer)
@@ -197,7 +197,7 @@ def test_all_of_a_corpus_keeps_its_documents():
     np.testing.assert_array_equal(whole.ends, [len(TEXTS[0]) - 1, len(decoded) - 1])
 
 
-def test_a_model_without_a_record_is_taken_to_have_had_the_defaults():
+def test_a_model_without_a_training_record_uses_the_default_split():
     one, other = (
         part_of(model_of(**training), CORPUS, "valid")
         for training in ({}, {"documents": "whole", "valid_fraction": 0.1})
@@ -205,25 +205,25 @@ def test_a_model_without_a_record_is_taken_to_have_had_the_defaults():
     np.testing.assert_array_equal(one.ids, other.ids)
 
 
-def test_characters_that_the_model_lacks_are_refused_or_skipped():
+def test_unknown_characters_are_rejected_or_skipped():
     strange = Corpus.from_texts("one Ω fox")
     with pytest.raises(UnknownCharacterError, match=r"U\+03A9"):
         part_of(model_of(), strange)
     assert len(part_of(model_of(), strange, unknown="skip")) == 8
 
 
-def test_what_a_run_with_a_validation_corpus_trained_on_is_no_part_to_validate_on():
+def test_a_run_with_a_separate_validation_corpus_has_no_valid_part():
     config = TrainConfig(seq_len=8, batch_size=2, valid_fraction=0.1)
     trainer = Trainer.new(CORPUS, CONFIG, train=config, valid=Corpus.from_texts(TEXTS[0]))
     assert len(part_of(trainer.checkpoint(), CORPUS, "train")) == len(trainer.data.text)
-    with pytest.raises(CorpusError, match="held out no part"):
+    with pytest.raises(CorpusError, match="without a held-out part"):
         part_of(trainer.checkpoint(), CORPUS, "valid")
 
 
 @pytest.mark.parametrize(
     "place", [(), ("config",), ("training",), ("training", "config"), ("history",)], ids=str
 )
-def test_a_field_that_was_added_later_asks_for_an_upgrade(path, place):
+def test_an_unknown_field_of_a_newer_version_asks_for_an_upgrade(path, place):
     def add(document):
         document["version"] = "0.9"
         for name in place:
@@ -234,7 +234,7 @@ def test_a_field_that_was_added_later_asks_for_an_upgrade(path, place):
     assert_refused(path, r"was written by a newer charrnn \(0\.9\): upgrade")
 
 
-def test_a_damaged_name_of_a_field_is_damage(path):
+def test_a_damaged_field_name_is_reported_as_damage(path):
     rewrite(
         path, lambda d: d["config"].update(hidden_sizf=d["config"].pop("hidden_size")), sign=False
     )
@@ -242,7 +242,7 @@ def test_a_damaged_name_of_a_field_is_damage(path):
 
 
 def test_a_missing_field_takes_the_value_from_before_it_existed(path, monkeypatch):
-    """As of a file that was written before the setting was added."""
+    """As in a file that was written before the setting was added."""
     (field,) = (field for field in fields(ModelConfig) if field.name == "weight_dropout")
     rewrite(path, lambda document: document["config"].pop("weight_dropout"))
     assert load(path).config.weight_dropout == field.default

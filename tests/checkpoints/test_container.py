@@ -1,4 +1,4 @@
-"""A file is read only if every bit is as it was written, and is what it says."""
+"""A file is read only if it is intact and of the right kind."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from charrnn.errors import CheckpointError
 from tests.checkpoints.models import TRAINING, assert_refused, assert_same, make_checkpoint
 from tests.helpers import document_of, rewrite
 
-# ---- what is written -----------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 
 
-def test_the_one_metadata_entry_is_canonical_json(path):
+def test_the_only_metadata_entry_is_canonical_json(path):
     with safe_open(path, framework="np") as file:
         ((key, text),) = file.metadata().items()
     document = json.loads(text)
@@ -36,13 +36,13 @@ def test_the_one_metadata_entry_is_canonical_json(path):
     assert document["history"] == {"step": [10], "train": [2.5], "valid": [2.75]}
 
 
-def test_the_same_model_is_the_same_bytes(tmp_path, path):
+def test_equal_models_make_identical_files(tmp_path, path):
     make_checkpoint().save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
-def test_the_same_model_is_the_same_bytes_in_another_process(process, tmp_path, path, hash_seed):
+def test_equal_models_make_identical_files_in_another_process(process, tmp_path, path, hash_seed):
     code = "from tests.checkpoints.models import make_checkpoint; make_checkpoint().save('other')"
     assert process(script=("-c", code), env={"PYTHONHASHSEED": hash_seed}).code == 0
     assert (tmp_path / "other").read_bytes() == path.read_bytes()
@@ -53,7 +53,7 @@ def test_the_same_model_is_the_same_bytes_in_another_process(process, tmp_path, 
     [np.asfortranarray, lambda a: a.T, lambda a: a[:, ::2], lambda a: a[::-1]],
     ids=["Fortran", "transposed", "strided", "reversed"],
 )
-def test_arrays_of_any_layout_are_written_right(tmp_path, layout):
+def test_arrays_of_any_memory_layout_are_written_correctly(tmp_path, layout):
     values = layout(np.arange(24, dtype=np.float32).reshape(4, 6))
     write(tmp_path / "file", "model", {"values": values}, {})
     np.testing.assert_array_equal(load_file(tmp_path / "file")["values"], values)
@@ -66,17 +66,17 @@ def test_arrays_of_any_layout_are_written_right(tmp_path, layout):
 # ---- files of another kind -----------------------------------------------------------------------
 
 
-def test_what_is_no_file_is_refused(tmp_path):
+def test_missing_files_folders_and_pipes_are_rejected(tmp_path):
     assert_refused(tmp_path / "missing", "does not exist")
-    assert_refused(tmp_path, "is not a file")
+    assert_refused(tmp_path, "is a folder, not a model file")
     assert_refused(tmp_path / "missing" / "model", "does not exist")
-    assert_refused(tmp_path / ("x" * 300), "cannot be read")
+    assert_refused(tmp_path / ("x" * 300), "cannot read .*file name too long")
     os.mkfifo(tmp_path / "pipe")
-    assert_refused(tmp_path / "pipe", "is not a file")
+    assert_refused(tmp_path / "pipe", "is a pipe, not a model file")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert_refused(tmp_path / "loop", "cannot be read")
+    assert_refused(tmp_path / "loop", "cannot read .*loop: too many levels of symbolic links")
     (tmp_path / "file").write_bytes(b"")
-    assert_refused(tmp_path / "file" / "model", "cannot be read")
+    assert_refused(tmp_path / "file" / "model", "cannot read .*: not a directory")
 
 
 HEADER = b'{"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
@@ -101,12 +101,12 @@ STRANGE_DATA = {
 
 
 @pytest.mark.parametrize("data", STRANGE_DATA.values(), ids=STRANGE_DATA)
-def test_data_of_another_kind_are_refused(tmp_path, data):
+def test_other_data_is_rejected(tmp_path, data):
     (tmp_path / "file").write_bytes(data)
     assert_refused(tmp_path / "file")
 
 
-def test_a_truncated_or_lengthened_file_is_refused(path):
+def test_a_truncated_or_extended_file_is_rejected(path):
     data = path.read_bytes()
     for length in [*range(0, len(data), 97), len(data) - 1]:
         path.write_bytes(data[:length])
@@ -115,16 +115,16 @@ def test_a_truncated_or_lengthened_file_is_refused(path):
     assert_refused(path)
 
 
-def test_a_safetensors_file_of_others_is_refused(tmp_path):
+def test_a_safetensors_file_of_another_program_is_rejected(tmp_path):
     save_file({"x": np.ones(3, np.float32)}, tmp_path / "other", {"format": "pt"})
     assert_refused(tmp_path / "other", "was not written by charrnn")
     save_file({"x": np.ones(3, np.float32)}, tmp_path / "other")
     assert_refused(tmp_path / "other", "was not written by charrnn")
 
 
-def test_the_kinds_of_files_are_told_apart(tmp_path):
+def test_a_resume_file_is_not_a_model_file(tmp_path):
     write(tmp_path / "resume", "resume", {"x": np.ones(3, np.float32)}, {})
-    assert_refused(tmp_path / "resume", "is a resume file; give the model beside it")
+    assert_refused(tmp_path / "resume", "is a resume file, not a model file")
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ def test_the_kinds_of_files_are_told_apart(tmp_path):
     [
         (3, "written by a newer charrnn .*: upgrade"),
         (10**30, "upgrade"),
-        (0, "no format"),
-        (True, "no format"),
-        (1.0, "no format"),
-        (None, "no format"),
+        (0, "format number is missing"),
+        (True, "format number is missing"),
+        (1.0, "format number is missing"),
+        (None, "format number is missing"),
     ],
 )
-def test_formats_that_there_are_not_are_refused(path, format, named):
+def test_unknown_format_numbers_are_rejected(path, format, named):
     rewrite(path, lambda document: document.update(format=format))
     assert_refused(path, named)
 
 
-# ---- descriptions --------------------------------------------------------------------------------
+# ---- metadata ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_formats_that_there_are_not_are_refused(path, format, named):
         lambda d: d["history"]["step"].reverse() or d["history"]["train"].__setitem__(0, 9.0),
     ],
 )
-def test_a_description_that_does_not_match_the_digest_is_refused(path, change):
+def test_metadata_that_does_not_match_the_digest_is_rejected(path, change):
     rewrite(path, change, sign=False)
     assert_refused(path, "digest")
 
@@ -179,7 +179,7 @@ def test_a_description_that_does_not_match_the_digest_is_refused(path, change):
     ],
     ids=lambda text: text[:20],
 )
-def test_a_description_that_is_none_is_refused(path, text):
+def test_metadata_that_cannot_be_parsed_is_rejected(path, text):
     rewrite(path, metadata={"charrnn": text})
     assert_refused(path)
 
@@ -188,7 +188,7 @@ def test_a_description_that_is_none_is_refused(path, text):
     "number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 400, "9" * 5000], ids=lambda n: n[:9]
 )
 @pytest.mark.parametrize("place", ["dropout", "seed", "valid"])
-def test_numbers_that_json_lacks_are_refused(path, number, place):
+def test_non_json_numbers_are_rejected(path, number, place):
     text = canonical_json(document_of(path))
     old = {"dropout": "0.25", "seed": "7", "valid": "[2.75]"}[place]
     assert f'"{place}":{old}' in text
@@ -208,14 +208,14 @@ def nested(depth):
 
 
 @pytest.mark.parametrize("depth", [100, 1000, 10_000, 100_000])
-def test_a_description_that_is_deeply_nested_is_refused(path, depth):
+def test_deeply_nested_metadata_is_rejected(path, depth):
     rewrite(path, metadata={"charrnn": nested(depth)})
     assert_refused(path)
 
 
 @pytest.mark.parametrize("part", ["[]", '{"a":1}', "1"])
-def test_a_description_that_would_take_too_much_memory_is_not_parsed(path, monkeypatch, part):
-    """No more than twice the file and SPARE."""
+def test_metadata_that_would_take_too_much_memory_is_not_parsed(path, monkeypatch, part):
+    """The limit is twice the size of the file plus SPARE."""
     text = canonical_json(document_of(path))
     monkeypatch.setattr("charrnn.checkpoints.container.SPARE", 1 << 20)
     monkeypatch.setattr("charrnn.checkpoints.container.json.loads", None)
@@ -225,10 +225,10 @@ def test_a_description_that_would_take_too_much_memory_is_not_parsed(path, monke
     assert_refused(path, "would take .* of memory")
 
 
-def test_a_part_that_is_deeply_nested_is_refused(path):
+def test_deeply_nested_parts_of_metadata_are_rejected(path):
     text = canonical_json(document_of(path))
     tensors = load_file(path)
-    # Near the recursion limit there are depths that can be read and not be written again.
+    # Near the recursion limit, some depths can be parsed but not serialized again.
     for depth in [*range(sys.getrecursionlimit() - 100, sys.getrecursionlimit()), 100_000]:
         for place, deeper in (
             ('"step":[', f'"step":[{nested(depth)},'),
@@ -241,7 +241,7 @@ def test_a_part_that_is_deeply_nested_is_refused(path):
 # ---- damage --------------------------------------------------------------------------------------
 
 
-def test_a_flipped_bit_anywhere_is_refused(path):
+def test_any_flipped_bit_is_rejected(path):
     good = path.read_bytes()
     rng = np.random.default_rng(0)
     tensors_begin = 8 + int.from_bytes(good[:8], "little")
@@ -257,7 +257,7 @@ def test_a_flipped_bit_anywhere_is_refused(path):
             loaded = load(path)
         except CheckpointError:
             continue
-        assert place < tensors_begin  # such as a space between two of the header's parts
+        assert place < tensors_begin  # for example, a space between parts of the header
         assert_same(loaded, make_checkpoint())
 
 
@@ -282,13 +282,13 @@ def mutate(data, rng):
     return bytes(data)
 
 
-def test_a_mutated_file_is_the_very_same_model_or_refused(path):
+def test_a_mutated_file_is_rejected_or_holds_the_same_model(path):
     good = path.read_bytes()
     header_end = 8 + int.from_bytes(good[:8], "little")
     rng = np.random.default_rng(1)
     refused = 0
     for n in range(300):
-        # Two of three mutations go to the header, where more can go wrong.
+        # Two thirds of the mutations change the header, where more can go wrong.
         head = mutate(good[:header_end], rng) if n % 3 else good[:header_end]
         tail = good[header_end:] if n % 3 else mutate(good[header_end:], rng)
         path.write_bytes(head + tail)

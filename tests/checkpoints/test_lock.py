@@ -1,4 +1,4 @@
-"""Two runs on one output: the second ends at once and names the first."""
+"""Two runs on one output: the second fails immediately and names the first."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from tests.tiny import CORPUS, OPTIONS, make_trainer
 
 @pytest.fixture
 def first(start, tmp_path):
-    """A run that has saved, and goes on."""
+    """A run that has saved and continues."""
     (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
     run = start("train", "novel.txt", *OPTIONS, "--max-steps=1000000", "--eval-every=5")
     wait_for_line(run.stderr, b"step 10 ")
@@ -23,16 +23,19 @@ def first(start, tmp_path):
 
 
 @pytest.mark.parametrize("options", ["", "--resume", "--overwrite"])
-def test_a_second_run_ends_at_once_and_names_the_first(first, cli, options):
+def test_a_second_run_fails_immediately_and_names_the_first(first, cli, options):
     result = cli("train", "missing.txt", "-o", "novel.safetensors", *options.split())
     assert (result.code, result.out) == (1, "")
-    assert f"another run writes novel.safetensors (process {first.pid}, since 2" in result.err
+    assert (
+        f"novel.safetensors is being written by another run (charrnn process {first.pid}, since 2"
+        in result.err
+    )
     assert first.poll() is None
 
 
 @posix
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
-def test_the_lock_ends_with_its_run(first, cli, tmp_path, end):
+def test_the_lock_is_released_when_its_run_ends(first, cli, tmp_path, end):
     first.send_signal(getattr(signal, end))
     first.stderr.close()
     first.wait()
@@ -42,8 +45,8 @@ def test_the_lock_ends_with_its_run(first, cli, tmp_path, end):
     assert not lock_path(tmp_path / "novel.safetensors").exists()
 
 
-def test_it_is_one_lock_by_whatever_name(tmp_path):
-    """All of these share the model, or its resume file."""
+def test_all_names_of_a_model_share_one_lock(tmp_path):
+    """All of these names share the model or its resume file."""
     (tmp_path / "link.safetensors").symlink_to("model.safetensors")
     names = ("model.safetensors", "model", "link.safetensors", f"../{tmp_path.name}/model")
     with locked(tmp_path / "model.safetensors"):
@@ -54,22 +57,22 @@ def test_it_is_one_lock_by_whatever_name(tmp_path):
         pass
 
 
-def test_python_runs_exclude_each_other_too(tmp_path):
+def test_runs_in_one_process_exclude_each_other(tmp_path):
     out = tmp_path / "model.safetensors"
     first, second = make_trainer(out), make_trainer(out)
     reports = first.run()
     next(reports)
-    with pytest.raises(CheckpointError, match="another run writes"):
+    with pytest.raises(CheckpointError, match="is being written by another run"):
         next(second.run())
-    with pytest.raises(CheckpointError, match="another run writes"):
+    with pytest.raises(CheckpointError, match="is being written by another run"):
         make_trainer(out, overwrite=True)
     reports.close()
     assert len(finish(second)) > 3
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_run_that_was_overtaken_does_not_write(tmp_path):
-    """Its lock is free again, but going on would undo what the other has done."""
+def test_a_run_does_not_overwrite_what_a_later_run_saved(tmp_path):
+    """The lock is free again, but continuing would undo the other run."""
     out = tmp_path / "model.safetensors"
     late, early = make_trainer(out), make_trainer(out)
     finish(early)
@@ -79,7 +82,7 @@ def test_a_run_that_was_overtaken_does_not_write(tmp_path):
     assert out.read_bytes() == after
 
 
-def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeypatch):
+def test_a_lock_is_released_even_if_its_file_cannot_be_removed(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", failing(errno.EACCES))
         with locked(tmp_path / "model"):
@@ -90,15 +93,65 @@ def test_a_lock_whose_file_cannot_be_removed_ends_all_the_same(tmp_path, monkeyp
     assert not lock_path(tmp_path / "model").exists()
 
 
-def test_a_lock_that_the_file_system_lacks_is_none(tmp_path, monkeypatch):
+def test_without_file_system_locks_nothing_is_locked(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
     monkeypatch.setattr(fcntl, "flock", failing(errno.EOPNOTSUPP))
     with locked(tmp_path / "model"), locked(tmp_path / "model"):
         pass
 
 
-def test_a_lock_whose_holder_just_left_is_taken_anew(tmp_path, monkeypatch):
-    """Between our opening its file and locking it: that file has no name any more."""
+# ---- lock files of others ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["", "mine", "process 1", "charrnn process 1, since 2026-1-1"])
+def test_a_foreign_lock_file_is_locked_but_never_changed(tmp_path, content):
+    file = lock_path(tmp_path / "model")
+    file.write_text(content)
+    with locked(tmp_path / "model"):
+        assert file.read_text() == content
+        with pytest.raises(CheckpointError, match=r"\(just started\)"), locked(tmp_path / "model"):
+            pass
+    assert file.read_text() == content
+
+
+@pytest.mark.parametrize("name", ["", "charrnn "])
+def test_a_leftover_of_any_version_is_taken_over_and_removed(tmp_path, name):
+    file = lock_path(tmp_path / "model")
+    file.write_text(f"{name}process 123, since 2026-11-21 18:00:00\n")
+    with locked(tmp_path / "model"):
+        assert file.read_text().startswith(f"charrnn process {os.getpid()}, since 2")
+    assert not file.exists()
+
+
+@posix
+def test_a_run_of_0_1_0_holds_the_same_lock(tmp_path):
+    import fcntl
+
+    file = lock_path(tmp_path / "model")
+    file.write_text("process 123, since 2026-11-21 18:00:00\n")
+    with file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(CheckpointError, match="process 123, since"), locked(tmp_path / "model"):
+            pass
+
+
+@posix
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("victim")], ids=range(3)
+)
+def test_what_is_no_regular_file_is_an_error_with_its_path(tmp_path, make):
+    file = lock_path(tmp_path / "model")
+    make(file)
+    with (
+        pytest.raises(CheckpointError, match=rf"cannot open the lock file {file}: .*; choose"),
+        locked(tmp_path / "model"),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_lock_whose_file_was_just_removed_is_taken_again(tmp_path, monkeypatch):
+    """Its file was removed after it was opened and before it was locked."""
     fcntl = pytest.importorskip("fcntl")
     flock, held = fcntl.flock, [locked(tmp_path / "model")]
     held[0].__enter__()

@@ -1,6 +1,6 @@
-"""A setting that is added later leaves every older file readable, and tells older versions apart.
+"""Adding a setting keeps older files readable, and older versions report newer files as such.
 
-The package is copied, and every settings class of the copy gets one more field.
+The tests add a field to every settings class in a copy of the package.
 """
 
 import json
@@ -15,7 +15,7 @@ from charrnn.errors import CheckpointError
 from tests.checkpoints.test_old_files import every_run, resume
 from tests.helpers import ROOT
 
-# How the fields of each settings class begin, by file.
+# The first field of each settings class, by file.
 PLACES = {
     "nn/model.py": "    cell: str = setting(",  # ModelConfig
     "checkpoints/records.py": "    init: str = setting(",  # TrainConfig
@@ -28,7 +28,7 @@ FIELD = '    toy: float = setting(0.5, "Toy.")\n'
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    """The folder of a package in which every settings class has one more field."""
+    """The folder of a copy of the package in which every settings class has one more field."""
     folder = tmp_path_factory.mktemp("newer")
     shutil.copytree(
         ROOT / "charrnn", folder / "charrnn", ignore=shutil.ignore_patterns("__pycache__")
@@ -40,7 +40,7 @@ def newer(tmp_path_factory):
         field = FIELD.replace("toy", f"toy_{number}")
         if name == "training/state.py":
             field = field.replace('setting(0.5, "Toy.")', "0.5")
-        # At the end of the class's fields, so that positional arguments keep their places.
+        # After the last field, to keep the order of positional arguments.
         start = text.index(place)
         end = text.index("\n\n    ", start)
         path.write_text(text[: end + 1] + field + text[end + 1 :], "utf-8")

@@ -1,5 +1,6 @@
-"""Files of past releases load, sample, evaluate, resume and compose as in the release that wrote
-them. `formats/` has a folder for each release, with the results of that release in expected.json.
+"""Files of past releases load, sample, evaluate, resume and compose as in their own release.
+
+`formats/` has a folder per release, with the results of that release in expected.json.
 """
 
 import json
@@ -51,7 +52,7 @@ every_model_of_tunes = parametrize(
 )
 
 
-def test_the_files_of_every_release_are_here():
+def test_files_of_every_release_are_present():
     assert [folder.name for folder in RELEASES] == ["0.1.0"]
 
 
@@ -78,14 +79,14 @@ def test_a_model_samples_the_same_text(folder, name, expected, cli):
 
 
 @every_model
-def test_a_model_evaluates_to_the_same_figures(folder, name, expected, cli):
+def test_a_model_evaluates_to_the_same_results(folder, name, expected, cli):
     for figures in expected["evaluations"]:
         corpus = [folder / file for file in figures["corpus"]]
         result = cli("evaluate", folder / name, *corpus, "--split", figures["split"], "--json")
         now = json.loads(result.out)
         assert now["characters"] == figures["characters"]
         assert now["nats_per_char"] == pytest.approx(figures["nats_per_char"], rel=1e-5)
-        # The two likeliest characters may be so close that the processor decides between them.
+        # The two most likely characters may be so close that the result depends on the processor.
         assert now["accuracy"] == pytest.approx(figures["accuracy"], abs=1.5 / now["characters"])
 
 
@@ -97,8 +98,8 @@ def test_a_resumed_run_ends_as_it_did(folder, name, run, cli, tmp_path):
 
 
 @every_run
-def test_a_run_resumes_although_its_model_is_of_another_moment(folder, name, run, cli, tmp_path):
-    # A crash between writing the model and writing the resume file leaves such a pair.
+def test_a_run_resumes_with_a_model_of_another_step(folder, name, run, cli, tmp_path):
+    # A crash between writing the model and the resume file leaves such a pair.
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     shutil.copyfile(folder / run["resumed"], tmp_path / name)
     assert resume(cli, name, run).code == 0
@@ -125,7 +126,7 @@ def test_training_starts_from_the_weights_of_a_model(folder, name, expected, cli
     assert new.tokenizer.alphabet.startswith(expected["alphabet"])
     assert "\N{GREEK SMALL LETTER OMEGA}" in new.tokenizer.alphabet
     for parameter, weights in charrnn.load(folder / name).parameters.items():
-        known = tuple(map(slice, weights.shape))  # all but what belongs to new characters
+        known = tuple(map(slice, weights.shape))  # all except the rows of new characters
         np.testing.assert_allclose(new.parameters[parameter][known], weights, atol=1e-6)
 
 
@@ -159,7 +160,7 @@ def resume(cli, name, run):
 
 
 def check_same_end(cli, ours, theirs):
-    """Compare two models but for the last bits, which differ between processors."""
+    """Compare two models except for the last bits, which differ between processors."""
     here, there = history(cli, ours), history(cli, theirs)
     np.testing.assert_allclose(losses(here), losses(there), rtol=1e-4)
     now, then = charrnn.load(ours).parameters, charrnn.load(theirs).parameters

@@ -1,13 +1,13 @@
-"""Everything that could keep a run from saving is found before it starts."""
+"""Everything that could prevent a run from saving is found before it starts."""
 
 import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from charrnn.checkpoints import output
-from charrnn.checkpoints.atomic import temporary_path
 from charrnn.checkpoints.container import write
 from charrnn.checkpoints.lock import lock_path
 from charrnn.checkpoints.output import Output, description, resume_path
@@ -16,22 +16,21 @@ from tests.checkpoints.models import make_checkpoint
 from tests.helpers import failing
 
 
-def test_the_resume_file_lies_beside_the_model():
+def test_the_resume_file_is_next_to_the_model():
     assert resume_path("runs/a.safetensors") == Path("runs/a.resume.safetensors")
     assert resume_path("runs/a.b") == Path("runs/a.b.resume.safetensors")
 
 
-def test_check_writable_leaves_nothing_behind(tmp_path):
+def test_checking_an_output_leaves_nothing_behind(tmp_path):
     Output(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old").write_bytes(b"old")
-    temporary_path(tmp_path / "old").write_bytes(b"half")
     Output(tmp_path / "old")
     assert [each.name for each in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_bytes() == b"old"
 
 
-def test_check_writable_refuses_what_would_fail_later(tmp_path, monkeypatch):
+def test_outputs_that_would_fail_later_are_rejected(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CheckpointError, match="is a folder"):
         Output(tmp_path)
@@ -40,19 +39,19 @@ def test_check_writable_refuses_what_would_fail_later(tmp_path, monkeypatch):
             Output(tmp_path / missing)
     with pytest.raises(CheckpointError, match="name too long"):
         Output(tmp_path / ("x" * 300))
-    monkeypatch.setattr(Path, "touch", failing(errno.ENOSPC))
-    with pytest.raises(CheckpointError, match="No space left"):
+    monkeypatch.setattr(os, "open", failing(errno.ENOSPC))
+    with pytest.raises(CheckpointError, match="no space left"):
         Output(tmp_path / "model")
 
 
-def test_checking_does_not_write_through_a_link(tmp_path):
-    """Anyone may lay such a link in a shared folder: the file that it points to is not ours."""
+def test_checking_does_not_write_through_a_symlink(tmp_path):
+    """In a shared folder, anyone may create such a link; its target is not ours."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    temporary_path(tmp_path / "model").symlink_to(victim)
+    (tmp_path / ".model.charrnn-0123456789ab.tmp").symlink_to(victim)
     Output(tmp_path / "model")
     lock_path(tmp_path / "model").symlink_to(victim)
-    with pytest.raises(CheckpointError, match="cannot be written to"):
+    with pytest.raises(CheckpointError, match=r"cannot open the lock file .*: too many levels"):
         Output(tmp_path / "model")
     assert victim.read_text() == "precious"
 
@@ -64,56 +63,56 @@ def write_resume_file(path):
     write(resume_path(path), "resume", {}, {"vocabulary": "abc"})
 
 
-def test_a_new_run_replaces_files_of_a_run_only_if_it_may(path):
+def test_a_new_run_replaces_a_run_only_with_overwrite(path):
     write_resume_file(path)
     for lost in (path, resume_path(path)):
-        with pytest.raises(CheckpointError, match=rf"{lost.name} exists.*overwrite=True"):
+        with pytest.raises(CheckpointError, match=rf"{lost.name} already exists.*overwrite=True"):
             Output.new(path)
         assert Output.new(path, overwrite=True).path == path
         lost.unlink()
     Output.new(path)
 
 
-def test_a_new_run_never_replaces_what_charrnn_did_not_write(tmp_path):
+def test_a_new_run_never_replaces_a_foreign_file(tmp_path):
     (tmp_path / "novel.txt").write_text("my only copy")
-    with pytest.raises(CheckpointError, match="is no model file"):
+    with pytest.raises(CheckpointError, match="is not a model file"):
         Output.new(tmp_path / "novel.txt", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["a.resume.safetensors", "-"])
-def test_some_names_cannot_be_those_of_models(tmp_path, monkeypatch, name):
+def test_reserved_names_are_rejected(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="cannot be a model's name"):
+    with pytest.raises(CheckpointError, match="cannot be named"):
         Output.new(name)
 
 
-def test_a_run_to_resume_needs_its_resume_file_and_not_its_model(path):
-    with pytest.raises(CheckpointError, match=r"model\.resume\.safetensors is missing"):
+def test_resuming_needs_the_resume_file_but_not_the_model(path):
+    with pytest.raises(CheckpointError, match=r"model\.resume\.safetensors does not exist"):
         Output.of_run(path)
     write_resume_file(path)
     path.unlink()
     assert Output.of_run(path).digest is None
     resume_path(path).unlink()
-    with pytest.raises(CheckpointError, match="there is no run of"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist; remove resume"):
         Output.of_run(path)
 
 
 # ---- one run at a time ---------------------------------------------------------------------------
 
 
-def test_only_one_run_at_a_time_has_the_files(path):
+def test_only_one_run_at_a_time_can_claim_the_files(path):
     first, second = Output(path), Output(path)
-    refused = pytest.raises(CheckpointError, match="another run writes")
+    refused = pytest.raises(CheckpointError, match="is being written by another run")
     with first.claimed(), refused, second.claimed():
         pass
     with second.claimed():
         pass
 
 
-def test_a_run_does_not_undo_what_another_has_written_since(path):
+def test_a_run_does_not_overwrite_what_another_wrote_meanwhile(path):
     late = Output(path)
     with Output(path).claimed():
-        make_checkpoint().save(path)  # the same bytes: nothing has changed
+        make_checkpoint().save(path)  # the same bytes, so nothing has changed
     with late.claimed():
         pass
     write(path, "model", {}, {})
@@ -121,14 +120,14 @@ def test_a_run_does_not_undo_what_another_has_written_since(path):
         pass
 
 
-def test_the_digest_is_that_of_the_model_in_place(path):
+def test_the_digest_is_that_of_the_current_model(path):
     files = Output(path)
     assert files.digest == description(path)["digest"]
     assert files.save(lambda to: write(to, "model", {}, {})) == files.digest
     assert files.digest == description(path)["digest"]
 
 
-def test_the_digest_is_that_of_the_model_in_place_even_if_the_write_fails(path):
+def test_the_digest_is_that_of_the_current_model_even_if_writing_fails(path):
     def write_and_fail(to):
         write(to, "model", {}, {})
         raise CheckpointError("the folder could not be brought to the disk")
@@ -139,44 +138,44 @@ def test_the_digest_is_that_of_the_model_in_place_even_if_the_write_fails(path):
     assert files.digest == description(path)["digest"] != before
 
 
-# ---- room on the disk ----------------------------------------------------------------------------
+# ---- disk space ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def disk(monkeypatch):
-    """A disk, of which a test says how much is free."""
+    """A disk whose free space a test can set."""
     disk = SimpleNamespace(total=10**6, free=0)
     monkeypatch.setattr(output.shutil, "disk_usage", lambda _: disk)
     return disk
 
 
-def test_there_must_be_room_for_the_files_and_a_resume_file_beside_the_old_one(tmp_path, disk):
+def test_the_disk_needs_room_for_both_files_and_a_second_resume_file(tmp_path, disk):
     files = Output(tmp_path / "model")
     disk.free = 100 + 2 * 300
     files.check_space(model=100, resume=300)
     disk.free -= 1
-    with pytest.raises(CheckpointError, match=r"0\.0 MB free and the run's files need 0\.0 MB"):
+    with pytest.raises(CheckpointError, match=r"not enough disk space in .*needs 0\.0 MB"):
         files.check_space(model=100, resume=300)
 
 
-def test_what_is_there_already_needs_no_room(path, disk):
+def test_existing_files_need_no_additional_room(path, disk):
     files = Output(path)
     disk.free = 2 * 10**4
     files.check_space(model=path.stat().st_size, resume=10**4)
 
 
-def test_a_disk_that_does_not_know_its_size_is_written_to(tmp_path, disk):
+def test_a_disk_of_unknown_size_is_accepted(tmp_path, disk):
     disk.total = 0
     Output(tmp_path / "model").check_space(model=10**9, resume=10**9)
 
 
-# ---- descriptions --------------------------------------------------------------------------------
+# ---- metadata ------------------------------------------------------------------------------------
 
 
-def test_a_file_says_of_itself_what_it_is(path):
+def test_the_metadata_of_a_file_can_be_read(path):
     assert description(path)["vocabulary"] == make_checkpoint().tokenizer.alphabet
 
 
-def test_a_file_that_is_not_there_or_of_another_kind_says_nothing(path):
+def test_a_missing_file_or_one_of_another_kind_has_no_metadata(path):
     assert description(path.with_name("missing")) == {}
     assert description(path, "resume") == {}

@@ -1,4 +1,4 @@
-"""Records come back from a file as they were, and what a file says wrongly is refused."""
+"""Records are stored and parsed unchanged, and invalid records are rejected."""
 
 import json
 from dataclasses import asdict
@@ -33,16 +33,16 @@ HISTORY = [HistoryEntry(5, 3.5, 3.25), HistoryEntry(10, 2.5, 2.75)]
 
 
 def stored(document):
-    """Return what comes back from JSON."""
+    """Return `document` after conversion to JSON and back."""
     return json.loads(json.dumps(document))
 
 
 @pytest.mark.parametrize("record", [TrainingRecord(), RECORD], ids=["empty", "full"])
-def test_a_record_comes_back_as_it_was(record):
+def test_a_record_is_stored_and_parsed_unchanged(record):
     assert parsed_record(stored(asdict(record))) == record
 
 
-def test_settings_of_a_reading_are_kept_uninterpreted():
+def test_the_settings_of_a_reading_are_not_interpreted():
     record = parsed_record(
         stored(asdict(RECORD)) | {"reading": {"documents": "x", "settings": {"y": [1]}}}
     )
@@ -59,19 +59,19 @@ def test_settings_of_a_reading_are_kept_uninterpreted():
     ],
     ids=str,
 )
-def test_a_record_that_cannot_be_one_is_refused(change):
+def test_an_invalid_record_is_rejected(change):
     with pytest.raises(ConfigError):
         parsed_record(stored(asdict(RECORD)) | change)
 
 
 @pytest.mark.parametrize("document", [None, [], "steps"], ids=str)
-def test_a_record_is_an_object(document):
+def test_a_record_must_be_an_object(document):
     with pytest.raises(ConfigError):
         parsed_record(document)
 
 
 @pytest.mark.parametrize("place", [(), ("config",), ("selection",), ("reading",)], ids=str)
-def test_a_field_of_a_newer_version_is_told_from_nonsense(place):
+def test_an_unknown_field_raises_its_own_error(place):
     document = part = stored(asdict(RECORD))
     for name in place:
         part = part[name]
@@ -80,12 +80,12 @@ def test_a_field_of_a_newer_version_is_told_from_nonsense(place):
         parsed_record(document)
 
 
-def test_without_a_selection_there_is_none():
+def test_a_missing_selection_is_none():
     assert parsed_selection(None) is None
 
 
 @pytest.mark.parametrize("history", [[], HISTORY], ids=["empty", "two entries"])
-def test_a_history_comes_back_as_it_was(history):
+def test_a_history_is_stored_and_parsed_unchanged(history):
     assert parsed_history(stored(history_document(history))) == history
 
 
@@ -109,11 +109,11 @@ def test_a_history_is_stored_by_column():
     ],
     ids=str,
 )
-def test_a_history_that_cannot_be_one_is_refused(document):
+def test_an_invalid_history_is_rejected(document):
     with pytest.raises(ConfigError):
         parsed_history(document)
 
 
-def test_a_number_is_not_absurdly_large():
+def test_numbers_are_finite_and_bounded():
     assert all(map(is_number, (0, -1.5, MAX_NUMBER - 1)))
     assert not any(map(is_number, (MAX_NUMBER, -(10**400), float("inf"), float("nan"), "1", None)))

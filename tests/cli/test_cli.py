@@ -1,19 +1,33 @@
-"""The command line as a whole: help, exit codes, registries, and files that are no model."""
+"""The command line as a whole: help, usage errors, bad model files, and registries."""
 
+import errno
 import json
 import re
 import shutil
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from charrnn import __version__
+from charrnn import cli as cli_module
 from charrnn.checkpoints.checkpoint import load
-from tests.helpers import assert_refused, rewrite
+from charrnn.registry import resolve
+from tests.helpers import assert_refused, failing, rewrite
 
-COMMANDS = ["train", "sample", "evaluate", "info", "compose", "assess", "convert"]
+COMMANDS = [
+    "train",
+    "sample",
+    "evaluate",
+    "info",
+    "compose",
+    "assess",
+    "convert",
+    "export",
+    "import",
+]
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -26,21 +40,44 @@ def test_help_has_examples_before_options(cli, command, option):
     result = cli(*command, option)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("Usage: charrnn")
-    examples, options = result.out.index("Examples:\n"), result.out.index("Options:\n")
-    assert examples < options
-    assert " ".join(["charrnn", *command]) in result.out[examples:options]
+    description, _, options = result.out.partition("\n\nOptions:\n")
+    assert " ".join(["charrnn", *command]) in description.partition("Examples:\n")[2]
+    assert "-h, --help" in options
 
 
-def test_help_names_every_command(cli):
-    listed = cli("--help").out.split("Commands:\n")[1]
-    assert {line.split()[0] for line in listed.splitlines()} == set(COMMANDS)
+def test_help_lists_every_command_with_a_whole_sentence(cli):
+    listed = cli("--help").out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert all(re.search(r"\w\.$", line) for line in listed)
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_fits_80_columns(cli, command):
+    assert max(map(len, cli(*command, "--help").out.splitlines())) <= 80
+
+
+@every_command
+def test_help_describes_every_option_in_sentences(command):
+    context = click.Context(resolve(cli_module.COMMANDS[command]))
+    for heading, options in context.command.sections(context).items():
+        assert re.fullmatch(r"[A-Z][a-z ]+", heading)
+        assert options, heading
+        for option in options:
+            assert re.fullmatch(r"[A-Z][a-z]+ .+\.", option.help), option.name
+
+
+def test_help_groups_the_options_of_train(cli):
+    text = cli("train", "--help").out
+    headings = re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE)
+    assert headings[:2] == ["Output", "Limits"]
+    assert "--batch-size" in text.split("Optimization:\n")[1].split("\n\n")[0]
 
 
 @pytest.mark.parametrize(
     ("command", "option", "default"),
     [
         ("train", "--cell", "gru"),
-        ("train", "--hidden-size", "(chosen)"),
+        ("train", "--hidden-size", "(automatic)"),
         ("train", "--valid-fraction", "0.1"),
         ("train", "--seed", "0"),
         ("sample", "--length", "500"),
@@ -53,6 +90,12 @@ def test_help_shows_defaults(cli, command, option, default):
     assert re.search(
         rf"{option} [^]]*(\[[^]]*\|[^]]*\] [^]]*)?\[default: {re.escape(default)}\]", text
     )
+
+
+def test_without_arguments_the_help_is_shown(cli):
+    result = cli()
+    assert (result.code, result.out) == (2, "")
+    assert result.err == cli("--help").out
 
 
 def test_version(cli):
@@ -79,16 +122,25 @@ def test_help_does_not_wait_for_numpy(process):
     ids=" ".join,
 )
 def test_an_unknown_command_or_option_is_a_usage_error(cli, arguments):
-    result = cli(*arguments)
-    assert (result.code, result.out) == (2, "")
-    assert "dance" in result.err
+    assert_refused(cli(*arguments), 2, "dance", "; see 'charrnn", "--help'")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EMFILE, "charrnn: error: too many open files (raise the limit with ulimit -n)"),
+        (errno.ENOSPC, "charrnn: error: standard output: no space left on device"),
+    ],
+)
+def test_an_error_of_the_system_says_what_it_concerns(cli, monkeypatch, model_file, number, words):
+    monkeypatch.setattr("charrnn.cli.info.show", failing(number))
+    result = cli("info", model_file)
+    assert (result.code, result.err.strip()) == (1, words)
 
 
 @every_command
 def test_a_missing_argument_is_a_usage_error(cli, command):
-    result = cli(command)
-    assert (result.code, result.out) == (2, "")
-    assert "Missing argument" in result.err
+    assert_refused(cli(command), 2, "missing argument", f"see 'charrnn {command} --help'")
 
 
 def test_shell_completion_prints_a_script(process):
@@ -152,7 +204,7 @@ def resume_file(path, model):
 
 
 def says(**changes):
-    """Return a function that makes a model say something else of itself."""
+    """Return a function that changes the description in a model file."""
 
     def spoil(path, model):
         shutil.copy(model, path)
@@ -177,14 +229,14 @@ def other_shape(path, model):
         (other_shape, "damaged"),
         (huge_header, "damaged"),
         (foreign, "not written by charrnn"),
-        (text, "no model file"),
-        (empty, "no model file"),
-        (folder, "is not a file"),
+        (text, "not a model file"),
+        (empty, "not a model file"),
+        (folder, "is a folder"),
         (missing, "does not exist"),
         (resume_file, "is a resume file"),
     ],
 )
-def test_a_bad_model_file_is_told_in_one_line(
+def test_a_bad_model_file_is_an_error_in_one_line(
     cli, model_file, corpus_file, tmp_path, spoil, words, command
 ):
     spoil(tmp_path / "bad.safetensors", model_file)
@@ -202,9 +254,7 @@ def test_a_bad_model_file_is_told_in_one_line(
         ),
     ],
 )
-def test_a_record_that_makes_no_sense_is_told_or_left_aside(
-    cli, model_file, tmp_path, spoil, command
-):
+def test_an_invalid_record_is_an_error_or_ignored(cli, model_file, tmp_path, spoil, command):
     (tmp_path / "text.txt").write_text("The cat sat")
     spoil(tmp_path / "odd.safetensors", model_file)
     result = cli(command[0], "odd.safetensors", *command[1:])
@@ -284,23 +334,23 @@ main()
 
 @pytest.fixture
 def toys(process, tmp_path):
-    """The command line with a toy listed in every registry."""
+    """The command line with a toy entry in every registry."""
     path = tmp_path / "toys.py"
     path.write_text(TOYS)
     return lambda *arguments: process(*arguments, script=[path])
 
 
-def test_what_a_registry_lists_can_be_trained_with_and_sampled_from(toys, tmp_path):
+def test_registry_entries_can_be_used_for_training_and_sampling(toys, tmp_path):
     (tmp_path / "text.toy").write_text("abcdefgh\n" * 40)
     settings = [f"--{name}=toy" for name in ("cell", "optimizer", "schedule")]
     sizes = ["--hidden-size=8", "--batch-size=4", "--seq-len=8", "--learning-rate=0.01"]
     result = toys("train", "text.toy", *settings, *sizes, "--max-steps=100", "--warmup-steps=0")
     assert (result.code, result.out) == (0, "")
 
-    told = json.loads(toys("info", "text.safetensors", "--json").out)
-    assert (told["config"]["cell"], told["training"]["config"]["optimizer"]) == ("toy", "toy")
-    assert told["training"]["config"]["schedule"] == "toy"
-    assert told["history"][-1]["valid"] < np.log(len("abcdefgh\n")) / 2
+    printed = json.loads(toys("info", "text.safetensors", "--json").out)
+    assert (printed["config"]["cell"], printed["training"]["config"]["optimizer"]) == ("toy", "toy")
+    assert printed["training"]["config"]["schedule"] == "toy"
+    assert printed["history"][-1]["valid"] < np.log(len("abcdefgh\n")) / 2
 
     sample = ["sample", "text.safetensors", "--seed=1"]
     assert "hgfedcba" in toys(*sample, "--temperature=0", "--length=20").out
@@ -308,13 +358,13 @@ def test_what_a_registry_lists_can_be_trained_with_and_sampled_from(toys, tmp_pa
     assert set(few) == set("\na")
 
 
-def test_what_a_registry_lists_is_in_the_help(toys):
+def test_registry_entries_are_in_the_help(toys):
     train, sample = toys("train", "--help").out, toys("sample", "--help").out
     assert len(re.findall(r"\|toy\]", train)) == 3
-    assert "--toy-filter INTEGER" in sample
+    assert "--toy-filter N" in sample
     assert "Keep the first of the alphabet." in " ".join(sample.split())
 
 
-def test_a_toy_is_checked_like_all_others(toys, model_file):
+def test_registry_entries_are_validated(toys, model_file):
     result = toys("sample", model_file, "--seed=1", "--toy-filter=0")
     assert_refused(result, 2, "--toy-filter", "1 to 100")

@@ -1,4 +1,4 @@
-"""`charrnn evaluate`: its figures, and what it refuses."""
+"""`charrnn evaluate`: its figures and its errors."""
 
 import json
 
@@ -16,7 +16,7 @@ def evaluated(cli, *arguments):
     return json.loads(result.out)
 
 
-def test_evaluate_json_has_just_these_keys(cli, model_file, corpus_file):
+def test_evaluate_json_has_these_keys(cli, model_file, corpus_file):
     figures = evaluated(cli, model_file, corpus_file)
     keys = {"nats_per_char", "bits_per_char", "perplexity", "accuracy", "characters"}
     assert figures.keys() == keys
@@ -36,7 +36,7 @@ def test_evaluate_prints_the_same_figures(cli, model_file, corpus_file):
     assert f"{figures['characters']:,}" in result.out
 
 
-def test_a_constant_model_is_as_good_as_its_alphabet_is_large(cli, tmp_path):
+def test_the_perplexity_of_a_uniform_model_is_the_size_of_its_alphabet(cli, tmp_path):
     model = save_constant_model(tmp_path / "m.safetensors", "abcd")
     (tmp_path / "text.txt").write_text("abcd" * 10)
     figures = evaluated(cli, model, "text.txt")
@@ -45,7 +45,7 @@ def test_a_constant_model_is_as_good_as_its_alphabet_is_large(cli, tmp_path):
     assert figures["characters"] == 39
 
 
-def test_the_splits_are_those_of_the_training(cli, model_file, corpus_file):
+def test_the_parts_are_those_of_the_training_split(cli, model_file, corpus_file):
     characters = {
         split: evaluated(cli, model_file, corpus_file, "--split", split)["characters"]
         for split in ("train", "valid", "all")
@@ -56,7 +56,7 @@ def test_the_splits_are_those_of_the_training(cli, model_file, corpus_file):
     assert characters["valid"] == text - int(text * 0.9) - 1
 
 
-def test_the_valid_split_has_the_loss_that_training_told(cli, model_file, corpus_file):
+def test_the_valid_part_has_the_validation_loss_of_the_training(cli, model_file, corpus_file):
     best = min(entry.valid for entry in load(model_file).history)
     figures = evaluated(cli, model_file, corpus_file, "--split", "valid")
     assert figures["nats_per_char"] == pytest.approx(best, abs=1e-6)
@@ -65,7 +65,7 @@ def test_the_valid_split_has_the_loss_that_training_told(cli, model_file, corpus
 @pytest.mark.parametrize(
     "options", [["--streams", "4"], ["--streams", "1000000"], ["--block-size", "64"]], ids=" ".join
 )
-def test_approximate_evaluation_scores_each_character_too(cli, model_file, corpus_file, options):
+def test_approximate_evaluation_scores_every_character(cli, model_file, corpus_file, options):
     exact = evaluated(cli, model_file, corpus_file)
     figures = evaluated(cli, model_file, corpus_file, *options)
     assert figures["characters"] == exact["characters"]
@@ -74,13 +74,13 @@ def test_approximate_evaluation_scores_each_character_too(cli, model_file, corpu
 
 
 @pytest.mark.parametrize("option", ["--block-size", "--streams"])
-def test_blocks_and_streams_may_be_as_many_as_one_likes(cli, model_file, corpus_file, option):
+def test_block_size_and_streams_can_exceed_the_text(cli, model_file, corpus_file, option):
     figures = evaluated(cli, model_file, corpus_file, option, 10**30)
     exact = evaluated(cli, model_file, corpus_file)
     assert figures["characters"] == exact["characters"]
 
 
-def test_short_blocks_foretell_worse_than_one_pass(cli, model_file, corpus_file):
+def test_short_blocks_predict_worse_than_one_pass(cli, model_file, corpus_file):
     exact = evaluated(cli, model_file, corpus_file)
     blocks = evaluated(cli, model_file, corpus_file, "--block-size", "2")
     assert blocks["nats_per_char"] > 1.1 * exact["nats_per_char"]
@@ -94,12 +94,12 @@ def test_evaluate_reads_standard_input(process, model_file, corpus_file):
     assert result.out == from_file.out
 
 
-def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
+def test_evaluate_names_or_skips_unknown_characters(cli, model_file, tmp_path):
     (tmp_path / "text.txt").write_text("The cåt sat\n", encoding="utf-8")
     assert_refused(cli("evaluate", model_file, "text.txt"), 1, "U+00E5", "--unknown skip")
     result = cli("evaluate", model_file, "text.txt", "--unknown", "skip", "--json")
     assert json.loads(result.out)["characters"] == len("The ct sat\n") - 1
-    assert result.err == "charrnn: what the model lacks is left out: 1 distinct character\n"
+    assert result.err == "charrnn: skipped 1 distinct character not in the model's alphabet\n"
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_evaluate_names_or_skips_unseen_characters(cli, model_file, tmp_path):
         (["{corpus}", "--block-size", "0"], 2, "--block-size"),
         (["{corpus}", "--block-size", "-1"], 2, "--block-size"),
         (["nowhere.txt"], 1, "nowhere.txt does not exist"),
-        (["one.txt"], 1, "least is 2"),
+        (["one.txt"], 1, "the text has 1 character; evaluation needs at least 2"),
         (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not utf-16"),
     ],
 )
-def test_what_cannot_be_evaluated_is_named(
+def test_invalid_evaluations_are_refused(
     cli, model_file, corpus_file, tmp_path, options, code, word
 ):
     (tmp_path / "one.txt").write_text("T")

@@ -1,4 +1,4 @@
-"""`charrnn info`: what a model file says of itself."""
+"""`charrnn info`: the content of a model file."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from charrnn.checkpoints.checkpoint import load
 from tests.cli.runs import save_constant_model
 
 
-def test_info_tells_what_a_model_is(cli, model_file):
+def test_info_shows_the_key_figures(cli, model_file):
     result = cli("info", model_file)
     assert (result.code, result.err) == (0, "")
     parameters = load(model_file).parameters.flat.size
@@ -15,7 +15,7 @@ def test_info_tells_what_a_model_is(cli, model_file):
         assert word in result.out
 
 
-def test_info_json_holds_all_of_it(cli, model_file):
+def test_info_json_has_everything(cli, model_file):
     result = cli("info", model_file, "--json")
     assert (result.code, result.err) == (0, "")
     content, model = json.loads(result.out), load(model_file)

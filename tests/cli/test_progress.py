@@ -1,6 +1,8 @@
-"""What a run shows: lines, or a bar on a terminal."""
+"""The progress of a run: lines, or a bar on a terminal."""
 
+import errno
 import math
+import os
 import re
 import sys
 
@@ -12,36 +14,54 @@ from tests.helpers import posix, wait_for_line
 from tests.processes import PATIENCE
 
 
-def steps_told(errors):
+def steps_shown(errors):
     return [int(line.split()[1]) for line in errors.splitlines() if line.startswith("step ")]
 
 
-def test_without_a_terminal_the_progress_is_plain_lines(cli, novel, monkeypatch):
+def test_without_a_terminal_progress_is_plain_lines(cli, novel, monkeypatch):
     monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", math.inf)
     result = cli("train", novel, *SHORT)
     assert (result.code, result.out) == (0, "")
     assert result.err.replace("\n", "").isprintable()
-    assert steps_told(result.err) == [5, 10, 12]
+    assert steps_shown(result.err) == [5, 10, 12]
     lines = [line for line in result.err.splitlines() if line.startswith("step ")]
     assert all(" bits/char" in line and " chars/s" in line for line in lines)
 
 
-def test_between_evaluations_a_line_is_told_when_its_time_has_come(cli, novel, monkeypatch):
+def test_between_evaluations_a_line_is_printed_every_few_seconds(cli, novel, monkeypatch):
     monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", 0)
-    told = steps_told(cli("train", novel, *SHORT).err)
-    assert told == sorted([*range(1, 13), 5, 10, 12])
+    shown = steps_shown(cli("train", novel, *SHORT).err)
+    assert shown == sorted([*range(1, 13), 5, 10, 12])
 
 
 def test_a_terminal_shows_a_bar(on_terminal, novel):
     result = on_terminal("train", novel, *SHORT, stream="stderr")
     assert (result.code, result.out) == (0, "")
     assert "\r" in result.err
-    assert re.search(r"100%\|.+loss .+ bits/char, .+ chars/s, .+ left", result.err)
+    assert re.search(r"100%\|.+ left, loss .+, valid .+, .+ chars/s", result.err)
     assert "\x1b[" not in re.sub(r"\x1b\[A|\x1b\[K", "", result.err)
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_lines_fit_the_terminal_and_the_bar_keeps_the_time_left(on_terminal, novel, columns):
+    shown = on_terminal("train", novel.name, *SHORT, stream="stderr", columns=columns).err
+    rows = [row.rstrip() for row in re.split(r"[\r\n]+", re.sub(r"\x1b\[[AK]", "", shown))]
+    *rows, command, _ = rows
+    assert command == "  charrnn sample novel.safetensors --temperature 0.8"  # whole, for pasting
+    assert max(map(len, rows)) < columns
+    _, *bars = (row for row in rows if "%|" in row)  # the first is empty
+    assert all(re.search(r"\| [\d:?]+ left, loss ", bar) for bar in bars)
+
+
+def test_curves_are_drawn_from_the_second_evaluation_on(cli, novel):
+    first, *others = cli("train", novel, *SHORT).err.split("\nstep ")[1:]
+    assert "    training " not in first
+    assert len(others) == 2
+    assert all(re.search("\n    training [▁-█]+  validation [▁-█]+\n", text) for text in others)
+
+
 @posix
-def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
+def test_a_run_survives_the_reader_of_its_progress(start, novel, tmp_path):
     run = start("train", novel, *LONG, "--max-steps", "300")
     wait_for_line(run.stderr)
     run.stderr.close()
@@ -50,7 +70,21 @@ def test_a_reader_of_the_progress_may_leave(start, novel, tmp_path):
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_stream_may_be_closed(cli, novel, monkeypatch, stream):
+def test_standard_streams_may_be_closed(cli, novel, monkeypatch, stream):
     monkeypatch.setattr(sys, stream, None)  # as Python has it after >&-
     assert cli("train", novel, *SHORT).code == 0
     assert load("novel.safetensors").training.steps == 12
+
+
+def test_notices_escape_file_names(cli, novel, monkeypatch):
+    calls = iter(range(100))
+
+    def sync(_):
+        if next(calls) == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("charrnn.checkpoints.atomic.sync_folder", sync)
+    result = cli("train", novel, *SHORT, "-o", "a\x1b[2J.safetensors")
+    assert result.code == 0
+    assert r"a\x1b[2J" in next(line for line in result.err.splitlines() if "input/output" in line)
+    assert "\x1b" not in result.err

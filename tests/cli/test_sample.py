@@ -1,4 +1,4 @@
-"""`charrnn sample`: what it writes, and where that goes."""
+"""`charrnn sample`: its output, prompts, options, and closed pipes."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from tests.cli.runs import save_constant_model
 from tests.helpers import assert_refused, needs_dev_full, posix
 
 
-def test_sample_prints_the_prompt_and_just_so_many_characters(process, model_file):
+def test_sample_prints_the_prompt_and_the_requested_number_of_characters(process, model_file):
     result = process("sample", model_file, "--prompt", "The c", "--length", "40", "--seed", "1")
     assert (result.code, result.err) == (0, "")
     assert result.out == "The c" + generate(load(model_file), "The c", length=40, seed=1)[0]
     assert len(result.out) == 45
 
 
-def test_a_seed_that_is_not_given_is_told_and_gives_the_text_again(cli, model_file):
+def test_a_chosen_seed_is_printed_and_reproduces_the_text(cli, model_file):
     first = cli("sample", model_file, "--length", "60")
     seed = re.fullmatch(r"charrnn: seed (\d+)\n", first.err)[1]
     again = cli("sample", model_file, "--length", "60", "--seed", seed)
@@ -46,11 +46,11 @@ def test_sample_has_a_python_twin(cli, model_file, options, arguments):
     assert result.out == prompt + generate(load(model_file), length=80, seed=5, **arguments)[0]
 
 
-def test_sample_length_0_prints_the_prompt_alone(cli, model_file):
+def test_sample_length_0_prints_only_the_prompt(cli, model_file):
     assert cli("sample", model_file, "-p", "The", "-n", "0", "--seed", "1").out == "The"
 
 
-def test_each_sample_begins_with_the_prompt(cli, model_file):
+def test_each_sample_starts_with_the_prompt(cli, model_file):
     arguments = ["--prompt", "The", "--length", "30", "--num-samples", "3", "--seed", "1"]
     result = cli("sample", model_file, *arguments)
     texts = generate(load(model_file), "The", length=30, seed=1, num_samples=3)
@@ -76,7 +76,7 @@ def test_sample_json(cli, model_file):
     assert content["samples"] == generate(load(model_file), "The", length=30, seed=4, num_samples=2)
 
 
-def test_the_drawn_seed_is_in_the_json(cli, model_file):
+def test_the_chosen_seed_is_in_the_json(cli, model_file):
     result = cli("sample", model_file, "--json", "-n", "5")
     assert f"seed {json.loads(result.out)['seed']}\n" in result.err
 
@@ -84,26 +84,26 @@ def test_the_drawn_seed_is_in_the_json(cli, model_file):
 # ---- prompts -------------------------------------------------------------------------------------
 
 
-def test_a_prompt_may_come_from_a_file(cli, model_file, tmp_path):
+def test_a_prompt_can_be_read_from_a_file(cli, model_file, tmp_path):
     (tmp_path / "prompt.txt").write_bytes(b"The cat\r\nsat on")
     from_file = cli("sample", model_file, "--prompt-file", "prompt.txt", "--seed", "1")
     assert from_file.out == cli("sample", model_file, "-p", "The cat\nsat on", "--seed", "1").out
 
 
-def test_a_prompt_may_come_from_standard_input(process, model_file):
+def test_a_prompt_can_be_read_from_standard_input(process, model_file):
     arguments = ["sample", model_file, "--seed", "1", "-n", "20"]
     result = process(*arguments, "--prompt-file", "-", input=b"The cat")
     assert result.code == 0
     assert result.out == process(*arguments, "--prompt", "The cat").out
 
 
-def test_two_prompts_are_a_usage_error(cli, model_file):
+def test_prompt_and_prompt_file_cannot_be_combined(cli, model_file):
     result = cli("sample", model_file, "--prompt", "a", "--prompt-file", "b.txt")
     assert (result.code, result.out) == (2, "")
-    assert "not both" in result.err
+    assert "--prompt and --prompt-file cannot be combined" in result.err
 
 
-def test_a_prompt_with_unseen_characters_names_them(cli, model_file):
+def test_unknown_characters_in_a_prompt_are_named(cli, model_file):
     result = cli("sample", model_file, "--prompt", "Thé c§t", "--seed", "1")
     assert_refused(result, 1, "U+00E9", "U+00A7", "--unknown skip")
 
@@ -131,23 +131,23 @@ def test_a_prompt_with_unseen_characters_names_them(cli, model_file):
     ],
 )
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
-def test_impossible_options_of_sample_are_named(cli, model_file, option, word, form):
+def test_invalid_options_of_sample_are_named(cli, model_file, option, word, form):
     result = cli("sample", model_file, "--prompt", "", "--seed", "1", *form, *option.split())
     assert_refused(result, 1 if "file" in option else 2, word)
 
 
 @pytest.mark.parametrize("option", ["--temperature 1e-320", "--top-p 0", "--min-p 1", "--top-k 1"])
-def test_the_extremes_are_greedy(cli, model_file, option):
+def test_extreme_options_are_greedy(cli, model_file, option):
     greedy = cli("sample", model_file, "--temperature", "0", "--seed", "1")
     result = cli("sample", model_file, "--seed", "1", *option.split())
     assert (result.code, result.out) == (0, greedy.out)
 
 
-# ---- readers that leave --------------------------------------------------------------------------
+# ---- closed pipes --------------------------------------------------------------------------------
 
 
 @posix
-def test_a_reader_of_the_text_may_leave(start, model_file):
+def test_a_closed_pipe_ends_a_sample_quietly(start, model_file):
     writer = start("sample", model_file, "--length", "10000000", "--seed", "1")
     assert len(writer.stdout.read(10)) == 10
     writer.stdout.close()
@@ -157,7 +157,7 @@ def test_a_reader_of_the_text_may_leave(start, model_file):
 
 @posix
 @pytest.mark.parametrize("arguments", [["info"], ["sample", "--json", "--seed", "1"]])
-def test_nobody_need_read_the_result(start, model_file, arguments):
+def test_a_pipe_closed_before_the_result_is_no_error(start, model_file, arguments):
     ours, theirs = os.pipe()
     os.close(ours)
     writer = start(arguments[0], model_file, *arguments[1:], stdout=theirs)
@@ -167,12 +167,12 @@ def test_nobody_need_read_the_result(start, model_file, arguments):
 
 
 @needs_dev_full
-def test_a_full_disk_is_an_error_in_one_line(start, model_file):
+def test_a_full_disk_is_a_one_line_error_of_sample(start, model_file):
     with Path("/dev/full").open("wb") as full:
         writer = start("sample", model_file, "--seed", "1", stdout=full)
     errors = writer.stderr.read().decode()
     assert (writer.wait(), errors.count("\n")) == (1, 1), errors
-    assert "No space left" in errors
+    assert "no space left" in errors
 
 
 @posix

@@ -1,4 +1,4 @@
-"""`charrnn train`: what it writes, says and refuses."""
+"""`charrnn train`: its files, messages and errors."""
 
 import io
 import os
@@ -16,10 +16,10 @@ from tests.cli.runs import SHORT, TEXT
 from tests.helpers import assert_refused, linux, posix
 from tests.tiny import OPTIONS
 
-# ---- what it writes ------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 
-def test_the_model_is_named_after_the_corpus_and_lies_here(cli, tmp_path, files):
+def test_the_model_is_named_after_the_corpus_in_the_current_folder(cli, tmp_path, files):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "novel.txt").write_text(TEXT)
@@ -43,14 +43,14 @@ def test_standard_input_is_a_corpus(process, tmp_path):
     assert load(tmp_path / "stdin.safetensors").training.steps == 12
 
 
-def test_out_says_where_the_model_goes(cli, novel, tmp_path, files):
+def test_out_sets_the_model_file(cli, novel, tmp_path, files):
     (tmp_path / "models").mkdir()
     assert cli("train", novel, *SHORT, "-o", "models/a.safetensors").code == 0
     assert files() == ["models", "novel.txt"]
     assert load("models/a.safetensors").config.hidden_size == 8
 
 
-def test_the_same_command_gives_the_same_bytes(cli, novel, tmp_path):
+def test_the_same_command_writes_the_same_bytes(cli, novel, tmp_path):
     for name in "ab":
         assert cli("train", novel, *SHORT, "-o", f"{name}.safetensors").code == 0
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
@@ -84,10 +84,10 @@ def test_every_setting_reaches_the_model(cli, novel):
 
 
 @pytest.mark.parametrize("name", ["a novel.txt", "-novel.txt"])
-def test_the_next_command_is_told_and_works(cli, novel, tmp_path, name):
+def test_the_suggested_next_command_works(cli, novel, tmp_path, name):
     novel.rename(tmp_path / name)
     *_, title, command = cli("train", *SHORT, "--", name).err.splitlines()
-    assert title == "charrnn: now let it write:"
+    assert title == "charrnn: to generate text:"
     word, *arguments = shlex.split(command)
     assert word == "charrnn"
     assert cli(*arguments, "--length", "5").code == 0
@@ -96,23 +96,25 @@ def test_the_next_command_is_told_and_works(cli, novel, tmp_path, name):
 # ---- an existing model ---------------------------------------------------------------------------
 
 
-def test_an_existing_model_is_never_replaced_unasked(cli, novel, trained, files):
+def test_an_existing_model_is_not_replaced(cli, novel, trained, files):
     before, names = trained.read_bytes(), files()
     result = cli("train", novel, *SHORT, "--seed", "1")
-    assert_refused(result, 1, str(trained.name), "--resume", "--init-from", "--overwrite")
+    assert_refused(result, 1, str(trained.name), "--resume", "--overwrite", "--out")
     assert trained.read_bytes() == before
     assert files() == names
 
 
 @posix
-def test_what_is_no_regular_file_is_not_replaced(cli, novel, tmp_path):
+def test_a_pipe_is_not_replaced(cli, novel, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert_refused(cli("train", novel, *SHORT, "-o", "pipe"), 1, "pipe")
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_an_existing_file_of_another_kind_is_not_replaced_either(cli, novel):
-    assert_refused(cli("train", novel, *SHORT, "-o", novel), 1, "--overwrite")
+def test_a_foreign_file_is_not_replaced(cli, novel):
+    for options in ([], ["--overwrite"]):
+        result = cli("train", novel, *SHORT, "-o", novel, *options)
+        assert_refused(result, 1, "novel.txt is not a model file", "choose another --out")
     assert novel.read_text() == TEXT
 
 
@@ -123,26 +125,34 @@ def test_overwrite_replaces_it(cli, novel, trained):
     assert load(trained).training.config.seed == 1
 
 
-def test_resume_goes_on_where_a_raised_limit_allows(cli, novel, trained):
+def test_resume_continues_to_a_raised_limit(cli, novel, trained):
     result = cli("train", novel, "--resume", "--max-steps", "20")
     assert result.code == 0
-    assert "going on from step 12" in result.err
+    assert "resuming from step 12" in result.err
     assert load(trained).training.steps == 20
     assert [entry.step for entry in load(trained).history] == [5, 10, 12, 15, 20]
 
 
-def test_a_finished_run_says_so(cli, novel, trained):
+def test_resuming_a_complete_run_reports_that(cli, novel, trained):
     before = trained.read_bytes()
     result = cli("train", novel, "--resume")
     assert (result.code, result.out) == (0, "")
-    assert "ended by its --max-steps 12: raise that" in result.err
+    assert "novel.safetensors is complete at step 12 (--max-steps 12 reached)" in result.err
+    assert trained.read_bytes() == before
+
+
+def test_a_limit_below_the_steps_of_a_run_completes_it(cli, novel, trained):
+    before = trained.read_bytes()
+    result = cli("train", novel, "--resume", "--max-steps", "4")
+    assert result.code == 0
+    assert "novel.safetensors is complete at step 12 (--max-steps 4 reached)" in result.err
     assert trained.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     "option", ["--seed 5", "--cell lstm", "--learning-rate 0.1", "--valid-fraction 0.3"]
 )
-def test_resume_refuses_other_settings_by_name(cli, novel, trained, option):
+def test_resume_rejects_changed_settings_by_name(cli, novel, trained, option):
     before = trained.read_bytes()
     result = cli("train", novel, "--resume", "--max-steps", "20", *option.split())
     assert_refused(result, 2, option.split()[0])
@@ -150,21 +160,21 @@ def test_resume_refuses_other_settings_by_name(cli, novel, trained, option):
 
 
 @pytest.mark.parametrize("added", ["the mat\n", "a dog\n"], ids=["known", "new characters"])
-def test_resume_refuses_another_corpus(cli, novel, trained, added):
+def test_resume_rejects_another_corpus(cli, novel, trained, added):
     before = trained.read_bytes()
     novel.write_text(TEXT + added)
     result = cli("train", novel, "--resume", "--max-steps", "20")
-    assert_refused(result, 2, "corpus is not the one", "--init-from")
+    assert_refused(result, 2, "the corpus has changed", "--init-from")
     assert trained.read_bytes() == before
 
 
 def test_resume_needs_a_run_to_resume(cli, novel, files):
-    assert_refused(cli("train", novel, "--resume"), 1, "no run of novel.safetensors")
+    assert_refused(cli("train", novel, "--resume"), 1, "novel.safetensors does not exist")
     assert files() == ["novel.txt"]
 
 
 @pytest.mark.parametrize("other", ["--overwrite", "--init-from"])
-def test_resume_goes_with_no_fresh_start(cli, novel, trained, other):
+def test_resume_cannot_be_combined_with_a_new_start(cli, novel, trained, other):
     before = trained.read_bytes()
     value = [trained] if other == "--init-from" else []
     result = cli("train", novel, "--resume", other, *value)
@@ -185,63 +195,63 @@ def test_init_from_keeps_the_weights_and_adds_to_the_alphabet(cli, trained, tmp_
     assert replace(new.config, dropout=0.2, weight_dropout=0.1) == old.config
 
 
-# ---- what is chosen, and what is expected --------------------------------------------------------
+# ---- selected settings and the plan --------------------------------------------------------------
 
 
-def test_what_was_chosen_and_for_what_is_told_and_kept(cli, novel):
+def test_selected_settings_are_printed_and_stored(cli, novel):
     told = cli("train", novel, "--epochs", 1, "--batch-size", 8, "--dropout", 0.125).err
-    (chosen,) = (line for line in told.splitlines() if "chosen for" in line)
+    (chosen,) = (line for line in told.splitlines() if "selected for" in line)
     assert "--hidden-size 128" in chosen
     assert "--dropout" not in chosen
     shown = cli("info", "novel.safetensors").out
-    (line,) = (line for line in shown.splitlines() if line.startswith("chosen"))
+    (line,) = (line for line in shown.splitlines() if line.startswith("selected"))
     assert "hidden_size 128" in line
     assert "828 characters and an alphabet of 11" in line
     assert "stated    dropout 0.125, batch_size 8\n" in shown
 
 
-def test_a_resumed_run_remembers_what_was_chosen(cli, novel):
+def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
     cli("train", novel, "--max-steps", 2, "--seed", 5)
     before = cli("info", "novel.safetensors").out
     assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
     after = cli("info", "novel.safetensors").out
-    kept = [line for line in before.splitlines() if line.startswith(("chosen", "stated"))]
+    kept = [line for line in before.splitlines() if line.startswith(("selected", "stated"))]
     assert len(kept) == 2
     assert set(kept) <= set(after.splitlines())
 
 
-def test_the_plan_has_a_loss_to_expect_of_a_network_that_knows_nothing(cli, tmp_path):
+def test_the_plan_of_a_new_run_has_an_expected_loss(cli, tmp_path):
     (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
     long = ["--epochs", 15, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
     told = cli("train", "novel.txt", "--hidden-size", 8, *long).err
-    assert re.search(r"plan: to read .* 15 times.* about \d\.\d nats/char", told)
+    assert re.search(r"plan: about 15 epochs in .*expected loss about \d\.\d nats/char", told)
     start = ["--init-from", "novel.safetensors", "-o", "other.safetensors"]
     told = cli("train", "novel.txt", *long, *start).err
     assert "plan: " in told
-    assert "nats/char (a guess" not in told
+    assert "expected loss" not in told
 
 
-def test_a_run_of_some_steps_is_not_told_a_loss_to_expect(cli, tmp_path):
+def test_the_plan_of_a_short_run_has_no_expected_loss(cli, tmp_path):
     (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
     told = cli("train", "novel.txt", *SHORT).err
     assert "plan: " in told
-    assert "nats/char (a guess" not in told
+    assert "expected loss" not in told
 
 
-def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
+def test_early_stopping_is_reported(cli, tmp_path):
     (tmp_path / "ab.txt").write_text("abcabcabcabd" * 8 + "dbadcbbadcda")
     options = ["--dropout=0", "--weight-dropout=0", "--learning-rate=0.01", "--eval-every=4"]
     result = cli("train", "ab.txt", *options, "--hidden-size=16", "--max-steps=2000")
     assert result.code == 0
     assert load("ab.safetensors").training.steps < 500
-    assert "ended early: more minutes don't help" in result.err
-    assert "over-fitted: since step" in result.err
+    assert "early stopping at step" in result.err
+    assert "overfitting since step" in result.err
     *_, drawn = re.findall(r"training ([▁-█]+)  validation ([▁-█]+)\n", result.err)
     assert len(drawn[0]) == len(drawn[1]) > 5
     assert drawn[0][-1] < drawn[1][-1]
 
 
-# ---- what it refuses -----------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -280,14 +290,14 @@ def test_a_run_that_gets_worse_ends_early_and_says_so(cli, tmp_path):
         "--patience 0",
     ],
 )
-def test_impossible_numbers_are_named(cli, novel, files, option):
+def test_numbers_out_of_range_are_rejected_by_name(cli, novel, files, option):
     name, value = option.split()
     result = cli("train", novel, *OPTIONS, *option.split())
-    assert_refused(result, 2, name, "must be" if value != "0" else "0")
+    assert_refused(result, 2, name, "must be", value[:5])
     assert files() == ["novel.txt"]
 
 
-def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
+def test_a_negative_limit_must_be_above_0(cli, novel):
     assert_refused(cli("train", novel, *OPTIONS, "--minutes", "-1"), 2, "must be above 0")
 
 
@@ -295,10 +305,10 @@ def test_a_limit_below_0_is_told_what_it_must_be(cli, novel):
     "option",
     ["--hidden-size many", "--max-steps 1.5", "--cell elman", "--optimizer lion", "--dept 3"],
 )
-def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
+def test_unknown_options_and_values_are_usage_errors(cli, novel, files, option):
     result = cli("train", novel, *option.split())
     assert (result.code, result.out) == (2, "")
-    assert "Error: " in result.err
+    assert result.err.startswith("charrnn: error: ")
     assert option.split()[0] in result.err
     assert files() == ["novel.txt"]
 
@@ -308,7 +318,7 @@ def test_what_is_no_option_or_value_is_a_usage_error(cli, novel, files, option):
     ["--epochs 1e308", f"--max-steps {10**400}", f"--warmup-steps {10**400}"],
     ids=range(3),
 )
-def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
+def test_huge_numbers_work_or_are_rejected_clearly(cli, novel, option):
     result = cli("train", novel, *OPTIONS, "--minutes", "0.001", *option.split())
     if result.code:
         assert_refused(result, 2, option.split()[0])
@@ -316,7 +326,7 @@ def test_no_number_is_too_large_for_a_clear_answer(cli, novel, option):
 
 @pytest.fixture
 def _no_more_memory():
-    """Let no more than another GB of memory be taken, however much the machine has."""
+    """Limit the process to one more GB of memory."""
     resource = pytest.importorskip("resource")
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -328,7 +338,7 @@ def _no_more_memory():
 @linux
 @pytest.mark.usefixtures("_no_more_memory")
 @pytest.mark.parametrize(("size", "code"), [(2**16, 1), (10**7, 2), (10**13, 2)])
-def test_a_model_that_no_memory_holds_is_an_error(cli, novel, files, monkeypatch, size, code):
+def test_a_model_larger_than_memory_is_an_error(cli, novel, files, monkeypatch, size, code):
     disk = SimpleNamespace(total=1 << 60, free=1 << 60)
     monkeypatch.setattr("charrnn.checkpoints.output.shutil.disk_usage", lambda _: disk)
     result = cli("train", novel, "--hidden-size", size)
@@ -340,13 +350,13 @@ def test_divergence_has_an_exit_code_of_its_own(cli, novel):
     wild = ["--optimizer", "sgd", "--learning-rate", "1e9", "--clip-norm", "0"]
     result = cli("train", novel, *SHORT, *wild, "--warmup-steps", "0")
     assert (result.code, result.out) == (3, "")
-    assert "back to step 0" in result.err
+    assert "continuing from step 0" in result.err
     *_, last = result.err.splitlines()
     assert last.startswith("charrnn: error: training diverged again")
     assert "--learning-rate" in last
 
 
-def test_what_is_on_disk_after_divergence_is_the_last_good_model(cli, novel, trained):
+def test_divergence_keeps_the_model_to_start_from(cli, novel, trained):
     result = cli("train", novel, "--resume", "--max-steps", "20")
     assert result.code == 0
     before = trained.read_bytes()
@@ -356,20 +366,66 @@ def test_what_is_on_disk_after_divergence_is_the_last_good_model(cli, novel, tra
     assert trained.read_bytes() == before
 
 
+@pytest.fixture
+def targets(tmp_path):
+    """A folder with a target of each kind, and a corpus that cannot be read as UTF-8."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "lost").symlink_to("missing/a.safetensors")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "novel.txt").write_bytes(b"\xff")
+    return sorted(tmp_path.iterdir())
+
+
+@posix
+@pytest.mark.parametrize("option", [None, "--overwrite"])
 @pytest.mark.parametrize(
     ("out", "words"),
     [
-        ("missing/a.safetensors", "missing does not exist"),
-        ("novel.txt/a.safetensors", "novel.txt"),
+        (".", ". is a folder"),
+        ("..", ".. is a folder"),
+        ("/", "/ is a folder"),
         ("folder", "folder is a folder"),
-        pytest.param("/proc/a.safetensors", "/proc", marks=posix),
+        ("folder/", "folder is a folder"),
+        ("link", "link is a folder"),
+        ("loop", "loop is a loop of symbolic links"),
+        ("lost", "missing does not exist"),
+        ("pipe", "pipe is a pipe"),
+        ("missing/a.safetensors", "missing does not exist"),
+        ("novel.txt", "novel.txt is not a model file"),
+        ("novel.txt/a.safetensors", "novel.txt does not exist"),
+        ("/dev/null", "/dev/null is a device"),
+        ("/proc/a.safetensors", "cannot write /proc/a.safetensors"),
+        ("-", "cannot be named -"),
+        ("x" * 250, "name too long"),
     ],
 )
-def test_an_impossible_output_is_found_before_anything_is_read(cli, tmp_path, files, out, words):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "novel.txt").write_bytes(b"\xff is not UTF-8, which would be told if it were read")
-    assert_refused(cli("train", "novel.txt", *SHORT, "-o", out), 1, words)
-    assert files() == ["folder", "novel.txt"]
+def test_an_invalid_output_fails_before_reading_the_corpus(
+    cli, tmp_path, targets, out, words, option
+):
+    result = cli("train", "novel.txt", *SHORT, "-o", out, *([option] if option else []))
+    assert_refused(result, 1, words, "choose another --out")
+    assert sorted(tmp_path.iterdir()) == targets
+
+
+@posix
+@pytest.mark.parametrize(
+    "out", [".", "..", "/", "folder", "link", "loop", "lost", "pipe", "novel.txt", "/dev/null", "-"]
+)
+def test_resuming_an_invalid_output_is_an_error(cli, tmp_path, targets, out):
+    result = cli("train", "novel.txt", *SHORT, "-o", out, "--resume")
+    assert_refused(result, 1, out)
+    assert sorted(tmp_path.iterdir()) == targets
+
+
+@pytest.mark.parametrize("option", ["--out", "--valid", "--init-from", "--log"])
+def test_a_path_must_not_be_empty(cli, novel, files, option):
+    """As from a shell variable that is not set."""
+    result = cli("train", novel, *SHORT, option, "")
+    assert (result.code, result.out) == (2, "")
+    assert f"{option} must not be empty" in result.err
+    assert files() == ["novel.txt"]
 
 
 # ---- corpora -------------------------------------------------------------------------------------
@@ -380,13 +436,13 @@ def test_an_impossible_output_is_found_before_anything_is_read(cli, tmp_path, fi
     [
         (b"", ["novel.txt is empty"]),
         (b"\xef\xbb\xbf", ["novel.txt is empty"]),
-        (b"a", ["character", "longer text"]),
+        (b"a", ["1 character to train on; at least 2 are needed"]),
         (b"caf\xe9 au lait", ["not utf-8", "0xE9", "offset 3", "--encoding"]),
         ("häuser".encode("utf-16"), ["not utf-8", "0xFF", "--encoding utf-16"]),
     ],
     ids=["empty", "only a byte order mark", "one character", "latin-1", "utf-16"],
 )
-def test_a_corpus_that_cannot_be_learnt_from_is_an_error(cli, novel, files, content, words):
+def test_a_corpus_that_cannot_be_trained_on_is_an_error(cli, novel, files, content, words):
     novel.write_bytes(content)
     assert_refused(cli("train", novel, *SHORT), 1, *words)
     assert files() == ["novel.txt"]
@@ -397,10 +453,10 @@ def test_a_missing_corpus_is_an_error(cli, files):
     assert files() == []
 
 
-def test_a_folder_with_nothing_to_read_is_an_error(cli, tmp_path):
+def test_a_folder_without_text_is_an_error(cli, tmp_path):
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / ".hidden").write_text(TEXT)
-    assert_refused(cli("train", "bare", *SHORT), 1, "bare has no text file")
+    assert_refused(cli("train", "bare", *SHORT), 1, "bare contains no text files")
 
 
 def test_empty_standard_input_is_an_error(cli, monkeypatch):
@@ -413,19 +469,19 @@ def test_closed_standard_input_is_an_error(cli, monkeypatch):
     assert_refused(cli("train", "-", *SHORT), 1, "standard input")
 
 
-def test_a_corpus_without_a_name_is_a_usage_error(cli):
+def test_a_missing_corpus_argument_is_a_usage_error(cli):
     result = cli("train")
     assert result.code == 2
     assert "CORPUS" in result.err
 
 
-def test_encoding_is_the_remedy_for_other_encodings(cli, novel):
+def test_the_encoding_can_be_set(cli, novel):
     novel.write_bytes(("café au lait\n" * 50).encode("latin-1"))
     assert cli("train", novel, *SHORT, "--encoding", "latin-1").code == 0
     assert "é" in load("novel.safetensors").tokenizer.alphabet
 
 
-def test_an_unknown_encoding_is_named(cli, novel):
+def test_an_unknown_encoding_is_rejected(cli, novel):
     assert_refused(cli("train", novel, *SHORT, "--encoding", "klingon"), 2, "klingon")
 
 
@@ -451,7 +507,7 @@ def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, l
     novel.write_text(TEXT[:length])
     result = cli("train", novel, "--hidden-size", "4", "--max-steps", "2", "--valid-fraction", "0")
     assert result.code == 0
-    assert f"the corpus has {length} characters to train on" in result.err
+    assert f"the corpus has {length} training characters" in result.err
     config = load("novel.safetensors").training.config
     assert config.batch_size * config.seq_len <= length
 
@@ -459,14 +515,14 @@ def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, l
 # ---- validation ----------------------------------------------------------------------------------
 
 
-def test_validation_may_be_left_out(cli, novel):
+def test_validation_may_be_disabled(cli, novel):
     result = cli("train", novel, *SHORT, "--valid-fraction", "0")
     assert result.code == 0
-    assert "holds the weights of step 12" in result.err
+    assert "saved novel.safetensors: weights of step 12" in result.err
     assert load("novel.safetensors").history == []
 
 
-def test_validation_characters_that_were_never_seen_are_named_or_skipped(cli, novel, tmp_path):
+def test_unknown_validation_characters_are_named_or_skipped(cli, novel, tmp_path):
     (tmp_path / "valid.txt").write_text("the çat sat on the måt\n" * 20, encoding="utf-8")
     arguments = ["train", novel, *SHORT, "--valid", "valid.txt"]
     result = cli(*arguments)

@@ -1,4 +1,4 @@
-"""How often characters are drawn, and whether that is as often as expected."""
+"""Frequencies of sampled characters, compared with their probabilities."""
 
 import numpy as np
 

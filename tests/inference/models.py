@@ -1,4 +1,4 @@
-"""A random model and a constant one, of seven characters."""
+"""A random model and a constant one, with an alphabet of seven characters."""
 
 from charrnn.checkpoints.records import TrainConfig, TrainingRecord
 from charrnn.nn.model import ModelConfig

@@ -1,4 +1,4 @@
-"""Dynamic evaluation: the weights of a copy follow the text that they read."""
+"""Dynamic evaluation: the weights of a copy adapt to the text while reading."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def encoded(model, *documents):
 
 
 @every_cell
-def test_each_segment_is_scored_before_it_is_learnt_from(cell):
+def test_each_segment_is_scored_before_the_model_trains_on_it(cell):
     model = make_model(cell)
     text = encoded(model, "abc cab " * 20)
     reading = read_and_learn(trainable_copy(model), text)
@@ -40,8 +40,8 @@ def test_each_segment_is_scored_before_it_is_learnt_from(cell):
     assert np.any(second[0] != plain.losses(ids[:-1], ids[1:], plain.zero_state(1))[0][:, 0])
 
 
-def test_the_steps_are_those_of_the_equations():
-    """The naive twin: float64, one full gradient a segment, no buffers."""
+def test_the_steps_follow_the_equations():
+    """Compare with a naive twin: float64, one full gradient per segment, no buffers."""
     model = make_model("gru")
     text = encoded(model, "abc cab " * 20)
     network = trainable_copy(model)
@@ -64,7 +64,7 @@ def test_the_steps_are_those_of_the_equations():
     np.testing.assert_allclose(network.parameters.flat, w, atol=1e-5)
 
 
-def test_a_text_that_repeats_itself_is_predicted_better():
+def test_a_repetitive_text_is_predicted_better():
     model = make_model("gru")
     corpus = Corpus.from_texts("abcab cba " * 200)
     still, following = evaluate(model, corpus), evaluate(model, corpus, dynamic=True)
@@ -72,7 +72,7 @@ def test_a_text_that_repeats_itself_is_predicted_better():
     assert following.characters == still.characters
 
 
-def test_the_model_itself_stays_as_it_is():
+def test_adapting_does_not_change_the_model():
     model = make_model("lstm")
     before = model.parameters.flat.copy()
     evaluate(model, Corpus.from_texts("abc " * 50), dynamic=True)
@@ -82,7 +82,7 @@ def test_the_model_itself_stays_as_it_is():
     assert adapted.tokenizer is model.tokenizer
 
 
-def test_an_adapted_model_knows_its_text_better():
+def test_an_adapted_model_predicts_its_text_better():
     model = make_model("gru")
     text = "abcab cba " * 200
     adapted = adapt(model, Corpus.from_texts(text))
@@ -100,14 +100,14 @@ def test_the_state_starts_fresh_with_each_document():
 
 
 @pytest.mark.parametrize("options", [{"streams": 4}, {"block_size": 16}])
-def test_it_is_one_pass(options):
-    with pytest.raises(ConfigError, match="one pass"):
+def test_dynamic_evaluation_is_a_single_pass(options):
+    with pytest.raises(ConfigError, match=f"dynamic and {next(iter(options))} cannot be combined"):
         evaluate(make_model("gru"), Corpus.from_texts("abc " * 50), dynamic=True, **options)
 
 
 def test_a_text_too_short_is_refused():
     model = make_model("gru")
-    with pytest.raises(CorpusError, match="1 character to adapt to"):
+    with pytest.raises(CorpusError, match="the text has 1 character; adaptation needs at least 2"):
         adapt(model, Corpus.from_texts("a"))
-    with pytest.raises(CorpusError, match="1 character to evaluate on"):
+    with pytest.raises(CorpusError, match="the text has 1 character; evaluation needs at least 2"):
         evaluate(model, Corpus.from_texts("a"), dynamic=True)

@@ -1,4 +1,4 @@
-"""Evaluations equal the sum over single steps, character by character."""
+"""An evaluation equals the sum over single steps, character by character."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def make_model(cell="gru", embedding_size=3, dtype=np.float64):
 
 
 def make_text(length, ends=(), seed=1):
-    """Draw a text in which characters depend on the one before, so that context counts."""
+    """Return a random text in which each character depends on the previous one."""
     steps = np.random.default_rng(seed).choice(3, length, p=[0.2, 0.6, 0.2])
     ids = (np.cumsum(steps) % V).astype(np.uint8)
     return Encoded(ids, np.array([*ends, length - 1], np.int64))
 
 
 def naive(model, text, fresh=()):
-    """Score step by step, from a zero state, and again from one before each position in `fresh`."""
+    """Score step by step, resetting the state at each position in `fresh` and at document ends."""
     state = model.zero_state(1)
     nats = correct = 0
     for at in range(len(text) - 1):
@@ -57,7 +57,7 @@ def assert_equal(actual, expected, tolerance=1e-12):
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
-def test_one_stream_is_the_sum_over_single_steps(cell, embedding_size):
+def test_one_stream_equals_the_sum_over_single_steps(cell, embedding_size):
     model, text = make_model(cell, embedding_size), make_text(300)
     assert_equal(evaluate_text(model, text), naive(model, text))
 
@@ -72,7 +72,7 @@ def test_every_character_but_the_first_is_scored(length):
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 299, 300, 10_000])
-def test_chunks_leave_no_trace(monkeypatch, chunk):
+def test_chunk_boundaries_do_not_change_the_result(monkeypatch, chunk):
     model, text = make_model(), make_text(300, ends=(0, 6, 100, 101))
     expected = evaluate_text(model, text)
     monkeypatch.setattr("charrnn.inference.evaluate.CHUNK", chunk)
@@ -86,7 +86,7 @@ def test_the_state_starts_fresh_with_each_document(ends):
     assert evaluate_text(model, text) != evaluate_text(model, make_text(300))
 
 
-def test_float32_comes_close_to_float64():
+def test_float32_is_close_to_float64():
     text = make_text(3000)
     exact, rough = (
         evaluate_text(make_model(dtype=dtype), text) for dtype in (np.float64, np.float32)
@@ -96,7 +96,7 @@ def test_float32_comes_close_to_float64():
 
 
 @pytest.mark.parametrize("streams", [2, 3, 64, 65, 200, 10**6])
-def test_several_streams_count_the_same_characters_and_come_close(streams):
+def test_several_streams_score_every_character_and_are_close_to_exact(streams):
     model, text = make_model("lstm"), make_text(1500, ends=(70, 700))
     exact, approximate = evaluate_text(model, text), evaluate_text(model, text, streams=streams)
     assert approximate.characters == 1499
@@ -105,20 +105,20 @@ def test_several_streams_count_the_same_characters_and_come_close(streams):
 
 
 @pytest.mark.parametrize("streams", [2, 7])
-def test_streams_with_enough_to_read_before_are_exact(monkeypatch, streams):
+def test_streams_with_a_long_warm_up_are_exact(monkeypatch, streams):
     monkeypatch.setattr("charrnn.inference.evaluate.WARM_UP", 1000)
     model, text = make_model(), make_text(1000)
     assert_equal(evaluate_text(model, text, streams=streams), evaluate_text(model, text), 1e-9)
 
 
 @pytest.mark.parametrize("block_size", [1, 7, 100, 298, 299, 300, 5000])
-def test_blocks_are_scored_each_from_a_zero_state(block_size):
+def test_each_block_is_scored_from_a_zero_state(block_size):
     model, text = make_model(), make_text(300, ends=(33,))
     expected = naive(model, text, fresh=range(0, 300, block_size))
     assert_equal(evaluate_text(model, text, block_size=block_size), expected)
 
 
-def test_a_huge_block_costs_no_more_than_the_text(monkeypatch):
+def test_a_huge_block_takes_a_single_pass(monkeypatch):
     model, text = make_model(), make_text(300)
     calls = []
     losses = Reader.losses
@@ -127,7 +127,7 @@ def test_a_huge_block_costs_no_more_than_the_text(monkeypatch):
     assert len(calls) == 1
 
 
-def test_measures_follow_from_the_loss():
+def test_bits_and_perplexity_follow_from_the_loss():
     evaluation = Evaluation(np.log(4), 0.5, 10)
     assert evaluation.bits_per_char == pytest.approx(2)
     assert evaluation.perplexity == pytest.approx(4)
@@ -139,7 +139,7 @@ def test_measures_follow_from_the_loss():
 def test_a_text_too_short_is_refused(score, length):
     text = Encoded(np.zeros(length, np.uint8), np.arange(length))
     with pytest.raises(
-        CorpusError, match=rf"{length} characters? to evaluate on, and the least is 2"
+        CorpusError, match=rf"the text has {length} characters?; evaluation needs at least 2"
     ):
         score(make_model(), text)
 
@@ -147,7 +147,7 @@ def test_a_text_too_short_is_refused(score, length):
 @pytest.mark.parametrize("option", ["streams", "block_size"])
 @pytest.mark.parametrize("count", [0, -1])
 def test_counts_below_one_are_refused(option, count):
-    with pytest.raises(ConfigError, match=f"{option} is {count}"):
+    with pytest.raises(ConfigError, match=f"{option} must be at least 1, got {count}"):
         evaluate_text(make_model(), make_text(10), **{option: count})
 
 
@@ -155,13 +155,13 @@ def test_counts_below_one_are_refused(option, count):
 
 
 @pytest.mark.parametrize("length", [2, 100, 2047])
-def test_a_short_text_is_validated_exactly(length):
+def test_validation_of_a_short_text_is_exact(length):
     model, text = make_model(), make_text(length)
     assert validate(model, text) == evaluate_text(model, text)
 
 
 @pytest.mark.parametrize("length", [2048, 5000, 20_000])
-def test_validating_counts_every_character_and_comes_close(length):
+def test_validation_scores_every_character_and_is_close_to_exact(length):
     model, text = make_model(), make_text(length)
     result, exact = validate(model, text), evaluate_text(model, text)
     assert result.characters == length - 1
@@ -169,7 +169,7 @@ def test_validating_counts_every_character_and_comes_close(length):
     assert result.nats_per_char == pytest.approx(exact.nats_per_char, rel=0.01)
 
 
-def test_of_a_very_long_text_a_part_of_each_stream_is_validated(monkeypatch):
+def test_validation_of_a_very_long_text_scores_a_part_of_each_stream(monkeypatch):
     monkeypatch.setattr("charrnn.inference.evaluate.MAX_LENGTH", 100)
     model, text = make_model(), make_text(8000)
     result = validate(model, text)
@@ -177,13 +177,13 @@ def test_of_a_very_long_text_a_part_of_each_stream_is_validated(monkeypatch):
     assert result.nats_per_char == pytest.approx(evaluate_text(model, text).nats_per_char, rel=0.1)
 
 
-def test_validating_can_be_stopped(monkeypatch):
+def test_validation_can_be_stopped(monkeypatch):
     monkeypatch.setattr("charrnn.inference.evaluate.CHUNK", 100)
     answers = iter([False, False, True, True])
     assert validate(make_model(), make_text(1000), lambda: next(answers)).characters == 200
 
 
-def test_evaluating_changes_no_parameter():
+def test_evaluation_does_not_change_the_model():
     model, text = make_model(), make_text(3000)
     before = model.parameters.flat.copy()
     results = [evaluate_text(model, text), validate(model, text), evaluate_text(model, text)]
@@ -191,12 +191,12 @@ def test_evaluating_changes_no_parameter():
     assert results[0] == results[2]
 
 
-def test_a_checkpoint_is_evaluated_on_a_part_of_a_corpus():
+def test_a_checkpoint_can_be_evaluated_on_a_part_of_a_corpus():
     corpus = Corpus.from_texts("one fox\n\ntwo foxes\n" * 9, "three hens\nfour hens" * 7)
     checkpoint = random_checkpoint(make_model().config, "\n efhnorstuwx")
     text = part_of(checkpoint, corpus, "valid")
     assert evaluate(checkpoint, corpus, part="valid", streams=2) == evaluate_text(
         checkpoint.model(), text, 2
     )
-    with pytest.raises(ConfigError, match="exclude"):
+    with pytest.raises(ConfigError, match="streams and block_size cannot be combined"):
         evaluate(checkpoint, corpus, streams=2, block_size=8)

@@ -1,4 +1,4 @@
-"""Sampling is what one would do by hand with CharRNN.logits, a softmax, and a pair of scissors."""
+"""Sampling equals a naive loop over CharRNN.logits, a softmax, and a cut at the stop text."""
 
 import math
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.inference.models import ALPHABET, constant_model, random_model, train
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
-def test_stepping_is_the_same_as_reading_at_once(cell, num_layers, embedding_size):
+def test_stepping_equals_reading_in_one_pass(cell, num_layers, embedding_size):
     T, B, V = 9, 4, 7
     network = CharRNN(ModelConfig(cell, 6, num_layers, embedding_size), V, dtype=np.float64)
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def test_stepping_is_the_same_as_reading_at_once(cell, num_layers, embedding_siz
 
 
 def by_hand(checkpoint, prompt, length, pick):
-    """Go on from `prompt`, reading all of it anew for each character."""
+    """Continue `prompt`, reading the whole text again for each character."""
     ids = checkpoint.tokenizer.encode(prompt).tolist()
     network = checkpoint.model()
     for _ in range(length):
@@ -52,23 +52,23 @@ def by_hand(checkpoint, prompt, length, pick):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_temperature_0_follows_the_likeliest_characters(cell):
+def test_temperature_0_takes_the_most_likely_characters(cell):
     checkpoint = random_model(cell)
     expected = by_hand(checkpoint, "abc", 30, lambda logits: logits.argmax(axis=1))
     assert generate(checkpoint, "abc", length=30, temperature=0) == [expected]
 
 
-def test_the_draws_are_those_of_the_seed(model):
+def test_samples_follow_from_the_seed(model):
     noise = gumbel(generator(5, SAMPLE), (1, len(model.tokenizer)))
     expected = by_hand(model, "abc", 30, lambda logits: choose(logits, 0.7, next(noise), {}))
     assert generate(model, "abc", length=30, temperature=0.7, seed=5) == [expected]
 
 
-def test_without_a_prompt_a_text_begins_as_after_a_newline(model):
+def test_without_a_prompt_a_sample_starts_as_after_a_newline(model):
     assert generate(model, seed=1) == generate(model, "\n", seed=1)
 
 
-def test_one_stream_has_one_thread_and_leaves_others_theirs(model):
+def test_a_single_sample_uses_one_blas_thread(model):
     def threads():
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
@@ -79,15 +79,15 @@ def test_one_stream_has_one_thread_and_leaves_others_theirs(model):
         assert threads() == {3}
 
 
-def test_each_sample_may_have_a_prompt_of_its_own(model):
+def test_each_sample_can_have_its_own_prompt(model):
     prompts = ["a", "bcd", "a", "ee e"]
     alone = [generate(model, prompt, length=30, temperature=0)[0] for prompt in prompts]
     assert generate(model, prompts, length=30, num_samples=4, temperature=0) == alone
-    with pytest.raises(ConfigError, match="4 prompts for 3 samples"):
+    with pytest.raises(ConfigError, match="prompt has 4 texts for 3 samples"):
         generate(model, prompts, length=30, num_samples=3)
 
 
-def test_a_long_prompt_is_read_to_its_end_with_the_state_carried(model):
+def test_a_long_prompt_is_read_completely_with_the_state_carried(model):
     prompt = model.tokenizer.decode(np.random.default_rng(0).integers(0, len(ALPHABET), 5000))
     stepper = Stepper(model.model(), model.model().zero_state(1))
     for id in model.tokenizer.encode(prompt):
@@ -108,13 +108,13 @@ def test_the_same_seed_gives_the_same_text(model):
     assert generate(model, seed=3) != generate(model, seed=4)
 
 
-def test_the_texts_of_a_batch_differ(model):
+def test_the_samples_of_a_batch_differ(model):
     texts = generate(model, length=100, num_samples=8)
     assert len(set(texts)) == 8
     assert {len(text) for text in texts} == {100}
 
 
-def test_each_text_of_a_batch_goes_on_from_its_own_characters(model):
+def test_each_sample_of_a_batch_continues_its_own_text(model):
     network = model.model()
     noise = gumbel(generator(2, SAMPLE), (3, len(model.tokenizer)))
     ids = np.repeat(model.tokenizer.encode("abc")[:, None], 3, axis=1)
@@ -125,11 +125,11 @@ def test_each_text_of_a_batch_goes_on_from_its_own_characters(model):
     assert generate(model, "abc", length=20, seed=2, num_samples=3) == expected
 
 
-def test_a_greedy_batch_is_one_text_several_times(model):
+def test_greedy_samples_of_a_batch_are_equal(model):
     assert generate(model, temperature=0, num_samples=3) == 3 * generate(model, temperature=0)
 
 
-def test_the_pieces_of_a_stream_make_up_the_texts(model):
+def test_the_pieces_of_a_stream_join_to_the_generated_texts(model):
     pieces = list(stream(model, "abc", length=30, seed=1, num_samples=2))
     assert [index for index, _ in pieces] == [0, 1] * 30
     assert ["".join(text for i, text in pieces if i == index) for index in (0, 1)] == generate(
@@ -146,7 +146,7 @@ def test_temperature_divides_the_logits(temperature):
     assert_drawn_from(powers / powers.sum(), frequencies(P, temperature))
 
 
-def test_logits_are_not_changed_by_choosing():
+def test_choosing_does_not_change_the_logits():
     logits = np.log(np.tile(P, (3, 1)))
     before = logits.copy()
     choose(logits, 0.5, np.zeros((3, 4)), {"top_k": 2})
@@ -154,7 +154,7 @@ def test_logits_are_not_changed_by_choosing():
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-320])
-def test_the_lowest_temperatures_are_greedy(temperature):
+def test_very_low_temperatures_are_greedy(temperature):
     np.testing.assert_array_equal(frequencies(P, temperature), [1, 0, 0, 0])
 
 
@@ -170,7 +170,7 @@ def test_huge_logits_do_not_overflow():
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 77])
-def test_the_prompt_does_not_count_towards_the_length(model, length):
+def test_the_length_does_not_include_the_prompt(model, length):
     assert [len(text) for text in generate(model, "abc", length=length, num_samples=2)] == [
         length
     ] * 2
@@ -178,13 +178,13 @@ def test_the_prompt_does_not_count_towards_the_length(model, length):
 
 @pytest.mark.parametrize("start", [0, 1, 50, 297])
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_text_ends_before_the_stop(model, start, size):
+def test_a_sample_ends_before_the_stop_text(model, start, size):
     whole = generate(model, length=300, seed=1)[0]
     stop = whole[start : start + size]
     assert generate(model, length=300, seed=1, stop=stop) == [whole[: whole.index(stop)]]
 
 
-def test_no_part_of_a_stop_is_shown_before_it_is_known_to_be_none(model):
+def test_a_possible_start_of_the_stop_text_is_held_back(model):
     whole = generate(model, length=300, seed=1)[0]
     stop = whole[100:104]
     expected, shown = whole[: whole.index(stop)], ""
@@ -195,12 +195,12 @@ def test_no_part_of_a_stop_is_shown_before_it_is_known_to_be_none(model):
 
 
 @pytest.mark.parametrize("beginning", [1, 2, 3])
-def test_what_turned_out_to_be_no_stop_is_shown_at_the_end(model, beginning):
+def test_a_partial_stop_text_at_the_end_is_part_of_the_sample(model, beginning):
     whole = generate(model, length=50, seed=1)[0]
     assert generate(model, length=50, seed=1, stop=whole[-beginning:] + "§") == [whole]
 
 
-def test_each_text_of_a_batch_has_a_stop_of_its_own(model):
+def test_each_sample_of_a_batch_stops_separately(model):
     whole = generate(model, length=200, seed=1, num_samples=5)
     stopped = generate(model, length=200, seed=1, num_samples=5, stop="ab")
     assert stopped == [text.split("ab")[0] for text in whole]
@@ -210,7 +210,7 @@ def test_each_text_of_a_batch_has_a_stop_of_its_own(model):
 @pytest.mark.parametrize(
     ("documents", "end"), [("whole", None), ("lines", "\n"), ("paragraphs", "\n\n")]
 )
-def test_a_text_ends_where_a_document_does(documents, end):
+def test_a_sample_ends_where_a_document_ends(documents, end):
     probabilities = [0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]
     whole = generate(constant_model(probabilities), length=200, seed=1, num_samples=4)
     model = constant_model(probabilities, documents=documents)
@@ -222,7 +222,7 @@ def test_a_text_ends_where_a_document_does(documents, end):
 # ---- bad values ------------------------------------------------------------------------------
 
 
-def test_a_prompt_with_unknown_characters_is_an_error_or_read_without_them(model):
+def test_unknown_characters_in_a_prompt_are_refused_or_skipped(model):
     with pytest.raises(UnknownCharacterError, match=r"U\+00E9"):
         generate(model, "aéb")
     assert generate(model, "aéb", unknown="skip") == generate(model, "ab")
@@ -249,7 +249,7 @@ def test_a_prompt_with_unknown_characters_is_an_error_or_read_without_them(model
         ("unknown", "maybe"),
     ],
 )
-def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
+def test_invalid_values_fail_before_anything_is_sampled(model, name, value):
     with pytest.raises(ConfigError, match=name):
         stream(model, **{name: value})
     with pytest.raises(ConfigError, match=name):
@@ -261,8 +261,8 @@ def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
     [
         ({"checkpoint": "x.safetensors"}, r"checkpoint must be a Checkpoint, .*charrnn\.load"),
         ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
-        ({"prompt": None}, "prompt must be a text, or a list of texts, got None"),
-        ({"prompt": [1]}, "prompt must be a text, or a list of texts, got 1"),
+        ({"prompt": None}, "prompt must be a text or a list of texts, got None"),
+        ({"prompt": [1]}, "prompt must be a text or a list of texts, got 1"),
         ({"seed": 1.5}, r"seed must be a whole number, got 1\.5"),
         ({"length": "long"}, "length must be a whole number, got 'long'"),
         ({"num_samples": 2.0}, "num_samples must be a whole number"),
@@ -271,14 +271,14 @@ def test_what_cannot_be_is_named_before_anything_is_drawn(model, name, value):
     ],
     ids=str,
 )
-def test_an_argument_of_another_type_is_named(model, arguments, message):
+def test_arguments_of_the_wrong_type_are_named(model, arguments, message):
     with pytest.raises(TypeError, match=message):
         generate(**{"checkpoint": model, **arguments})
 
 
 @pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])
-def test_a_prompt_is_read_as_documents_are_in_training(model, documents, end):
-    """From a fresh state after the last terminator, whatever documents come before."""
+def test_a_prompt_is_read_like_documents_in_training(model, documents, end):
+    """The state is reset at the last terminator, so earlier documents have no effect."""
     several = replace(model, training=trained_on(documents))
     greedy = {"length": 5, "temperature": 0, "stop": ""}
     expected = generate(several, "ab", **greedy)

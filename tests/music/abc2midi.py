@@ -1,15 +1,15 @@
-"""abc2midi, another reader of ABC, to compare with."""
+"""abc2midi, another ABC reader, for comparison."""
 
 import re
 import subprocess
 
 import pytest
 
-SHARE = 0.3  # of the corpora's tunes that are compared
+SHARE = 0.3  # fraction of the corpora's tunes to compare
 
 
 def play(folder, text):
-    """Convert a file of tunes X:1, X:2, ...; return their notes and abc2midi's warnings."""
+    """Convert the tunes X:1, X:2, ...; return the notes of each and abc2midi's warnings."""
     mido = pytest.importorskip("mido")
     text = re.sub(r"(?m)^(K:.*)$", "\\1\n%%MIDI nobeataccents\n%%MIDI chordattack 0", text)
     (folder / "t.abc").write_text(text)
@@ -25,13 +25,13 @@ def play(folder, text):
 
 
 def notes_in(midi):
-    """(pitch, start, duration) in whole notes; of notes that begin together the highest."""
+    """Return (pitch, start, duration) in whole notes, the highest of notes that start together."""
     whole, now = 4 * midi.ticks_per_beat, 0
     begun, notes = {}, {}
     for message in (message for track in midi.tracks[-1:] for message in track):
         now += message.time
         if message.type == "note_on" and message.velocity:
-            begun[message.note] = now - 1  # abc2midi begins a tick late
+            begun[message.note] = now - 1  # abc2midi starts notes one tick late
         elif message.type in ("note_on", "note_off") and message.note in begun:
             start = begun.pop(message.note)
             if start not in notes or notes[start][0] < message.note:
@@ -40,7 +40,7 @@ def notes_in(midi):
 
 
 def agree(tune, notes):
-    """Within some ticks, since abc2midi rounds."""
+    """Return whether a tune sounds like the notes, within some ticks, since abc2midi rounds."""
     ours = [(event.pitch, float(event.start), float(event.duration)) for event in tune.events()]
     return len(ours) == len(notes) and all(
         a[0] == b[0] and abs(a[1] - b[1]) < 0.006 and abs(a[2] - b[2]) < 0.006

@@ -1,4 +1,4 @@
-"""MIDI files as other programs and players make them."""
+"""MIDI files like those of other programs and players."""
 
 import io
 
@@ -16,7 +16,7 @@ def read(data):
 
 
 def midi_file(*tracks, type=1, ticks_per_beat=480):
-    """A MIDI file of tracks, each a list of (tick, message)."""
+    """Return a MIDI file of tracks, each a list of (tick, message)."""
     file = mido.MidiFile(type=type, ticks_per_beat=ticks_per_beat)
     for messages in tracks:
         track, now = mido.MidiTrack(), 0
@@ -30,7 +30,7 @@ def midi_file(*tracks, type=1, ticks_per_beat=480):
 
 
 def played(notes, channel=0):
-    """Messages of (pitch, tick of its beginning, tick of its end)."""
+    """Yield the messages of (pitch, first tick, last tick)."""
     for pitch, start, end in notes:
         yield start, mido.Message("note_on", note=pitch, channel=channel)
         yield end, mido.Message("note_off", note=pitch, channel=channel)

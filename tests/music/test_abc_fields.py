@@ -1,4 +1,4 @@
-"""The fields of ABC: keys with all their spellings, metres, and unit note lengths."""
+"""ABC fields: keys in all spellings, meters, and unit note lengths."""
 
 import re
 from fractions import Fraction
@@ -33,7 +33,7 @@ from tests.music.abc_examples import read_one
         ("none", Key("C"), ""),
         ("", Key("C"), ""),
         ("clef=bass", Key("C"), ""),
-        ("D clef=treble-8 octave=1", Key("D"), "^F^C"),
+        ("D clef=treble stafflines=5", Key("D"), "^F^C"),
         ("D =c", Key("D", "mix"), "^F"),
         ("D exp _b _e ^f", Key("D"), "^F_B_E"),
         ("A ^g % a comment", Key("A"), "^F^C^G"),
@@ -54,7 +54,8 @@ def test_keys(value, key, signature):
     ("value", "meter"),
     [
         ("C", (4, 4)), ("C|", (2, 2)), ("6/8", (6, 8)), ("none", None), ("2+3/8", (5, 8)),
-        ("(2+2+3)/8", (7, 8)), (" 3/4 % waltz", (3, 4)),
+        ("(2+2+3)/8", (7, 8)), ("2/4+3/8", (7, 8)), (" 3/4 % waltz", (3, 4)), ("c|", (2, 2)),
+        ("4/4 3/4", (4, 4)), ("free", None), ("FREI4/4", None), ("", None),
     ],
 )  # fmt: skip
 def test_meters(value, meter):
@@ -65,6 +66,6 @@ def test_meters(value, meter):
     ("fields", "unit"),
     [("M:2/4", "1/16"), ("M:3/4", "1/8"), ("M:none", "1/8"), ("", "1/8"), ("L:1/4\nM:2/4", "1/4")],
 )
-def test_the_unit_note_length_comes_from_the_metre(fields, unit):
+def test_the_default_unit_note_length_depends_on_the_meter(fields, unit):
     tune = read_one(f"X:1\n{fields}\nK:C\nC|")
     assert tune.bars[0].duration == Fraction(unit)

@@ -1,4 +1,4 @@
-"""Repeats, endings and ties as people write them, and the one way in which they are kept."""
+"""Repeats, endings and ties as people write them, and their normal form."""
 
 import pytest
 
@@ -22,6 +22,6 @@ NORMAL = {
 
 
 @pytest.mark.parametrize("written", NORMAL)
-def test_there_is_one_way_to_repeat(written):
+def test_repeats_have_a_normal_form(written):
     body = canonical(read_one(HEAD + written)).splitlines()[2]
     assert body == NORMAL[written]

@@ -1,4 +1,4 @@
-"""Tunes to ABC: canonical text, files for people, and the way back."""
+"""Tunes to ABC and back: canonical text and files for people."""
 
 import random
 
@@ -12,7 +12,7 @@ from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files, read_on
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_what_was_read_is_written_and_read_again(name):
+def test_writing_and_reading_keeps_a_tune(name):
     tune = read_one(HEAD + ALL[name][0])
     assert read_one(canonical(tune, title=True)) == tune
     assert read_one(write_abc([tune])) == tune
@@ -27,7 +27,7 @@ def test_canonical_text():
 
 
 @pytest.mark.parametrize("text", CANONICAL)
-def test_canonical_text_is_read_and_written_alike(text):
+def test_canonical_text_is_unchanged_by_reading_and_writing(text):
     assert canonical(read_one(text), title=True) == text
 
 
@@ -36,10 +36,10 @@ def test_canonical_documents_follow_each_other():
     assert "".join(canonical(tune, title=True) for tune in tunes) == "".join(CANONICAL)
 
 
-def test_in_canonical_text_accidentals_hold_at_their_octave():
+def test_accidentals_in_canonical_text_apply_to_their_octave():
     tune = read_one("M:4/4\nK:Cmaj\n^cc'|]\n\n")
     assert [note.pitch for note in tune.bars[0].notes] == [73, 84]
-    assert "^c=c'" in write_abc([tune])  # for readers of either kind
+    assert "^c=c'" in write_abc([tune])  # for readers of both kinds
 
 
 def test_a_file_for_people():
@@ -63,7 +63,7 @@ def test_bars_are_replaced_where_they_stand():
 
 # --- The corpora: 1,838 tunes that people wrote ---------------------------------------------------
 
-# abc2midi loses count where the metre changes in a repeat, as here.
+# abc2midi loses count where the meter changes in a repeat, as here.
 MISCOUNTED = {"A and A's Waltz"}
 
 
@@ -79,7 +79,7 @@ def corpus_tunes():
 
 @pytest.mark.slow
 @needs_data
-def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
+def test_writing_and_reading_keeps_every_tune_in_any_key(corpus_tunes):
     for number, tune in enumerate(corpus_tunes):
         moved = tune.transposed(number % 12 - 6)
         text = canonical(moved, title=True)
@@ -91,7 +91,7 @@ def test_every_tune_in_any_key_is_written_and_read_again(corpus_tunes):
 @pytest.mark.slow
 @compares_with("abc2midi")
 @needs_data
-def test_abc2midi_takes_what_is_written_without_a_warning(tmp_path, corpus_tunes):
+def test_abc2midi_has_no_warnings(tmp_path, corpus_tunes):
     tunes = [tune for tune in corpus_tunes if tune.title not in MISCOUNTED]
     moved = [tune.transposed(number % 12 - 6) for number, tune in enumerate(tunes)]
     heard, warnings = play(tmp_path, write_abc(moved))

@@ -1,4 +1,4 @@
-"""Tunes from a model: what is asked for is honoured, whatever the model knows."""
+"""Tunes from a model: requests are honored, however little the model knows."""
 
 import re
 from collections import Counter
@@ -39,7 +39,7 @@ def tunes_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model_file(tunes_file, model_of_tunes):
-    """A model that has seen tunes for an eye-blink: the grammar has to do the rest."""
+    """A model that has hardly been trained: the grammar must do the rest."""
     return model_of_tunes(tunes_file, hidden_size=24, max_steps=60)
 
 
@@ -48,7 +48,7 @@ def model(model_file):
     return load(model_file)
 
 
-def test_a_corpus_of_tunes_is_one_of_documents_on_one_tonic(tunes_file):
+def test_a_corpus_of_tunes_has_documents_on_one_tonic(tunes_file):
     corpus = read(tunes_file)
     assert corpus.reading == TuneReading()
     (text,) = corpus.texts
@@ -57,25 +57,25 @@ def test_a_corpus_of_tunes_is_one_of_documents_on_one_tonic(tunes_file):
     assert text.endswith("\n\n")
 
 
-def test_a_tune_comes_once_in_whichever_key(tmp_path):
+def test_duplicates_in_other_keys_are_skipped(tmp_path):
     abc = "X:1\nM:2/4\nL:1/8\nK:{}\n{}|]\n\n"
     (tmp_path / "a.abc").write_text(abc.format("C", "CDEF|G4"), "utf-8")
     (tmp_path / "b.abc").write_text(abc.format("D", "DEFG|A4"), "utf-8")
     (tmp_path / "read.me").write_text("no tune", "utf-8")
     corpus = read(tmp_path)
     assert corpus.texts[0].count("M:") == 1
-    assert any("1 tune left out: there already" in notice for notice in corpus.notices)
+    assert any("skipped 1 duplicate tune" in notice for notice in corpus.notices)
 
 
-def test_tunes_and_prose_are_not_mixed(tunes_file, tmp_path):
+def test_tunes_and_prose_cannot_be_mixed(tunes_file, tmp_path):
     prose = tmp_path / "prose.txt"
     prose.write_text("prose", "utf-8")
-    with pytest.raises(CharRNNError, match=r"prose\.txt is no file of tunes"):
+    with pytest.raises(CharRNNError, match=r"prose\.txt does not contain tunes"):
         read([tunes_file, prose])
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_asked_for_is_honoured(model, seed):
+def test_requests_are_honored(model, seed):
     key = Key("D")
     tunes = compose(
         model, 4, meter=(6, 8), key=key, bars=8, form="AABB", temperature=1.2, seed=seed
@@ -95,16 +95,14 @@ def test_the_same_seed_gives_the_same_tunes(model):
     assert one == two != other
 
 
-def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_least(
-    model, monkeypatch
-):
+def test_of_candidates_with_one_header_the_least_constrained_is_kept(model, monkeypatch):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
-    def drawn(_checkpoint, prompts, *_, forgone=None, **_options):
-        if forgone is None:
+    def drawn(_checkpoint, prompts, *_, costs=None, **_options):
+        if costs is None:
             return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
-        forgone[:] = [3, 2, 1, 2, 1, 3, 2, 2]
+        costs[:] = [3, 2, 1, 2, 1, 3, 2, 2]
         return [(index, f"{note}4|]") for index, note in enumerate("CDEFGABc")]
 
     monkeypatch.setattr("charrnn.music.compose.draw", drawn)
@@ -113,7 +111,7 @@ def test_of_candidates_with_one_header_that_is_taken_which_the_grammar_forces_le
     assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
 
 
-def test_headers_are_drawn_until_they_are_complete_and_no_further(model, monkeypatch):
+def test_headers_are_drawn_only_until_all_are_complete(model, monkeypatch):
     constraint = Refrain(tune_grammar(model.tokenizer.alphabet))
     options, rng = SamplingOptions(seed=3), generator(3, HEADERS)
     whole = collected(8, draw(model, [""] * 8, 120, options, rng, constraint=constraint))
@@ -132,7 +130,7 @@ def test_headers_are_drawn_until_they_are_complete_and_no_further(model, monkeyp
     assert max(drawn.values()) <= max(map(len, headers)) + 2
 
 
-def test_a_prompt_is_what_the_tunes_begin_with(model):
+def test_tunes_begin_with_the_prompt(model):
     tunes = compose(model, 2, prompt="M:6/8\nL:1/8\nK:D\nA2d AdA|d3 A3|", seed=1)
     for tune in tunes:
         assert str(tune.key) == "Dmaj"
@@ -141,7 +139,7 @@ def test_a_prompt_is_what_the_tunes_begin_with(model):
         )
 
 
-def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
+def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
     others = read_abc(tunes_file.read_text("utf-8")).tunes
     index = CopyIndex(others)
     for tune in compose(model, 2, bars=8, against=Sample(others), max_copy=12, temperature=1.5):
@@ -152,20 +150,21 @@ def test_no_more_notes_than_allowed_are_copied(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count is 0"),
-        ({"bars": 7, "form": "AABB"}, "bars is 7"),
+        ({"count": 0}, "count must be 1 to 25,000, got 0"),
+        ({"count": 25_001}, "count must be 1 to 25,000, got 25,001"),
+        ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
         ({"constrained": False, "bars": 8}, "grammar"),
         ({"meter": (7, 16)}, "7/16"),
     ],
 )
-def test_what_cannot_be_is_refused(model, options, words):
+def test_invalid_arguments_are_errors(model, options, words):
     with pytest.raises(ConfigError, match=words):
         compose(model, **options)
 
 
-def test_a_model_of_prose_composes_nothing(cli, corpus_file):
+def test_a_model_of_prose_cannot_compose(cli, corpus_file):
     cli("train", corpus_file, "--max-steps", 2, "--hidden-size", 8, "-o", "prose.safetensors")
     result = cli("compose", "prose.safetensors")
     assert result.code == 2
@@ -183,7 +182,7 @@ def test_compose_writes_all_files_and_a_page(cli, model_file, tmp_path):
     assert (tmp_path / "out" / "01.wav").read_bytes()[:4] == b"RIFF"
 
 
-def test_without_a_folder_abc_is_printed(cli, model_file):
+def test_without_a_folder_compose_prints_abc(cli, model_file):
     result = cli("compose", model_file, "--seed", 1)
     assert read_abc(result.out).tunes
     assert result.err == ""
@@ -210,13 +209,13 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one"),
-        (("{tunes}", "y.doc"), "choose one of"),
-        (("{tunes}", "y.mid", "--tune", "99"), "tune is 99"),
-        (("x.txt", "y.abc"), "its name must end in"),
+        (("{tunes}", "y.mid"), "a .mid file holds one tune, got 30; select one with --tune"),
+        (("{tunes}", "y.doc"), "unknown format"),
+        (("{tunes}", "y.mid", "--tune", "99"), "got 99"),
+        (("x.txt", "y.abc"), "not a tune file"),
     ],
 )
-def test_what_cannot_be_converted_is_told(cli, tunes_file, arguments, words):
+def test_invalid_conversions_are_errors(cli, tunes_file, arguments, words):
     result = cli("convert", *(argument.format(tunes=tunes_file) for argument in arguments))
     assert result.code in (1, 2)
     assert words in result.err

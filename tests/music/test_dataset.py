@@ -1,4 +1,4 @@
-"""How tunes are read is a person's choice, and a model's reading goes with it wherever it goes."""
+"""Tunes as a training text: the user's options, which a model file stores."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.helpers import needs_data
 
 
 def jig(n, low, high):
-    """A tune of a rhythm of its own, every third without a repeat."""
+    """A tune with a distinct rhythm; every third has no repeat."""
     beats = [f"{low}2{high}" if n >> bit & 1 else f"{low}{high}{low}" for bit in range(5)]
     begin, end = ("", "|]") if n % 3 == 0 else ("|:", ":|")
     return (
@@ -53,8 +53,8 @@ def trained(corpus, out=None, steps=30):
     return trainer
 
 
-def without_metre(data):
-    """The MIDI file without its time signature, an event of six bytes after its delta time."""
+def without_meter(data):
+    """The MIDI file without its time signature, an event of six bytes after a delta time."""
     at = data.index(b"\xff\x58")
     length = data.rindex(b"MTrk", 0, at) + 4
     size = int.from_bytes(data[length : length + 4], "big") - 8
@@ -69,7 +69,7 @@ def texts_of(encoded, tokenizer):
     return tokenizer.decode(encoded.ids).split("\n\n")[:-1]
 
 
-# ---- what is read ------------------------------------------------------------------------------
+# ---- what is read --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -80,27 +80,27 @@ def texts_of(encoded, tokenizer):
         ("all", {"Dmaj", "Emin", "Gbmaj", "Gmaj"}),  # twelve keys, each with one name
     ],
 )
-def test_tunes_are_put_in_the_keys_that_are_wanted(tunes, transpose, keys):
+def test_tunes_are_transposed_as_requested(tunes, transpose, keys):
     corpus = read(tunes, reading=TuneReading(transpose))
     assert keys_of(corpus.texts[0]) == keys
     assert corpus.reading == TuneReading(transpose)
 
 
-def test_titles_are_kept_where_they_are_wanted(tunes):
+def test_titles_are_kept_on_request(tunes):
     titles = re.findall("^T:(.*)$", MUSIC, re.MULTILINE)
     text = read(tunes, reading=TuneReading(keep_titles=True)).texts[0]
     assert sorted(re.findall("^T:(.*)$", text, re.MULTILINE)) == sorted(titles)
     assert "T:" not in read(tunes).texts[0]
 
 
-def test_irregular_tunes_are_kept_where_they_are_wanted_and_counted(tunes):
+def test_irregular_tunes_are_counted_and_kept_on_request(tunes):
     kept, without = read(tunes, reading=TuneReading(keep_irregular=True)), read(tunes)
     assert kept.texts[0].count("K:") == without.texts[0].count("K:") + 1
-    assert "1 tune kept: bars that don't add up" in kept.notices
-    assert "1 tune left out: bars that don't add up" in without.notices
+    assert "kept 1 tune whose bars do not add up" in kept.notices
+    assert "skipped 1 tune whose bars do not add up" in without.notices
 
 
-def test_what_is_left_aside_is_told_in_few_lines_for_any_number_of_files(tmp_path):
+def test_notices_stay_short_for_any_number_of_files(tmp_path):
     for number, (low, high) in enumerate(product("DEF", "Bcde"), 1):
         tune = jig(number, low, high).replace("|]", '"A" !trill!|]').replace(":|", "~(:|")
         (tmp_path / f"{number:02}.abc").write_text(f"{tune}X:2\nM:odd\nK:C\nC|]\n", "utf-8")
@@ -112,23 +112,23 @@ def test_what_is_left_aside_is_told_in_few_lines_for_any_number_of_files(tmp_pat
     assert [Path(line.split(":")[0]).name for line in unread] == [
         f"{number:02}.abc" for number in range(1, 6)
     ]
-    assert more == "8 more cannot be read"
+    assert more == "skipped 8 more tunes or files"
     assert aside == (
-        "24 files: left aside, being no melody: 12 decorations, 8 slurs, 4 chord symbols"
+        "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
     )
     assert kept.startswith("24 tunes, ")
 
-    (tmp_path / "01.mid").write_bytes(without_metre(data))
-    (tmp_path / "02.mid").write_bytes(without_metre(data))
+    (tmp_path / "01.mid").write_bytes(without_meter(data))
+    (tmp_path / "02.mid").write_bytes(without_meter(data))
     notices = read([tmp_path / "01.mid"]).notices, read(sorted(tmp_path.glob("0?.mid"))).notices
     assert [found[0] for found in notices] == [
-        f"{tmp_path / '01.mid'}: no metre in the file: taken as 4/4",
-        "2 of 9 files: no metre in the file: taken as 4/4",
+        f"{tmp_path / '01.mid'}: no meter in the file; assumed 4/4",
+        "2 of 9 files: no meter in the file; assumed 4/4",
     ]
 
 
 @pytest.mark.parametrize("transpose", ["tonic", "all", "none"])
-def test_a_tune_comes_once_in_whichever_key_and_by_whichever_title(tmp_path, transpose):
+def test_duplicates_in_other_keys_or_with_other_titles_are_skipped(tmp_path, transpose):
     abc = "X:1\nT:{}\nM:2/4\nL:1/8\nK:{}\n{}|]\n\n"
     file = tmp_path / "twice.abc"
     file.write_text(abc.format("One", "C", "CDEF|G4") + abc.format("Two", "D", "DEFG|A4"))
@@ -136,7 +136,7 @@ def test_a_tune_comes_once_in_whichever_key_and_by_whichever_title(tmp_path, tra
     assert text.count("T:") == text.count("T:One") == 1
 
 
-def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
+def test_a_title_that_looks_like_music_survives_writing_and_reading():
     (tune,) = read_abc("X:1\nT: |: a % b\nK:C\nCDEF|]").tunes
     text = canonical(tune, title=True)
     assert (
@@ -144,11 +144,11 @@ def test_a_title_that_looks_like_music_is_read_again_as_it_was_written():
     )
 
 
-# ---- training in all keys ----------------------------------------------------------------------
+# ---- training in all keys ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("keep_titles", [False, True])
-def test_only_what_is_learnt_from_comes_in_twelve_keys(tunes, keep_titles):
+def test_only_the_training_part_comes_in_twelve_keys(tunes, keep_titles):
     own = trained(read(tunes, reading=TuneReading("none", keep_titles)), steps=1)
     every = trained(read(tunes, reading=TuneReading("all", keep_titles)), steps=1)
     learnt = texts_of(every.data.text, every.data.tokenizer)
@@ -166,7 +166,7 @@ def test_only_what_is_learnt_from_comes_in_twelve_keys(tunes, keep_titles):
     assert {bool(tune.title) for tune in heard} == {keep_titles}
 
 
-def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
+def test_a_validation_file_stays_in_its_own_keys(tunes, tmp_path):
     other = tmp_path / "other.abc"
     other.write_text("X:1\nM:6/8\nK:D\nDED FED|D6|]\n\n", "utf-8")
     reading = TuneReading("all")
@@ -176,13 +176,13 @@ def test_a_file_to_validate_on_stays_in_its_own_keys(tunes, tmp_path):
     assert len(texts_of(trainer.data.valid, trainer.data.tokenizer)) == 1
 
 
-def test_what_is_no_tune_is_not_put_in_all_keys(tunes):
+def test_transposing_prose_to_all_keys_is_an_error(tunes):
     corpus = read(tunes, reading=TuneReading("all"))
-    with pytest.raises(CorpusError, match="only whole tunes can be put in all keys"):
+    with pytest.raises(CorpusError, match="needs whole tunes"):
         Trainer.new(corpus, CONFIG, train=TrainConfig(documents="lines"))
 
 
-def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
+def test_a_run_in_all_keys_resumes_bit_for_bit(tunes, tmp_path):
     corpus, out = (
         read(tunes, reading=TuneReading("all", keep_titles=True)),
         tmp_path / "m.safetensors",
@@ -202,13 +202,13 @@ def test_a_run_in_all_keys_goes_on_bit_for_bit(tunes, tmp_path):
 # ---- a model's reading goes with it --------------------------------------------------------------
 
 
-def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
+def test_a_model_file_stores_how_its_tunes_were_read(cli, tunes):
     options = ("--transpose", "none", "--keep-titles", "--keep-irregular")
     result = cli("train", tunes, *TINY, *options, "-o", "m.safetensors")
     assert result.code == 0, result.err
     assert "26 tunes, in their own keys" in result.err
-    assert "1 tune kept: bars that don't add up" in result.err
-    assert result.err.splitlines()[-2] == "charrnn: now let it compose:"
+    assert "kept 1 tune whose bars do not add up" in result.err
+    assert result.err.splitlines()[-2] == "charrnn: to compose tunes:"
     shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
     for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
         assert line in shown
@@ -233,28 +233,27 @@ def test_the_model_file_tells_and_keeps_how_its_tunes_were_read(cli, tunes):
     assert load(folder / "other.safetensors").reading == TuneReading("tonic", True, True)
 
 
-def test_a_run_is_resumed_without_being_told_and_not_against_its_reading(cli, tunes):
+def test_a_resumed_run_keeps_its_reading_and_rejects_another(cli, tunes):
     run = ("train", tunes, "--workers", 1, "-o", "m.safetensors")
     assert cli(*run, *TINY[:-2], "--transpose", "all").code == 0
     on = cli(*run, "--resume", "--max-steps", 40)
     assert on.code == 0, on.err
-    assert "going on from step 30" in on.err
+    assert "resuming from step 30" in on.err
     for option, value in (("--transpose", "none"), ("--transpose", "tonic")):
         refused = cli(*run, "--resume", "--max-steps", 50, option, value)
         assert refused.code == 2
-        (line,) = [line for line in refused.err.splitlines() if "cannot become" in line]
-        assert f"has --transpose all, and that cannot become {value}: leave it out" in line
+        assert f"--transpose cannot change from all to {value} on resume" in refused.err
     titles = cli(*run, "--resume", "--max-steps", 50, "--keep-titles")
     assert titles.code == 2
-    assert "has --keep-titles False, and that cannot become True" in titles.err
+    assert "--keep-titles cannot change from False to True on resume" in titles.err
 
 
-def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_file):
+def test_resuming_with_prose_or_a_damaged_file_is_an_error_in_one_line(cli, tunes, corpus_file):
     assert cli("train", tunes, *TINY, "-o", "m.safetensors").code == 0
     other = cli("train", corpus_file, "--resume", "-o", "m.safetensors")
-    assert "is not the one that the run of m.safetensors began with" in other.err
+    assert "the corpus has changed since the run of m.safetensors started" in other.err
     nothing = cli("train", tunes, "--resume", "-o", "none.safetensors")
-    assert "there is no run of none.safetensors" in nothing.err
+    assert "none.safetensors does not exist" in nothing.err
 
 
 @pytest.mark.parametrize(
@@ -265,19 +264,19 @@ def test_a_resume_that_is_no_tunes_or_damaged_is_one_line(cli, tunes, corpus_fil
         ("--keep-irregular",),
     ],
 )
-def test_options_for_tunes_with_prose_are_refused(cli, corpus_file, tmp_path, option):
+def test_options_for_tunes_do_not_apply_to_prose(cli, corpus_file, tmp_path, option):
     result = cli("train", corpus_file, *TINY, *option, "-o", "prose.safetensors")
     assert result.code == 2
-    assert f"{corpus_file} holds no tunes, so {option[0]} does not apply" in result.err
+    assert f"{option[0]} applies only to tunes" in result.err
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_a_model_of_prose_has_nothing_to_tell_of_tunes(cli, model_file):
+def test_info_on_a_model_of_prose_does_not_mention_tunes(cli, model_file):
     assert "transpose" not in cli("info", model_file).out
 
 
-def test_a_reading_that_there_is_not_is_refused():
-    with pytest.raises(ConfigError, match="transpose is 'some': choose one of tonic, all, none"):
+def test_unknown_values_of_a_reading_are_errors():
+    with pytest.raises(ConfigError, match="transpose must be one of tonic, all, none; got 'some'"):
         TuneReading("some")
 
 
@@ -286,7 +285,7 @@ def test_a_reading_that_there_is_not_is_refused():
 
 @pytest.mark.parametrize("transpose", ["all", "none"])
 @pytest.mark.parametrize("key", [Key("D"), Key("E", "min"), Key("F#")], ids=str)
-def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, transpose, key):
+def test_tunes_are_composed_in_the_key_in_which_the_model_reads(tunes, transpose, key):
     model = trained(read(tunes, reading=TuneReading(transpose))).checkpoint()
     asked = TuneReading(transpose).placed(read_abc(f"K:{key}\nC").tunes[0]).key
     for tune in compose(model, 3, meter=(6, 8), key=key, bars=4, seed=1):
@@ -294,11 +293,11 @@ def test_the_model_is_asked_for_the_key_and_its_tune_is_left_where_it_is(tunes, 
     assert asked.pitch_class == key.pitch_class
 
 
-def test_on_one_tonic_any_key_is_to_be_had_and_else_one_that_can_be_written(tunes):
+def test_a_model_on_one_tonic_composes_in_any_key_and_others_in_keys_they_can_write(tunes):
     on_c = trained(read(tunes)).checkpoint()
     assert compose(on_c, key=Key("Bb"), seed=1)[0].key == Key("Bb")
     own = trained(read(tunes, reading=TuneReading("none"))).checkpoint()
-    with pytest.raises(ConfigError, match="the key K:Ephr cannot be written"):
+    with pytest.raises(ConfigError, match="cannot write the key K:Ephr"):
         compose(own, key=Key("E", "phr"), seed=1)
 
 
@@ -314,7 +313,7 @@ def test_bars_are_rewritten_in_the_key_in_which_the_model_reads(tunes, transpose
 
 
 @pytest.mark.parametrize("form", ["", "AABA"])
-def test_tunes_have_titles_if_the_model_learnt_them(tunes, form):
+def test_tunes_have_titles_if_the_model_learned_titles(tunes, form):
     model = trained(
         read(tunes, reading=TuneReading("none", keep_titles=True)), steps=60
     ).checkpoint()
@@ -326,7 +325,7 @@ def test_tunes_have_titles_if_the_model_learnt_them(tunes, form):
         assert read_abc(write_abc([tune])).tunes[0] == tune
 
 
-def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
+def test_a_title_appears_in_the_file_and_on_the_page(cli, tunes, tmp_path):
     assert cli("train", tunes, *TINY, "--keep-titles", "-o", "m.safetensors").code == 0
     begun = "T:The new Jig\nM:6/8\nK:D\nD2B DBD|"
     result = cli("compose", "m.safetensors", "--prompt", begun, "-o", "out")
@@ -340,13 +339,13 @@ def test_a_title_stands_in_the_file_and_on_the_page(cli, tunes, tmp_path):
 
 @pytest.mark.slow
 @needs_data
-def test_tunes_of_people_are_read_in_every_way(tmp_path):
+def test_people_s_tunes_can_be_read_with_every_option(tmp_path):
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"
     file = tmp_path / "jigs.abc"
     file.write_text(source.read_text("utf-8")[:20_000], "utf-8")
     tonic, own, every = (read(file, reading=TuneReading(way)) for way in ("tonic", "none", "all"))
     counts = {corpus.texts[0].count("\n\n") for corpus in (tonic, own, every)}
-    assert len(counts) == 1  # duplicates are out in all ways
+    assert len(counts) == 1  # every option skips the duplicates
     assert {key[0] for key in keys_of(tonic.texts[0])} == {"C"}
     assert len(keys_of(own.texts[0])) > 3
     learnt = list(in_all_keys(text + "\n\n" for text in own.texts[0].split("\n\n")[:-1]))

@@ -1,4 +1,4 @@
-"""Files of tunes, and their text as it stands in them."""
+"""Tune files, and their text."""
 
 import pytest
 
@@ -13,13 +13,13 @@ TEXT = 'X:1\r\nT:Caf\xe9\r\nM:2/4\r\nL:1/8\r\nK:D\r\nDEFG|"A"A2d2|]\r\n'
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_the_text_of_a_file_gives_its_bytes_again(tmp_path, encoding):
+def test_the_text_of_a_file_encodes_to_the_same_bytes(tmp_path, encoding):
     file = tmp_path / "air.abc"
     file.write_bytes(TEXT.encode(encoding))
     found, text, found_encoding = read_text(file)
     assert (text, found_encoding) == (TEXT, encoding)
     assert found == read_tunes(file)
-    assert (found.tunes[0].title, found.beside) == ("Caf\xe9", {"chord symbols": 1})
+    assert (found.tunes[0].title, found.ignored) == ("Caf\xe9", {"chord symbol": 1})
 
 
 def test_the_text_of_a_midi_file_is_the_abc_of_its_tune(tmp_path):
@@ -36,12 +36,12 @@ def test_a_file_is_read_once(tmp_path, monkeypatch, name):
     file.write_bytes(TEXT.encode() if name == "air.abc" else write_midi(read_abc(TEXT).tunes[0]))
     read = []
     real = formats.opened
-    monkeypatch.setattr(formats, "opened", lambda path, what: read.append(path) or real(path, what))
+    monkeypatch.setattr(formats, "opened", lambda path: read.append(path) or real(path))
     read_text(file)
     assert read == [file]
 
 
 @pytest.mark.parametrize("name", ["none.abc", "none.mid", "prose.txt"])
-def test_a_file_that_is_missing_or_no_file_of_tunes_is_told(tmp_path, name):
-    with pytest.raises(CorpusError, match=r"does not exist|its name must end in"):
+def test_a_missing_or_unsuitable_file_is_an_error(tmp_path, name):
+    with pytest.raises(CorpusError, match=r"does not exist|not a tune file; known suffixes: \.abc"):
         read_text(tmp_path / name)

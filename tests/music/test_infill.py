@@ -1,4 +1,4 @@
-"""Bars composed anew: they fit where they stand, and not a byte beside them changes."""
+"""Rewritten bars: they fit in their places, and no other byte changes."""
 
 import os
 import random
@@ -45,7 +45,7 @@ w: and words
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory, model_of_tunes):
-    """A model that has seen tunes for an eye-blink, and neither tuplets nor changes of key."""
+    """A model that has hardly been trained, without tuplets and changes of key."""
     path = tmp_path_factory.mktemp("model") / "tunes.abc"
     path.write_text(LEARNT, "utf-8")
     return model_of_tunes(path, hidden_size=16, max_steps=40)
@@ -68,14 +68,14 @@ def chosen(tune, first, last):
 
 
 def beside(text, bars):
-    """The pieces of the text that stand before, between and after some bars."""
+    """Return the pieces of the text before, between and after some bars."""
     spans = [read_abc(text).spans[0][index] for index in bars]
     starts, ends = [span.start for span in spans], [span.end for span in spans]
     return [text[a:b] for a, b in zip([0, *ends], [*starts, len(text)], strict=True)]
 
 
 def check(old, new, first, last):
-    """See to it that only the notes of these bars changed, and that each is as long as it was."""
+    """Check that only the notes of these bars changed, and that each bar kept its duration."""
     (before,), (after,) = read_abc(old).tunes, read_abc(new).tunes
     bars = chosen(before, first, last)
     assert beside(old, bars) == beside(new, bars)
@@ -88,14 +88,14 @@ def check(old, new, first, last):
 
 
 @pytest.mark.parametrize("bars", [(0, 0), (1, 1), (2, 5), (4, 4), (6, 6), (7, 8), (9, 9), (0, 10)])
-def test_all_but_the_notes_of_the_bars_is_kept_byte_for_byte(model, bars):
+def test_everything_but_the_notes_of_the_bars_is_kept_byte_for_byte(model, bars):
     for new in rewrite(model, TUNE, bars=bars, count=2):
         check(TUNE, new, *bars)
 
 
 @needs_data
 @pytest.mark.parametrize("name", ["irish.abc", "nottingham/jigs.abc", "nottingham/waltzes.abc"])
-def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
+def test_people_s_tunes_keep_everything_else(model, name, monkeypatch):
     monkeypatch.setattr("charrnn.music.infill.CANDIDATES", 2)
     rng = random.Random(name)
     text = (Path(os.environ["CHARRNN_DATA"]) / name).read_text("utf-8")
@@ -113,7 +113,7 @@ def test_tunes_that_people_wrote_keep_all_else(model, name, monkeypatch):
     assert refused <= 1
 
 
-def test_line_ends_of_other_systems_are_kept(model):
+def test_line_ends_of_other_operating_systems_are_kept(model):
     old = TUNE.replace("\n", "\r\n")
     check(old, rewrite(model, old, bars=(2, 6))[0], 2, 6)
 
@@ -123,8 +123,8 @@ def test_the_same_seed_gives_the_same_bars(model):
     assert one == two != other
 
 
-def test_versions_differ_and_the_best_comes_first(model):
-    """The best is the one that what follows is likeliest after."""
+def test_versions_are_distinct_and_the_best_comes_first(model):
+    """The best version makes the rest of the tune likeliest."""
     versions = rewrite(model, TUNE, bars=(2, 3), count=20)
     assert len(set(versions)) == 20
     beginnings, ends = [], set()
@@ -139,7 +139,7 @@ def test_versions_differ_and_the_best_comes_first(model):
     assert (np.diff(scores) < 1e-4).all()
 
 
-def test_each_beginning_is_scored_as_if_it_were_alone(model):
+def test_a_beginning_has_the_same_score_alone_and_in_a_batch(model):
     beginnings, after = ["M:4/4\nK:Cmaj\nc4c4|" + "cdef" * n for n in (9, 0, 2)], "g4c4|]\n\n"
     np.testing.assert_allclose(
         log_likelihoods(model, beginnings, after),
@@ -156,12 +156,12 @@ def log_likelihood(model, text, after):
     return -losses[-rest:].sum(dtype=np.float64)
 
 
-def test_fewer_versions_if_the_model_writes_no_more(model):
+def test_there_are_fewer_versions_if_the_model_finds_no_more(model):
     assert len(rewrite(model, TUNE, bars=(2, 3), count=4, temperature=0)) == 1
 
 
-def test_a_note_that_is_tied_into_the_bars_goes_on(model):
-    """Also if the tie comes from the end of a repeat, and carries an accidental."""
+def test_a_note_tied_into_the_bars_continues(model):
+    """Also if the tie comes from the end of a repeat and carries an accidental."""
     for old, bar in (("A2 ^c2-|c2 d2|e4|", 2), ("^f2 c2|:d4|e2 d2-:|e4|", 2)):
         text = f"X:1\nM:2/2\nL:1/4\nK:C\n{old}\n"
         before = read_abc(text).tunes[0]
@@ -178,13 +178,13 @@ def test_nothing_is_tied_out_of_the_bars(model):
         assert not read_abc(version).tunes[0].bars[0].notes[-1].tied
 
 
-def test_bars_are_written_in_the_key_and_unit_that_hold_there(model):
+def test_bars_are_written_in_the_key_and_unit_in_force(model):
     text = "X:1\nM:2/4\nL:1/4\nK:D\nAB|[M:3/4][L:1/16][K:Bb]B4c4d4|[K:Am]e4f4g4|a12|]\n"
     for version in rewrite(model, text, bars=(2, 3), count=3, temperature=2):
         check(text, version, 2, 3)
 
 
-def test_slurs_that_lead_over_a_bar_line_still_have_two_ends(model):
+def test_slurs_across_a_bar_line_keep_both_ends(model):
     text = 'X:1\nM:2/4\nL:1/4\nK:D\nA(B|(3ABc d)|"(x)"(ef)|g2|]\n'
     for bar, counts in ((1, 1), (2, 1), (3, 1)):
         music = rewrite(model, text, bars=(bar, bar))[0].split("K:D\n")[1]
@@ -195,40 +195,41 @@ def test_slurs_that_lead_over_a_bar_line_still_have_two_ends(model):
 @pytest.mark.parametrize(
     ("music", "bars", "words"),
     [
-        ("A2B2|c4|]", (0, 1), "are 0-1: the tune has 1 to 2"),
-        ("A2B2|c4|]", (2, 3), "are 2-3: the tune has 1 to 2"),
-        ("A2B2|c4|]", (2, 1), "are 2-1"),
-        ("A2B2|c2[K:G]d2|e4|]", (2, 2), r"bar 2 has '\[K:G\]' in it: move it to a bar line"),
-        ("A2B2|c2% dear\nd2|e4|]", (2, 2), "bar 2 has '% dear' in it"),
-        ("A2B2|c2\nw: words\nd2|e4|]", (2, 2), "bar 2 has 'w: words' in it"),
-        ("A2B2|Z3|e4|]", (2, 3), "bar 2 is one of several that are one rest"),
+        ("A2B2|c4|]", (0, 1), "within bars 1 to 2, got 0-1"),
+        ("A2B2|c4|]", (2, 3), "within bars 1 to 2, got 2-3"),
+        ("A2B2|c4|]", (2, 1), "got 2-1"),
+        ("A2B2|c2[K:G]d2|e4|]", (2, 2), r"bar 2 contains '\[K:G\]'; move it to a bar line"),
+        ("A2B2|c2% dear\nd2|e4|]", (2, 2), "bar 2 contains '% dear'"),
+        ("A2B2|c2\nw: words\nd2|e4|]", (2, 2), "bar 2 contains 'w: words'"),
+        ("A2B2|Z3|e4|]", (2, 3), "bar 2 is part of a multi-bar rest"),
         ("A2^c2-|c2d2|]", (1, 1), "bars 1-1 cannot be replaced alone"),
         ("A2c/B>|cd3e/|]", (2, 2), "bars 2-2 cannot be replaced alone"),
-        ("A2(3Bc|dc2|]", (0, 1), "a bar lasts 5/6 of a whole note"),
-        ("A2|:B2|1c2:|2d2:|3e2|f4|]", (1, 1), "third ending"),
-        ("A2B2|c4|]\n\nX:2\nK:C\nA4|]", (1, 1), "2 tunes in the text"),
+        ("A2(3Bc|dc2|]", (0, 1), "cannot fill a bar of 5/6 whole notes"),
+        ("A2|:B2|1c2:|2d2:|3e2|f4|]", (1, 1), "more than two endings"),
+        ("[K:C octave=1]A2B2|c4|]", (1, 1), "octave= or transpose="),
+        ("A2B2|c4|]\n\nX:2\nK:C\nA4|]", (1, 1), "the text has 2 tunes"),
     ],
 )
-def test_what_cannot_be_is_told(model, music, bars, words):
+def test_bars_that_cannot_be_rewritten_are_errors(model, music, bars, words):
     with pytest.raises(ConfigError, match=words):
         rewrite(model, f"X:1\nM:4/4\nL:1/4\nK:C\n{music}\n", bars=bars)
 
 
-def test_what_is_no_tune_is_told(model):
-    with pytest.raises(CorpusError, match="no tune in ABC"):
+def test_a_text_without_a_tune_is_an_error(model):
+    with pytest.raises(CorpusError, match="no tunes found"):
         rewrite(model, "X:1\nK:C\n\n", bars=(1, 1))
 
 
-def test_a_model_that_knows_only_the_old_bars_is_told(model):
+def test_a_model_that_writes_only_the_existing_bars_is_an_error(model):
     (best,) = rewrite(model, TUNE, bars=(2, 3), temperature=0)
-    with pytest.raises(CharRNNError, match="the same bars again: raise the temperature"):
+    with pytest.raises(CharRNNError, match="only the existing bars; raise temperature"):
         rewrite(model, best, bars=(2, 3), temperature=0)
 
 
 # ---- the command line ----------------------------------------------------------------------------
 
 
-def test_the_tune_is_printed_as_it_is_but_for_the_bars(cli, model_file, tune_file):
+def test_the_tune_is_printed_with_new_notes_in_the_bars(cli, model_file, tune_file):
     options = ("--prompt-file", tune_file, "--rewrite", "2-3", "--seed", 1)
     result = cli("compose", model_file, *options)
     assert result.code == 0
@@ -258,11 +259,11 @@ def test_all_files_and_a_page_are_written_for_each_version(cli, model_file, tune
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {f"0{n}.{kind}" for n in (1, 2) for kind in kinds} | {"index.html"}
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert "bars 2-3 composed anew" in page
+    assert "bars 2-3 rewritten" in page
     assert "% a comment before" in page
 
 
-def test_of_a_midi_file_the_converted_abc_is_kept(cli, model_file, tune_file, tmp_path):
+def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
     assert cli("convert", tune_file, "tune.mid").code == 0
     assert cli("convert", "tune.mid", "converted.abc").code == 0
     result = cli("compose", model_file, "--prompt-file", "tune.mid", "--rewrite", 2)
@@ -272,30 +273,30 @@ def test_of_a_midi_file_the_converted_abc_is_kept(cli, model_file, tune_file, tm
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--rewrite", "5"), 2, "name the file of the tune with --prompt-file"),
-        (("--prompt-file", "tune.abc", "--rewrite", "8-5"), 2, "rewrite is '8-5'"),
-        (("--prompt-file", "tune.abc", "--rewrite", "a-b"), 2, "rewrite is 'a-b'"),
-        (("--prompt-file", "tune.abc", "--rewrite", ""), 2, "rewrite is ''"),
-        (("--prompt-file", "tune.abc", "--rewrite", "5-80"), 2, "the tune has 0 to 10"),
+        (("--rewrite", "5"), 2, "name its file with --prompt-file"),
+        (("--prompt-file", "tune.abc", "--rewrite", "8-5"), 2, "got '8-5'"),
+        (("--prompt-file", "tune.abc", "--rewrite", "a-b"), 2, "got 'a-b'"),
+        (("--prompt-file", "tune.abc", "--rewrite", ""), 2, "got ''"),
+        (("--prompt-file", "tune.abc", "--rewrite", "5-80"), 2, "within bars 0 to 10"),
         (("--prompt-file", "no.abc", "--rewrite", "5"), 1, "no.abc does not exist"),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--bars", "8", "--form", "AB"),
             2,
-            "leave out --bars, --form",
+            "cannot be combined with --bars, --form",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--meter", "6/8", "--key", "D"),
             2,
-            "leave out --meter, --key",
+            "cannot be combined with --meter, --key",
         ),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--unconstrained", "--max-copy", "8"),
             2,
-            "leave out --unconstrained, --max-copy",
+            "cannot be combined with --unconstrained, --max-copy",
         ),
     ],
 )
-def test_what_cannot_be_asked_for_is_told_in_a_line(
+def test_invalid_requests_to_rewrite_are_errors_in_one_line(
     cli, model_file, tmp_path, options, code, words
 ):
     (tmp_path / "tune.abc").write_text(TUNE, "utf-8")
@@ -303,3 +304,15 @@ def test_what_cannot_be_asked_for_is_told_in_a_line(
     assert result.code == code
     assert words in result.err.splitlines()[-1]
     assert result.out == ""
+
+
+def test_titles_are_escaped_on_a_terminal_and_raw_in_a_pipe(
+    on_terminal, cli, model_file, tune_file
+):
+    tune_file.write_text(TUNE.replace("Example", "\x1b[2JExample"), "utf-8")
+    command = ("compose", model_file, "--prompt-file", tune_file, "--rewrite", 2, "--seed", 1)
+    shown = on_terminal(*command, stream="stdout")
+    assert shown.code == 0, shown.err
+    assert r"\x1b[2JExample" in shown.out
+    assert "\x1b" not in shown.out
+    assert "\x1b[2JExample" in cli(*command).out

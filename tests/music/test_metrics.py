@@ -1,4 +1,4 @@
-"""Figures by hand on tunes of a few notes; copies against a naive search."""
+"""Figures computed by hand on tunes of a few notes; copies against a naive search."""
 
 import json
 import math
@@ -42,7 +42,7 @@ def tune(pitches, title="", key=D_MAJOR, duration=QUARTER):
 
 
 def random_tunes(count, seed, notes=40):
-    """Draw tunes of few kinds of steps, so that they share runs of many lengths."""
+    """Draw tunes with few kinds of steps, so that they share runs of many lengths."""
     rng = np.random.default_rng(seed)
     walks = 60 + np.cumsum(rng.choice([-2, 1, 2], (count, notes)), axis=1)
     return [tune([int(pitch) for pitch in walk], f"walk {n}") for n, walk in enumerate(walks)]
@@ -52,7 +52,7 @@ def figure(name, *tunes, against=None):
     return assess(tunes, against).figures[name]
 
 
-def test_a_melody_is_the_notes_as_written_with_ties_joined_and_rests_left_aside():
+def test_a_melody_is_the_written_notes_with_ties_joined_and_without_rests():
     tied = Note(60, QUARTER, tied=True)
     bars = (
         Bar((tied, tied), opens=True),
@@ -80,13 +80,13 @@ def test_bars_that_add_up():
     assert figure("full_bars", Tune((full, short, full, full))) == 3 / 4
 
 
-def test_notes_are_in_the_key_that_holds_where_they_stand():
+def test_notes_count_as_in_the_key_in_force():
     bars = (bar(66, 65), bar(66, 65, key=Key("F")))
     assert figure("in_key", Tune(bars, Key("G"))) == 2 / 4
     assert figure("in_key", Tune((bar(66, 66, 66, 65),), Key("E", "dor"))) == 3 / 4
 
 
-def test_the_last_note_that_sounds_is_the_tonic_of_its_key_in_any_octave():
+def test_a_tune_ends_on_the_tonic_of_the_key_in_force_in_any_octave():
     ends = Tune((bar(69), bar(79, None, key=Key("G"))), Key("D"))
     assert figure("ends_on_tonic", ends) == 1
     assert figure("ends_on_tonic", ends, tune([62, 64])) == 1 / 2
@@ -102,7 +102,7 @@ def test_the_jensen_shannon_distance():
     assert distance({}, half) is None
 
 
-def test_distances_see_past_transposition():
+def test_distances_do_not_depend_on_the_key():
     moved = [tune(PITCHES, key=Key("D")).transposed(5)]
     figures = assess(moved, [tune(PITCHES)]).figures
     names = ["degrees_distance", "durations_distance", "intervals_distance"]
@@ -128,7 +128,7 @@ def test_a_planted_copy_is_caught(semitones):
     assert assessment.longest[1].title != "The Original"
 
 
-def test_rests_and_ties_do_not_hide_a_copy_but_other_durations_are_none():
+def test_rests_and_ties_do_not_hide_a_copy_but_durations_must_match():
     index = CopyIndex([tune(PITCHES)])
     half = [Note(p, EIGHTH, tied) for p in PITCHES for tied in (True, False)]
     assert index.longest(melody(Tune((Bar(tuple(half)),)))).notes == 20
@@ -192,9 +192,9 @@ def test_degenerate_tunes_have_figures(name, other):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([],), "there are 0 tunes to assess: give"),
-        (([Tune(())], []), "there are 0 tunes to compare with: give"),
-        (([Tune(())], None, []), "there are 0 tunes held out: give"),
+        (([],), "no tunes to assess; pass"),
+        (([Tune(())], []), "no tunes to compare with; pass"),
+        (([Tune(())], None, []), "no tunes held out; pass"),
     ],
 )
 def test_no_tunes_are_an_error(arguments, message):
@@ -215,11 +215,11 @@ def test_held_out_tunes_are_measured_in_groups_as_large_as_the_tunes():
 def test_the_table_shows_what_was_measured(monkeypatch):
     monkeypatch.setitem(FIGURES, "highest", Figure("highest note", ".0f", lambda _: 71.0))
     alone = table(assess([tune(PITCHES)])).splitlines()
-    assert alone[0].split() == ["these"]
+    assert alone[0].split() == ["tunes"]
     assert alone[-1].split() == ["highest", "note", "71"]
     assert not any("corpus" in line for line in alone)
     beside = table(assess([tune(PITCHES)], [tune(PITCHES)], [tune([60])])).splitlines()
-    assert beside[0].split() == ["these", "held", "out"]
+    assert beside[0].split() == ["tunes", "held", "out"]
     assert len(beside) == 1 + len(FIGURES)
     copies = next(line for line in beside if "runs of 16 notes" in line)
     assert copies.split()[-2:] == ["100.0%", "-"]

@@ -1,4 +1,4 @@
-"""MIDI files: what is written is read again, exactly; what is no tune is refused."""
+"""MIDI files: written tunes are read back exactly, and other data is refused."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ KEYS = [Key(), Key("D"), Key("Bb"), Key("C#"), Key("Cb"), Key("F#", "min"), Key(
 
 
 def make_bar(*notes, **what):
-    """A bar of (pitch, eighths)."""
+    """Return a bar of (pitch, eighths)."""
     return Bar(tuple(Note(pitch, Fraction(length) / 8) for pitch, length in notes), **what)
 
 
@@ -39,9 +39,9 @@ REEL = Tune(
 
 
 def random_notes(rng, duration):
-    """Notes and rests that last `duration`, in multiples of 1/64, among them triplets, some tied.
+    """Return notes and rests of a total `duration` in 64ths, with triplets and ties.
 
-    Hardly ever are most of the notes followed by short rests: that would be read as staccato.
+    Short rests are rare: after most notes they would be read as staccato.
     """
     notes = []
     while duration > 0:
@@ -60,7 +60,7 @@ def random_notes(rng, duration):
 
 
 def random_tune(seed):
-    """Sections with pick-ups, repeats, endings, changes of metre and key."""
+    """Return a tune with pick-ups, repeats, endings, and changes of meter and key."""
     rng = np.random.default_rng(seed)
     meter = tuned = METERS[rng.integers(len(METERS))]
     bars = []
@@ -95,7 +95,7 @@ def random_tune(seed):
 # ---- there and back ------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read():
+def test_a_written_tune_is_read_back():
     tune, notices = read_midi(write_midi(REEL), "reel.mid")
     assert heard(tune) == heard(REEL)
     assert (tune.key, tune.meter, tune.title) == (REEL.key, REEL.meter, REEL.title)
@@ -103,14 +103,14 @@ def test_what_is_written_is_read():
     assert notices == ()
 
 
-def test_every_pitch_and_duration_comes_back_exactly():
+def test_every_pitch_and_duration_is_exact():
     for seed in range(60):
         tune = random_tune(seed)
         if tune.events():
             assert heard(read(write_midi(tune))) == heard(tune), seed
 
 
-def test_bars_come_back_where_they_are_full():
+def test_full_bars_are_read_back():
     bars = (make_bar((60, 6)), make_bar((62, 3), (64, 3)), make_bar((65, 4), meter=(2, 4)))
     for pick_up in ((), (make_bar((67, 1)),)):
         tune = Tune((*pick_up, *bars), Key("F"), (6, 8))
@@ -119,13 +119,13 @@ def test_bars_come_back_where_they_are_full():
         assert back.bars[-1].meter == (2, 4)
 
 
-def test_a_rest_at_the_beginning_stays():
+def test_an_initial_rest_is_read_back():
     for first in (make_bar((None, 8)), make_bar((None, 2), (60, 6)), make_bar((None, 1), (60, 1))):
         tune = Tune((first, make_bar((62, 8)), make_bar((64, 8))))
         assert heard(read(write_midi(tune))) == heard(tune)
 
 
-def test_changes_hold_as_they_are_written_also_when_a_repeat_goes_back():
+def test_a_repeat_reverts_meter_and_key_changes():
     bars = (
         make_bar((60, 8), opens=True),
         make_bar((62, 6), meter=(3, 4), key=Key("G"), repeats=True),
@@ -143,13 +143,13 @@ def test_changes_hold_as_they_are_written_also_when_a_repeat_goes_back():
     ("key", "relative"),
     [(("D", "dor"), ("A", "min")), (("A", "mix"), ("D", "maj")), (("F", "lyd"), ("C", "maj"))],
 )
-def test_a_mode_becomes_the_relative_key_with_its_signature(key, relative):
+def test_a_mode_is_written_as_the_relative_key_with_its_signature(key, relative):
     tune = Tune((make_bar((62, 8)),), Key(*key))
     assert read(write_midi(tune)).key == Key(*relative)
     assert Key(*relative).sharps == Key(*key).sharps
 
 
-def test_others_can_read_the_file():
+def test_mido_reads_the_file():
     data = write_midi(REEL, tempo=100, program=40)
     file = mido.MidiFile(file=io.BytesIO(data))
     messages = {message.type: message for message in file.tracks[0]}
@@ -176,14 +176,17 @@ def test_midi2abc_reads_the_same_notes(tmp_path):
 
 @pytest.mark.parametrize(
     ("tune", "program", "named"),
-    [(REEL, 128, "program is 128"), (REEL.transposed(60), 0, "pitch 129: MIDI has 0 to 127")],
+    [
+        (REEL, 128, "program must be 0 to 127, got 128"),
+        (REEL.transposed(60), 0, "MIDI pitches are 0 to 127, got 129"),
+    ],
 )
-def test_what_midi_has_no_room_for_is_refused(tune, program, named):
+def test_values_outside_midi_ranges_are_refused(tune, program, named):
     with pytest.raises(ConfigError, match=named):
         write_midi(tune, program=program)
 
 
-# ---- what others wrote ---------------------------------------------------------------------------
+# ---- files of other programs ---------------------------------------------------------------------
 
 
 def test_running_status_and_velocity_0_end_notes():
@@ -195,13 +198,13 @@ def test_running_status_and_velocity_0_end_notes():
     ]
 
 
-def test_a_key_never_let_go_is_held_until_the_next_note():
+def test_a_note_without_an_end_lasts_until_the_next():
     lost = [(0, mido.Message("note_on", note=60))]
     tune = read(midi_file([*lost, *played([(62, 480, 960), (64, 960, 1440)])]))
     assert heard(tune)[0] == (60, 0, Fraction(1, 4))
 
 
-def test_an_impossible_metre_is_no_metre():
+def test_an_impossible_meter_is_ignored():
     data = bytearray(midi_file([(0, meter_message(4, 4)), *played(scale())]))
     at = data.index(b"\xff\x58") + 3
     for beats, power in ((0, 2), (4, 200)):
@@ -209,25 +212,29 @@ def test_an_impossible_metre_is_no_metre():
         assert read(bytes(data)).meter == (4, 4)
 
 
-# ---- what is no tune -----------------------------------------------------------------------------
+# ---- unsuitable data -----------------------------------------------------------------------------
 
 
 REFUSED = {
-    "nothing": (b"", "tune.mid is no MIDI file, or a damaged one: export it again"),
-    "text": (b"X:1\nK:C\nCDEF|\n" * 9, "tune.mid is no MIDI file"),
-    "cut off": (write_midi(REEL)[:-9], "tune.mid is no MIDI file, or a damaged one"),
-    "a run of high bytes": (b"MThd" + b"\xff" * 900_000, "tune.mid is no MIDI file"),
-    "too much": (bytes(1_000_001), "tune.mid has 1,000,001 bytes"),
+    "nothing": (b"", "tune.mid is damaged or not a MIDI file; export it again"),
+    "text": (b"X:1\nK:C\nCDEF|\n" * 9, "tune.mid is damaged or not a MIDI file"),
+    "cut off": (write_midi(REEL)[:-9], "tune.mid is damaged or not a MIDI file"),
+    "a run of high bytes": (b"MThd" + b"\xff" * 900_000, "tune.mid is damaged or not a MIDI file"),
+    "too much": (bytes(1_000_001), "tune.mid is 1,000,001 bytes; the limit"),
     "no tracks": (midi_file(), "tune.mid has no notes outside the percussion channel"),
     "drums": (midi_file(played(scale(), 9)), "tune.mid has no notes outside the percussion"),
     "type 2": (midi_file([], [], type=2), "tune.mid is a MIDI file of type 2"),
-    "frames": (midi_file(played(scale()), ticks_per_beat=-6360), r"\(SMPTE\)"),
-    "too long": (midi_file(played([(60, 2**28 - 2, 2**28 - 1)])), "more than 1,800 whole notes"),
+    "frames": (midi_file(played(scale()), ticks_per_beat=-6360), "SMPTE"),
+    "short bars": (
+        midi_file([(0, meter_message(1, 64)), *played([(60, 0, 160 * 1920)])]),
+        "more than 10,000 bars",
+    ),
+    "too long": (midi_file(played([(60, 2**28 - 2, 2**28 - 1)])), "longer than 1,800 whole notes"),
 }
 
 
 @pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_tune_is_refused_in_one_line(data, message):
+def test_unsuitable_data_is_an_error_in_one_line(data, message):
     with pytest.raises(CorpusError, match=message) as caught:
         read(data)
     assert str(caught.value).startswith("tune.mid ")

@@ -28,7 +28,7 @@ def test_the_script_composes_the_file_byte_for_byte(process):
 def test_every_tune_is_read_and_nothing_in_it_is_left_out():
     assert len(TUNES) == FILE.read_text("utf-8").count("X:") == 480
     assert not PARSED.skipped
-    assert not PARSED.dropped
+    assert not PARSED.ignored
 
 
 def test_there_are_enough_of_them_to_learn_from():

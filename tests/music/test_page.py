@@ -1,16 +1,16 @@
-"""The page as text, and in a real browser where there is one."""
+"""The page as text, and in a real browser where one is installed."""
 
 import json
 import re
 from fractions import Fraction
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
 from charrnn.music.page import PageTune, page
 from charrnn.music.tune import Bar, Key, Note, Tune
-from tests.chromium import COMMAND, Browser, Tab
+from tests.chromium import Tab, assert_quiet
+from tests.html import Reader
 
 HOSTILE = "</script></pre><img src=x onerror=alert(1)>\"'&{title}\\1"
 EIGHTH = Fraction(1, 8)
@@ -25,31 +25,6 @@ def shown(title="A tune", music=None, **options):
     return PageTune(title, music or TUNE, **options)
 
 
-class Reader(HTMLParser):
-    """Collects the elements of a page, and the text inside each kind."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.texts = [], [], {}
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in ("meta", "input", "link", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        if self.open:
-            self.texts.setdefault(self.open[-1], []).append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
 def test_a_page_shows_what_it_is_given():
     figures = {"in the key": "98 %", "bars that add up": "16 of 16"}
     read = Reader(page([shown(figures=figures, settings="seed 7")], "From a model"))
@@ -61,7 +36,7 @@ def test_a_page_shows_what_it_is_given():
     assert "seed 7" in read.texts["p"]
 
 
-def test_nothing_that_is_written_breaks_out():
+def test_titles_and_settings_are_escaped():
     hostile = shown(HOSTILE, abc=HOSTILE, figures={HOSTILE: HOSTILE}, settings=HOSTILE)
     text = page([hostile, hostile], HOSTILE)
     read = Reader(text)
@@ -73,11 +48,11 @@ def test_nothing_that_is_written_breaks_out():
         assert set(read.texts[tag]) == {HOSTILE}
 
 
-def test_what_no_page_can_hold_is_replaced():
+def test_characters_that_xml_forbids_are_replaced():
     page([shown("\x00\ud800\x1b[31m")]).encode()
 
 
-def test_the_page_refers_to_nothing_outside():
+def test_the_page_makes_no_requests():
     text = page([shown(), shown()])
     read = Reader(text)
     assert not read.all("link")
@@ -92,7 +67,7 @@ def test_its_policy_forbids_the_network_and_other_scripts():
     assert "script-src 'unsafe-inline'" not in policy
 
 
-def test_the_tempo_is_in_beats_of_the_metre():
+def test_the_tempo_is_in_beats_of_the_meter():
     six = Tune((Bar((Note(60, Fraction(3, 4)),)),), meter=(6, 8))
     assert Reader(page([shown(music=six, tempo=180.0)])).texts["output"] == ["120 bpm"]
 
@@ -105,7 +80,7 @@ def test_every_control_has_a_name():
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in read.all("svg"))
 
 
-def test_a_drawing_that_is_given_takes_the_place_of_the_piano_roll():
+def test_a_given_drawing_replaces_the_piano_roll():
     read = Reader(page([shown(svg='<svg id="mine" role="img" aria-label="x"></svg>')]))
     assert [svg["id"] for svg in read.all("svg")] == ["mine"]
 
@@ -138,24 +113,11 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { subtree: true, attributeFilter: ["class"], attributeOldValue: true });
 """
-UNTIL = """new Promise((resolve) => {
-  const look = () => (%s) ? resolve(true) : requestAnimationFrame(look);
-  look();
-})"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if COMMAND is None:
-        pytest.skip("Chromium is not installed")
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
 def visit(browser, tmp_path):
-    """Open a page of tunes; in the end no error was met, and nothing but the page was asked for."""
+    """Open a page of tunes; check at the end that there were no errors and no other requests."""
 
     def visit(*tunes):
         path = tmp_path / "page.html"
@@ -163,21 +125,14 @@ def visit(browser, tmp_path):
         return Tab(browser, path.as_uri(), LISTENER)
 
     yield visit
-    asked = [
-        event["params"]["request"]["url"]
-        for event in browser.events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
-    assert asked == [(tmp_path / "page.html").as_uri()]
-    trouble = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-    assert [event for event in browser.events if event["method"] in trouble] == []
+    assert_quiet(browser, tmp_path / "page.html")
 
 
 @pytest.mark.slow
-def test_a_click_plays_the_tune_and_lights_its_notes(visit):
+def test_a_click_plays_the_tune_and_highlights_its_notes(visit):
     tab = visit(shown("First"))
     tab.click(".play")
-    tab.evaluate(UNTIL % "order.length == 6 && !document.querySelector('.playing')")
+    tab.until("order.length == 6 && !document.querySelector('.playing')")
     heard = tab.evaluate("notes")
     expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in PITCHES * 2]
     assert [frequency for frequency, _ in heard] == pytest.approx(expected)
@@ -186,16 +141,16 @@ def test_a_click_plays_the_tune_and_lights_its_notes(visit):
     assert gaps == pytest.approx([0.2] * 5), "an eighth note at 150 quarter notes a minute"
     assert tab.evaluate("order") == [0, 1, 2, 0, 1, 2]
     assert tab.evaluate("document.querySelectorAll('.lit').length") == 0
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+    tab.until("contexts[0].state == 'closed'")
 
 
-def test_notes_that_are_scheduled_later_are_not_lost(visit):
+def test_notes_scheduled_later_are_not_lost(visit):
     pitches = range(48, 84)
     bar = Bar(tuple(Note(pitch, EIGHTH) for pitch in pitches))
     tab = visit(shown(music=Tune((bar,)), tempo=600.0))
     tab.click(".play")
     assert tab.evaluate("notes.length") < len(pitches)
-    tab.evaluate(UNTIL % "!document.querySelector('.playing')")
+    tab.until("!document.querySelector('.playing')")
     expected = [440 * 2 ** ((pitch - 69) / 12) for pitch in pitches]
     assert [frequency for frequency, _ in tab.evaluate("notes")] == pytest.approx(expected)
 
@@ -203,14 +158,14 @@ def test_notes_that_are_scheduled_later_are_not_lost(visit):
 def test_the_sound_runs_until_it_is_stopped(visit):
     tab = visit(shown("Long", LONG))
     tab.click(".play")
-    tab.evaluate(UNTIL % "contexts[0]?.state == 'running' && contexts[0].currentTime > 0.1")
-    tab.evaluate(UNTIL % "document.querySelector('.position').value > 0 && order.length")
+    tab.until("contexts[0]?.state == 'running' && contexts[0].currentTime > 0.1")
+    tab.until("document.querySelector('.position').value > 0 && order.length")
     assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Stop Long"
     tab.click(".play")
     assert tab.evaluate("document.querySelectorAll('.lit, .playing').length") == 0
     assert tab.evaluate("document.querySelector('.position').value") == "0"
     assert tab.evaluate("document.querySelector('.play').ariaLabel") == "Play Long"
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed'")
+    tab.until("contexts[0].state == 'closed'")
 
 
 def test_one_tune_stops_another(visit):
@@ -220,7 +175,7 @@ def test_one_tune_stops_another(visit):
     assert tab.evaluate(playing) == ["First"]
     tab.click("article:nth-of-type(2) .play")
     assert tab.evaluate(playing) == ["Second"]
-    tab.evaluate(UNTIL % "contexts[0].state == 'closed' && contexts[1].state == 'running'")
+    tab.until("contexts[0].state == 'closed' && contexts[1].state == 'running'")
 
 
 def test_the_space_bar_plays_and_stops(visit):
@@ -231,7 +186,7 @@ def test_the_space_bar_plays_and_stops(visit):
     assert tab.evaluate("document.querySelectorAll('.playing').length") == 0
 
 
-def test_another_tempo_takes_hold_where_the_tune_is(visit):
+def test_a_new_tempo_applies_at_the_current_position(visit):
     tab = visit(shown(music=LONG))
     tab.evaluate("document.querySelector('.position').value = 50")
     tab.click(".play")
@@ -249,14 +204,14 @@ def test_the_abc_is_copied(visit, browser):
     tab = visit(shown())
     tab.click("summary")
     tab.click(".copy")
-    tab.evaluate(UNTIL % "document.querySelector('.copy').textContent == 'Copied'")
+    tab.until("document.querySelector('.copy').textContent == 'Copied'")
     assert tab.evaluate("navigator.clipboard.readText()") == "X:1\nK:D\n|:Adf:|\n"
 
 
 def test_a_click_on_a_note_plays_from_there(visit):
     tab = visit(shown())
     tab.click("[data-note='1']")
-    tab.evaluate(UNTIL % "order.length == 5 && !document.querySelector('.playing')")
+    tab.until("order.length == 5 && !document.querySelector('.playing')")
     assert tab.evaluate("order") == [1, 2, 0, 1, 2]
 
 
@@ -268,7 +223,7 @@ def test_a_hostile_title_is_only_a_title(visit):
     assert tab.evaluate("document.querySelectorAll('img').length") == 0
 
 
-def test_the_policy_holds_against_a_script_that_got_in(browser, tmp_path):
+def test_the_policy_stops_an_injected_script(browser, tmp_path):
     text = page([shown(svg="<svg><script>window.broken = 1</script></svg>")])
     path = tmp_path / "page.html"
     path.write_text(text, encoding="utf-8")

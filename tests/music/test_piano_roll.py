@@ -49,7 +49,7 @@ def test_every_written_note_is_drawn_once_in_order():
     assert [number for number, *_ in rects(JIG)] == list(range(10))
 
 
-def test_a_note_stands_at_its_time_and_pitch_and_is_as_wide_as_it_is_long():
+def test_a_note_is_drawn_at_its_time_and_pitch_with_its_duration():
     (_, x, y, width), (_, later, higher, _) = rects(JIG)[1:3]
     assert higher < y
     assert later - x == pytest.approx(width + 1.4, abs=0.2)
@@ -68,12 +68,12 @@ def test_other_bars_follow_each_other_without_a_gap():
     assert following - (x + width) == pytest.approx(1.4, abs=0.11)
 
 
-def test_the_sign_of_a_repeat_has_room_before_the_next_ending():
+def test_a_repeat_sign_has_room_before_the_next_ending():
     (_, x, _, width), (_, following, _, _) = rects(JIG)[-2:]
     assert following - (x + width) > 10
 
 
-def test_what_a_performer_must_know_is_written():
+def test_key_meter_and_endings_are_labeled():
     texts = ["".join(text.itertext()) for text in drawn(JIG, "A jig").iter(f"{SVG}text")]
     assert texts[0] == "A jig"
     assert {"D major, 6/8", "1.", "2.", "D"} <= set(texts)
@@ -81,7 +81,7 @@ def test_what_a_performer_must_know_is_written():
     assert len(dots) == 4, "two open the repeat, two close it"
 
 
-def test_a_change_of_key_and_metre_is_written_where_it_holds():
+def test_changes_of_key_and_meter_are_labeled_where_they_take_effect():
     tune = replace(JIG, bars=(*JIG.bars, Bar(notes(70), key=Key("Bb", "dor"), meter=(3, 4))))
     texts = ["".join(text.itertext()) for text in drawn(tune).iter(f"{SVG}text")]
     assert "B♭ dorian, 3/4" in texts
@@ -97,7 +97,7 @@ def systems(tune):
     ("count", "meter", "expected"),
     [(4, (4, 4), 1), (5, (4, 4), 1), (8, (6, 8), 2), (16, (4, 4), 4), (8, (2, 4), 1)],
 )
-def test_long_tunes_are_wrapped(count, meter, expected):
+def test_long_tunes_have_several_systems(count, meter, expected):
     bar = Bar((Note(60, Fraction(*meter)),))
     assert len(systems(Tune((bar,) * count, meter=meter))) == expected
 
@@ -145,12 +145,12 @@ def test_a_performance_follows_repeats_and_endings():
     assert [note.number for note in played] == [*range(9), *range(7), 9]
 
 
-def test_of_notes_tied_together_the_first_sounds():
+def test_the_first_of_tied_notes_sounds():
     tied = Tune((Bar((Note(60, EIGHTH, tied=True),)), Bar((Note(60, QUARTER),))))
     assert [(note.start, note.sounds) for note in performance(tied)] == [(0, DOTTED), (EIGHTH, 0)]
 
 
-def test_a_performance_sounds_as_the_tunes_events():
+def test_a_performance_sounds_like_the_tune_s_events():
     played = [(note.pitch, note.start, note.sounds) for note in performance(JIG) if note.sounds]
     assert played == [(event.pitch, event.start, event.duration) for event in JIG.events()]
 
@@ -166,5 +166,5 @@ def test_a_performance_is_stressed_on_the_beat():
     ("meter", "expected"),
     [((4, 4), QUARTER), ((2, 2), 2 * QUARTER), ((3, 8), EIGHTH), ((9, 8), DOTTED), (None, QUARTER)],
 )
-def test_compound_metres_beat_in_threes(meter, expected):
+def test_compound_meters_beat_in_threes(meter, expected):
     assert beat(meter) == expected

@@ -8,7 +8,7 @@ from tests.conftest import ROOT, TEXT
 
 # Where the plug-in is registered, and the words by which its entries are known.
 REGISTRIES = ("__init__.py", "cli/__init__.py", "text/documents.py", "text/formats.py")
-COMMANDS = ["train", "sample", "evaluate", "info"]
+COMMANDS = ["train", "sample", "evaluate", "info", "export", "import"]
 ENTRIES = ("charrnn.music", '"music.', '"TuneReading"', "cli.compose", "cli.assess", "cli.convert")
 
 
@@ -39,6 +39,7 @@ def test_without_music_text_is_trained_on_resumed_sampled_and_evaluated(without_
     without_music("train", "novel.txt", "--resume", "--max-steps", "8")
     assert len(without_music("sample", "novel.safetensors", "--length", "20", "--seed", "1")) == 20
     assert "nats per character" in without_music("evaluate", "novel.safetensors", "novel.txt")
+    assert "novel.html" in without_music("export", "novel.safetensors", "novel.html")
     assert '"steps": 8' in without_music("info", "novel.safetensors", "--json")
 
 

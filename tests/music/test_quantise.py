@@ -1,4 +1,4 @@
-"""Performed times to note values, whatever the clock and however human the player."""
+"""Note values from performed times, for any clock and human players."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -10,7 +10,7 @@ from tests.music.midi_examples import SCALE, durations, midi_file, played, read,
 
 
 @pytest.mark.parametrize("ticks_per_beat", [24, 96, 100, 120, 192, 384, 480, 960, 1024])
-def test_any_clock_will_do(ticks_per_beat):
+def test_durations_are_exact_with_any_clock(ticks_per_beat):
     lengths = [2, 1, 1, 4, 6, 2, 3, 1] * 3  # sixteenths
     starts = np.cumsum([0, *lengths]) * ticks_per_beat / 4
     notes = [(60 + index, *span) for index, span in enumerate(pairwise(starts))]
@@ -19,7 +19,7 @@ def test_any_clock_will_do(ticks_per_beat):
 
 
 @pytest.mark.parametrize("ticks_per_beat", [24, 100, 480, 1000])
-def test_triplets_are_found_by_any_clock(ticks_per_beat):
+def test_triplets_are_exact_with_any_clock(ticks_per_beat):
     starts = np.array([0, 1 / 3, 2 / 3, 1, 1.5, 2, 8 / 3, 3, 4]) * ticks_per_beat
     notes = [(60 + index, *span) for index, span in enumerate(pairwise(starts))]
     tune = read(midi_file(played(notes), ticks_per_beat=ticks_per_beat))
@@ -29,7 +29,7 @@ def test_triplets_are_found_by_any_clock(ticks_per_beat):
 
 
 @pytest.mark.parametrize("gate", [0.98, 0.9, 0.75, 0.5])
-def test_notes_let_go_early_are_read_in_full(gate):
+def test_notes_released_early_are_read_in_full(gate):
     tune = read(midi_file(played(scale(gate=gate))))
     assert durations(tune)[:-1] == [Fraction(1, 8)] * 15
 
@@ -50,7 +50,7 @@ def test_swung_eighths_are_read_as_eighths(swing):
     assert [event.start for event in tune.events()] == [Fraction(n, 8) for n in range(16)]
 
 
-def test_legato_becomes_one_note_after_the_other():
+def test_legato_notes_do_not_overlap():
     tune = read(midi_file(played(scale(gate=1.3))))
     assert [event.pitch for event in tune.events()] == SCALE * 2
     assert durations(tune)[:-1] == [Fraction(1, 8)] * 15

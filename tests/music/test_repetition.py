@@ -1,11 +1,11 @@
-"""The leaning towards bars that were there before: what gets a bonus, and when."""
+"""The preference for bars of earlier phrases: which characters get a bonus."""
 
 import random
 
 import numpy as np
 import pytest
 
-from charrnn.inference.constraint import Leaning, read
+from charrnn.inference.constraint import Biased, read
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, repeated_bars
@@ -18,7 +18,7 @@ HEADER = "M:2/4\nK:Cmaj\n"
 def liked(text):
     """Return the characters that get a bonus after `text`."""
     refrain = Refrain(tune_grammar(ALPHABET))
-    assert isinstance(refrain, Leaning)
+    assert isinstance(refrain, Biased)
     bias = refrain.bias(read(refrain, HEADER + text))
     assert set(bias.tolist()) <= {0, BONUS}
     return {character for character, bonus in zip(ALPHABET, bias, strict=True) if bonus}
@@ -27,26 +27,26 @@ def liked(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("c4|d4|e4|", ""),  # nothing stands a phrase before
+        ("c4|d4|e4|", ""),  # there is no bar a phrase back
         ("c4|d4|e4|f4|", "c"),
         ("c4|d4|e4|f4|c", "4"),
-        ("c4|d4|e4|f4|c4", ""),  # what follows is the grammar's
-        ("c4|d4|e4|f4|d", ""),  # it has begun otherwise
+        ("c4|d4|e4|f4|c4", ""),  # the rest is up to the grammar
+        ("c4|d4|e4|f4|d", ""),  # it begins differently
         ("c4|d4|e4|f4|c4|", "d"),
-        ("c4|d4|e4|f4|g4|d4|e4|f4|", "cg"),  # one phrase before, and two
-        ("c2|d4|e4|f4|g4|", "d"),  # a pick-up is no bar
-        ("|:c4|d4|e4|f4::", "c"),  # whatever the bar lines are
+        ("c4|d4|e4|f4|g4|d4|e4|f4|", "cg"),  # one phrase back, and two
+        ("c2|d4|e4|f4|g4|", "d"),  # a pick-up does not count
+        ("|:c4|d4|e4|f4::", "c"),  # with any bar lines
         ("c4|d4||e4|f4||", "c"),
-        ("|:c4|d4|e4|1f4:|2", ""),  # a second ending stands where the first did
+        ("|:c4|d4|e4|1f4:|2", ""),  # a second ending replaces the first
         ("|:c4|d4|e4|1f4:|2g4||", "c"),
         ("c4|d4|e4|f4|]\n\nM:2/4\nK:Cmaj\n", ""),  # another tune
     ],
 )
-def test_bars_some_phrases_before_are_liked(text, expected):
+def test_bars_one_or_more_phrases_back_are_favored(text, expected):
     assert liked(text) == set(expected)
 
 
-def test_what_is_allowed_is_the_grammars_affair():
+def test_the_grammar_decides_what_is_allowed():
     grammar = tune_grammar(ALPHABET)
     refrain = Refrain(grammar)
     text = HEADER + "c4|d4|e4|f4|c"
@@ -54,7 +54,7 @@ def test_what_is_allowed_is_the_grammars_affair():
     assert np.array_equal(ours, theirs)
 
 
-def test_tunes_drawn_at_random_repeat_bars():
+def test_random_tunes_repeat_bars():
     shares = []
     for bonus in (0.0, 20.0):
         refrain = Refrain(tune_grammar(ALPHABET, meter=(2, 4), bars=24), bonus)

@@ -1,4 +1,4 @@
-"""The MEI that verovio gets, and the drawing that it gives."""
+"""The MEI for verovio, and verovio's drawing."""
 
 import sys
 import xml.etree.ElementTree as ET
@@ -39,7 +39,7 @@ def written(element, name="accid"):
 
 
 def lasting(element, ratio=Fraction(1)):
-    """How long all that is inside lasts."""
+    """Return the duration of everything inside an element."""
     if element.tag == f"{MEI}tuplet":
         ratio = Fraction(int(element.get("numbase")), int(element.get("num")))
     inside = sum(lasting(child, ratio) for child in element)
@@ -59,12 +59,12 @@ def lasting(element, ratio=Fraction(1)):
         "60/24 60/24 60/24 62/3 62/3 62/3",
     ],
 )
-def test_what_is_engraved_lasts_as_long_as_the_bar(text):
+def test_engraved_notes_last_as_long_as_the_bar(text):
     bar = Bar(notes(text))
     assert lasting(mei(bar)) == bar.duration
 
 
-def test_a_length_without_a_sign_of_its_own_is_tied_together():
+def test_a_duration_that_no_single_note_has_is_tied():
     parts = heads(mei(Bar(notes("62/5:8 64/8"))))
     assert [(p.get("dur"), p.get("dots"), p.get("tie")) for p in parts] == [
         ("2", "0", "i"),
@@ -101,7 +101,7 @@ def test_short_notes_of_a_beat_are_beamed(text, meter, beams):
     assert [len(heads(beam)) for beam in root.iter(f"{MEI}beam")] == beams
 
 
-def test_accidentals_stand_where_the_pitch_is_new_in_the_bar():
+def test_accidentals_are_written_once_in_a_bar():
     bars = Bar(notes("66/8 65/8 65/8 66/8")), Bar(notes("66/8 65/4-")), Bar(notes("65/8 65/8"))
     assert written(mei(*bars)) == [None, "n", None, "s", None, "n", None, "n"]
 
@@ -144,7 +144,7 @@ def test_other_notes_are_spelled_near_the_signature(pitch, key, expected):
     assert key.spelling(pitch)[:2] == expected
 
 
-def test_without_verovio_one_line_says_what_to_install(monkeypatch):
+def test_without_verovio_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "verovio", None)
     with pytest.raises(ConfigError, match=r"pip install 'charrnn\[score\]'"):
         engraved(Tune(()))
@@ -162,7 +162,7 @@ SONG = Tune(
 )
 
 
-def test_every_note_is_engraved_and_bears_its_number():
+def test_every_note_is_engraved_with_its_number():
     pytest.importorskip("verovio", reason="the extra score is not installed")
     svg = engraved(SONG)
     numbers = [

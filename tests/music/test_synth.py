@@ -1,4 +1,4 @@
-"""The sound is the tune's: right pitches, right times, no clicks; and others can read the file."""
+"""The sound has the tune's pitches and times and no clicks; other programs can read the file."""
 
 import io
 import wave
@@ -22,7 +22,7 @@ def make_tune(*notes):
 
 
 def heard_frequency(sound):
-    """The strongest frequency, to a fraction of a bin by a parabola through the logarithms."""
+    """Return the strongest frequency, interpolated by a parabola through the logarithms."""
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 4 * len(sound)))
     peak = int(np.argmax(spectrum))
     left, top, right = np.log(spectrum[peak - 1 : peak + 2])
@@ -52,7 +52,7 @@ def test_each_note_has_its_time(voice):
 
 @voices
 def test_nothing_clicks(voice):
-    """At the borders of notes the samples move no faster than within the notes."""
+    """Where notes meet, the samples change no faster than within the notes."""
     pitches = [62, 74, 62, 62, 69, 81, 62]
     sound = synthesise(make_tune(*((pitch, 1) for pitch in pitches)), tempo=173, voice=voice)
     steps = np.abs(np.diff(sound))
@@ -76,7 +76,7 @@ def test_nothing_clips_and_nothing_is_faint(voice, tempo):
 
 @voices
 def test_no_partial_is_above_half_the_sampling_rate(voice):
-    """It would be heard below: a partial at f + RATE / 2 sounds as one at RATE / 2 - f."""
+    """It would alias: a partial at f + RATE / 2 sounds like one at RATE / 2 - f."""
     sound = synthesise(make_tune((107, 8)), 120, voice)
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     frequency = 440 * 2 ** ((107 - 69) / 12)
@@ -113,16 +113,16 @@ def test_a_new_voice_is_one_entry(monkeypatch):
     assert abs(heard_frequency(synthesise(make_tune((69, 8)), voice="sine")) - 440) < 0.5
 
 
-def test_tempi_suit_the_metre_unless_one_is_wanted():
+def test_the_default_tempo_suits_the_meter():
     assert tempo_of((6, 8)) == tempo_of((9, 8)) == 168
     assert tempo_of(None) == tempo_of((4, 4))
     assert tempo_of((6, 8), 90) == 90
     assert len(synthesise(make_tune((69, 8)), 240)) == RATE
 
 
-def test_what_cannot_be_played_is_refused():
+def test_invalid_tempos_and_voices_are_errors():
     tune = make_tune((69, 8))
-    with pytest.raises(ConfigError, match="'horn': choose one of pluck, whistle"):
+    with pytest.raises(ConfigError, match="'horn'; known voices: pluck, whistle"):
         synthesise(tune, voice="horn")
     for tempo in (0, 19, 601, float("nan")):
         with pytest.raises(ConfigError, match="tempo"):

@@ -1,4 +1,4 @@
-"""The melody in what others wrote or played, in its bars, metre and key."""
+"""The melody of files by other programs and players, in its bars, meter and key."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.helpers import compares_with, needs_data
 from tests.music.midi_examples import SCALE, heard, meter_message, midi_file, played, read, scale
 
 
-def test_the_highest_line_is_taken():
+def test_the_highest_line_is_the_melody():
     melody = list(scale())
     chords = [(pitch, 0 + bar * 1920, 1900 + bar * 1920) for bar in range(2) for pitch in (40, 47)]
     assert heard(read(midi_file(played([*melody, *chords])))) == heard(
@@ -22,7 +22,7 @@ def test_the_highest_line_is_taken():
     )
 
 
-def test_a_chord_counts_as_its_highest_note_also_when_rolled():
+def test_a_rolled_chord_becomes_its_highest_note():
     notes = [
         (pitch + step, start + 2 * step, end) for pitch, start, end in scale() for step in (0, 4)
     ]
@@ -31,18 +31,18 @@ def test_a_chord_counts_as_its_highest_note_also_when_rolled():
     ]
 
 
-def test_the_busiest_voice_is_taken_and_drums_are_left_out():
+def test_the_busiest_voice_except_drums_is_the_melody():
     drums = played([(42, tick, tick + 60) for tick in range(0, 3840, 120)], channel=9)
     bass = played([(36, 0, 1920), (43, 1920, 3840)], channel=2)
     file = midi_file(list(drums), list(bass), list(played(scale(), channel=1)))
     tune, notices = read_midi(file, "x")
     assert [event.pitch for event in tune.events()] == SCALE * 2
-    assert "several voices: the busiest one taken" in notices
+    assert "used the busiest of several voices" in notices
     mixed = midi_file([*played(scale(), 1), *played([(36, 0, 3840)], 2)], type=0)
     assert heard(read(mixed)) == heard(tune)
 
 
-def test_metre_and_key_change_at_the_next_bar():
+def test_meter_and_key_change_at_the_next_bar():
     metas = [
         (0, meter_message(3, 4)),
         (0, mido.MetaMessage("key_signature", key="Em")),
@@ -55,7 +55,7 @@ def test_metre_and_key_change_at_the_next_bar():
     assert [bar.key for bar in tune.bars] == [None, None, Key("G")]
 
 
-def test_a_rest_before_the_first_note_makes_a_pick_up():
+def test_a_rest_before_the_first_note_leaves_a_pick_up():
     notes = [(67, 1680, 1920), (60, 1920, 3840), (62, 3840, 5280)]
     tune = read(midi_file(played(notes)))
     assert [bar.duration for bar in tune.bars] == [Fraction(1, 8), 1, Fraction(7, 8)]
@@ -79,22 +79,22 @@ def test_a_key_is_estimated_from_the_notes(key):
     tune, notices = read_midi(midi_file(played(notes)), "x")
     assert tune.key == key
     assert notices == (
-        "no metre in the file: taken as 4/4",
-        "no key in the file: estimated from the notes",
+        "no meter in the file; assumed 4/4",
+        "no key in the file; estimated from the notes",
     )
 
 
-def test_a_tune_out_of_range_is_moved_by_octaves():
+def test_a_tune_out_of_range_moves_by_octaves():
     notes = [(pitch - 36, start, end) for pitch, start, end in scale()]
     tune, notices = read_midi(midi_file(played(notes)), "x")
     assert [event.pitch for event in tune.events()] == [pitch - 24 for pitch in SCALE * 2]
-    assert "notes out of range: moved by octaves" in notices
+    assert "moved notes that were out of range by octaves" in notices
 
 
 @needs_data
 @compares_with("abc2midi")
-def test_melodies_are_found_beside_their_chords(tmp_path):
-    """abc2midi writes melody and chords; the same without chords is what should be found."""
+def test_melodies_are_separated_from_their_chords(tmp_path):
+    """abc2midi writes each tune with and without chords; both must give the same melody."""
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "waltzes.abc"
     for folder, flags in (("with", []), ("without", ["-NGUI"])):
         (tmp_path / folder).mkdir()

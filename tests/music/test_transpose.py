@@ -1,4 +1,4 @@
-"""Tunes in other keys: the text transposed directly is the text of the transposed tune."""
+"""Transposition: the directly transposed text equals the text of the transposed tune."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def by_reading(text, semitones):
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("semitones", SEMITONES)
-def test_text_is_transposed_as_the_tune_is(key, semitones):
+def test_transposing_the_text_equals_transposing_the_tune(key, semitones):
     sources = [HEAD.replace("K:C", f"K:{key}") + music for music, _ in ALL.values()]
     texts = [canonical(tune, title=True) for tune in read_abc("\n\n".join(sources)).tunes]
     for text in texts + CANONICAL:
@@ -33,7 +33,7 @@ def test_a_bar_line_of_any_kind_ends_an_accidental(semitones):
     assert transposed_text(text, semitones) == by_reading(text, semitones)
 
 
-def test_a_change_to_a_key_of_another_name_alone_is_no_change():
+def test_a_change_to_an_enharmonic_key_is_dropped():
     (tune,) = read_abc("M:4/4\nK:C#maj\nC8|[K:Dbmaj]D8|[M:3/4][K:Emin]E6|]\n\n").tunes
     text = canonical(tune.transposed(0))
     assert text == "M:4/4\nK:Dbmaj\nD8|[K:Dbmaj]D8|[M:3/4][K:Emin]E6|]\n\n"
@@ -41,7 +41,7 @@ def test_a_change_to_a_key_of_another_name_alone_is_no_change():
     assert transposed_text(text, 1) == "M:4/4\nK:Dmaj\nD8|D8|[M:3/4][K:Fmin]F6|]\n\n"
 
 
-def test_a_tune_found_in_midi_is_transposed_as_well():
+def test_a_tune_from_midi_can_be_transposed():
     for music, _ in ALL.values():
         tune, _ = read_midi(write_midi(read_abc(HEAD + music).tunes[0]), "tune.mid")
         text = canonical(tune, title=True)
@@ -59,14 +59,14 @@ def test_all_tunes_come_in_one_key_after_the_other():
 
 
 @pytest.mark.parametrize("text", ["prose", "M:4/4\n", "C8|]\n", "T:Air\nM:4/4\nK:Cmaj\n\n"])
-def test_what_is_no_tune_is_refused_with_the_way_out(text):
-    with pytest.raises(CorpusError, match=r"only whole tunes .* leave --documents or --transpose"):
+def test_transposing_other_text_is_an_error_that_names_the_fix(text):
+    with pytest.raises(CorpusError, match=r"needs whole tunes.* omit documents or transpose"):
         list(in_all_keys([text]))
 
 
 @pytest.mark.slow
 @needs_data
-def test_the_tunes_of_people_are_transposed_as_well():
+def test_people_s_tunes_can_be_transposed():
     for path in corpus_files():
         for number, tune in enumerate(read_abc(path.read_text()).tunes):
             text = canonical(tune, title=True)

@@ -1,4 +1,4 @@
-"""A tune: in which order it is played, how it sounds, whether its bars add up."""
+"""A tune: the order of its bars, how it sounds, whether its bars add up."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from charrnn.music.tune import MODES, Bar, Key, Note, Tune, parse_meter
 
 
 def bar(length=4, pitch=60, **says):
-    """A bar of one note, so many quarters long."""
+    """A bar of one note with a duration in quarters."""
     return Bar((Note(pitch, Fraction(length, 4)),), **says)
 
 
@@ -21,7 +21,7 @@ def test_a_section_that_repeats_is_played_twice():
     assert order(bar(opens=True), bar(repeats=True), bar()) == [0, 1, 0, 1, 2]
 
 
-def test_each_time_has_its_ending():
+def test_endings_are_played_in_turn():
     bars = bar(opens=True), bar(ending=1, repeats=True), bar(ending=2), bar(closes=True), bar()
     assert order(*bars) == [0, 1, 0, 2, 3, 4]
 
@@ -103,7 +103,7 @@ def test_a_free_tune_has_no_irregular_bars():
     assert Tune((bar(1), bar(7), bar(2)), meter=None).irregular_bars() == []
 
 
-def test_the_fingerprint_knows_a_tune_in_another_key_and_no_other():
+def test_transpositions_have_the_same_fingerprint_and_other_tunes_another():
     tune = Tune((bar(1), bar(2, 64), Bar((Note(None, Fraction(1, 4)),))), title="One")
     twin = Tune(tune.transposed(3).bars, Key("Eb"), title="Two")
     assert tune.fingerprint() == twin.fingerprint()
@@ -113,7 +113,7 @@ def test_the_fingerprint_knows_a_tune_in_another_key_and_no_other():
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("semitones", range(-6, 6))
-def test_a_transposed_tune_has_the_same_scale_so_much_higher(mode, semitones):
+def test_a_transposed_tune_has_the_transposed_scale(mode, semitones):
     key = Key("D", mode)
     moved = key.transposed(semitones)
     assert moved.scale() == {(pitch + semitones) % 12 for pitch in key.scale()}
@@ -122,7 +122,7 @@ def test_a_transposed_tune_has_the_same_scale_so_much_higher(mode, semitones):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("tonic", ["C", "F#", "Bb", "E"])
-def test_the_notes_of_the_scale_are_spelled_as_the_signature_has_them(tonic, mode):
+def test_notes_of_the_scale_are_spelled_as_in_the_signature(tonic, mode):
     try:
         key = Key(tonic, mode)
     except ConfigError:
@@ -137,7 +137,7 @@ def test_the_notes_of_the_scale_are_spelled_as_the_signature_has_them(tonic, mod
 @pytest.mark.parametrize(
     "wrong", [("H", "maj"), ("", "maj"), ("C##", "maj"), ("C", "major"), ("G#", "maj")]
 )
-def test_keys_that_are_none(wrong):
+def test_invalid_keys_are_errors(wrong):
     with pytest.raises(ConfigError):
         Key(*wrong)
 
@@ -160,13 +160,13 @@ def test_a_key_is_read_as_it_is_written():
 
 
 @pytest.mark.parametrize("text", ["", "H", "C##", "Gx", "G#"])
-def test_text_that_is_no_key_is_refused(text):
+def test_text_that_is_not_a_key_is_an_error(text):
     with pytest.raises(ConfigError):
         Key.parse(text)
 
 
-def test_metres_are_two_whole_numbers():
+def test_meters_are_two_whole_numbers():
     assert parse_meter("12/8") == (12, 8)
     for text in ("", "4", "C", "6/", "-6/8", "6-8", "6/8/8", "100/1000"):
-        with pytest.raises(ConfigError, match="it must be such as 6/8"):
+        with pytest.raises(ConfigError, match="must be two whole numbers such as 6/8"):
             parse_meter(text)

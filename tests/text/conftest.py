@@ -1,4 +1,4 @@
-"""A folder to read from."""
+"""An empty folder to read from."""
 
 import pytest
 

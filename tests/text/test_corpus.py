@@ -1,4 +1,4 @@
-"""Texts are kept as ids, told apart by a digest, and encoded for a model's alphabet."""
+"""Texts are stored as ids, identified by a digest, and encoded for a model's alphabet."""
 
 import hashlib
 from dataclasses import replace
@@ -14,14 +14,14 @@ from charrnn.text.tokenizer import Tokenizer
 # ---- the digest ----------------------------------------------------------------------------------
 
 
-def test_the_digest_tells_contents_and_borders_apart_but_not_names():
+def test_the_digest_depends_on_contents_and_boundaries_but_not_on_names():
     texts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "d"), ()]
     assert len({Corpus.from_texts(*each).digest for each in texts}) == len(texts)
     assert replace(Corpus.from_texts("ab"), names=("x",)).digest == Corpus.from_texts("ab").digest
 
 
-def test_the_digest_is_of_the_bytes_in_utf_8_each_text_after_its_length():
-    """Models hold the digest of what they were trained on: it is for ever."""
+def test_the_digest_covers_each_text_as_utf_8_after_its_length():
+    """Model files contain the digest of their corpus, so it must never change."""
     digest = hashlib.sha256()
     for text in ("banana", "é🎶\n"):
         digest.update(len(text.encode()).to_bytes(8, "little") + text.encode())
@@ -31,7 +31,7 @@ def test_the_digest_is_of_the_bytes_in_utf_8_each_text_after_its_length():
 # ---- ids -----------------------------------------------------------------------------------------
 
 
-def test_a_corpus_is_encoded_with_the_ends_of_its_texts():
+def test_encoding_a_corpus_keeps_the_ends_of_its_texts():
     text = Corpus.from_texts("ab", "c", "", "bca").encode(Tokenizer("abc"))
     np.testing.assert_array_equal(text.ids, [0, 1, 2, 1, 2, 0])
     np.testing.assert_array_equal(text.ends, [1, 2, 5])
@@ -47,7 +47,7 @@ def test_unknown_characters_are_refused_or_skipped():
     np.testing.assert_array_equal(text.ends, [1, 2])
 
 
-def test_characters_of_another_part_are_not_missed():
+def test_each_part_of_a_split_is_checked_for_unknown_characters():
     train, valid = splitting.split(Corpus.from_texts("abababab?"))
     assert len(train.encode(Tokenizer("ab"))) == 8
     with pytest.raises(UnknownCharacterError):
@@ -55,13 +55,13 @@ def test_characters_of_another_part_are_not_missed():
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["?"]])
-def test_nothing_is_encoded_as_nothing(texts):
+def test_an_empty_corpus_encodes_to_no_ids(texts):
     text = Corpus.from_texts(*texts).encode(Tokenizer("abc"), unknown="skip")
     assert (len(text), len(text.ends)) == (0, 0)
 
 
 @pytest.mark.parametrize("count", [255, 256, 257, 65_536, 65_537])
-def test_ids_grow_with_the_alphabet(count):
+def test_the_dtype_of_ids_grows_with_the_alphabet(count):
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)][:count]))
     corpus = Corpus.from_texts("\n", *(text[i : i + 5000] for i in range(0, count, 5000)))
     tokenizer = Tokenizer.from_text(text)

@@ -1,4 +1,4 @@
-"""A kind of document is registered with how its files are read; a record brings that back."""
+"""Each kind of document is registered with its Reading; a model file stores its settings."""
 
 from dataclasses import asdict, dataclass
 
@@ -26,30 +26,32 @@ def _shouts(monkeypatch):
     monkeypatch.setitem(DOCUMENTS, "shouts", Documents("!", f"{__name__}:Shouted"))
 
 
-def test_text_is_read_as_it_is():
+def test_plain_text_kinds_share_one_reading():
     assert {reading_of(kind) for kind in ("whole", "lines", "paragraphs")} == {PlainText}
     assert PLAIN_TEXT.copies == 1
     assert PLAIN_TEXT.augmented(["a", "b"]) == ["a", "b"]
 
 
 @pytest.mark.usefixtures("_shouts")
-def test_a_kind_of_document_is_registered_with_its_reading():
+def test_a_registered_kind_of_document_has_its_own_reading():
     assert reading_of("shouts") is Shouted
     assert readings().count(Shouted) == readings().count(PlainText) == 1
 
 
 @pytest.mark.usefixtures("_shouts")
-def test_a_reading_comes_back_from_its_kind_and_settings():
+def test_a_stored_reading_is_restored_from_its_kind_and_settings():
     assert stored_reading("shouts", asdict(Shouted(7))) == Shouted(7)
     assert stored_reading("shouts", {}) == Shouted()  # a setting that was added later
     assert stored_reading("whole", {}) == PLAIN_TEXT
 
 
 @pytest.mark.usefixtures("_shouts")
-def test_settings_out_of_range_and_unknown_ones_are_refused():
+def test_invalid_or_unknown_settings_of_a_reading_are_refused():
     with pytest.raises(ConfigError, match="loudness is 0"):
         stored_reading("shouts", {"loudness": 0})
     with pytest.raises(UnknownFieldError, match="colour"):
         stored_reading("shouts", {"colour": "red"})
-    with pytest.raises(ConfigError, match="no kind of document 'whispers'"):
+    with pytest.raises(
+        ConfigError, match="unknown kind of document 'whispers'; known kinds: whole"
+    ):
         stored_reading("whispers", {})

@@ -1,4 +1,4 @@
-"""Files are decoded as their format says, whatever the blocks they are read in."""
+"""Files are decoded by their format, independently of the blocks in which they are read."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.text.files import put
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_new_format_is_one_entry(monkeypatch):
+def test_a_new_format_needs_only_a_registry_entry(monkeypatch):
     calls = []
 
     def read_shouting(file, name, encoding):
@@ -28,19 +28,19 @@ def test_a_new_format_is_one_entry(monkeypatch):
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_is_not_utf_8_is_refused_with_the_place_and_the_remedy():
+def test_text_that_is_not_utf_8_is_refused_with_the_offset_and_a_suggestion():
     put("old.txt", ("a" * 1500 + "café au lait").encode("latin-1"))
     with pytest.raises(CorpusError) as caught:
         read(["old.txt"])
     assert str(caught.value) == (
         "old.txt is not utf-8: byte 0xE9 at offset 1,503; "
-        "name its encoding, as with encoding='latin-1'"
+        "set its encoding, for example encoding='latin-1'"
     )
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
-def test_utf_16_is_guessed_from_its_mark(encoding):
+def test_utf_16_is_suggested_from_the_byte_order_mark(encoding):
     put("wide.txt", "\ufeffcafé".encode(encoding))
     with pytest.raises(CorpusError, match=r"encoding='utf-16'$"):
         read(["wide.txt"])
@@ -52,7 +52,7 @@ def test_utf_16_is_guessed_from_its_mark(encoding):
 
 
 @pytest.mark.usefixtures("folder")
-def test_another_encoding_can_be_named():
+def test_other_encodings_can_be_selected():
     put("old.txt", "café".encode("latin-1"))
     assert read(["old.txt"], "latin-1").texts == ("café",)
     assert read(["old.txt"], "cp1252").texts == ("café",)
@@ -62,9 +62,9 @@ def test_another_encoding_can_be_named():
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("encoding", ["klingon", "rot13", "base64", ""])
-def test_an_unknown_encoding_is_a_setting_out_of_range(encoding):
+def test_an_unknown_encoding_is_a_config_error(encoding):
     put("a.txt", "one")
-    with pytest.raises(ConfigError, match=f"encoding is '{encoding}'"):
+    with pytest.raises(ConfigError, match=f"unknown text encoding '{encoding}' in encoding"):
         read(["a.txt"], encoding)
 
 
@@ -73,7 +73,7 @@ def test_an_unknown_encoding_is_a_setting_out_of_range(encoding):
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "gb18030", "shift_jis"]
 )
-def test_no_character_suffers_from_where_a_block_ends(monkeypatch, encoding, block):
+def test_characters_may_span_blocks(monkeypatch, encoding, block):
     text = "\r\r\n日本\n\r\r\n\r\n本\r"
     put("a.txt", text.encode(encoding))
     monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
@@ -90,17 +90,17 @@ def test_no_character_suffers_from_where_a_block_ends(monkeypatch, encoding, blo
         (b"abcd\xe6\x97a", "0xE6 at offset 4"),
     ],
 )
-def test_the_place_of_an_error_is_that_in_the_file(monkeypatch, data, place, block):
+def test_a_decoding_error_has_its_offset_in_the_file(monkeypatch, data, place, block):
     monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
     with pytest.raises(CorpusError, match=f"is not utf-8: byte {place};"):
         read(put("a.txt", data))
 
 
-# ---- files without an end ------------------------------------------------------------------------
+# ---- endless files -------------------------------------------------------------------------------
 
 
-def test_a_file_of_tunes_that_has_no_end_is_refused(folder, monkeypatch):
+def test_an_endless_file_of_tunes_is_refused(folder, monkeypatch):
     monkeypatch.setattr("charrnn.music.formats.LARGEST", 1 << 20)
     (folder / "endless.abc").symlink_to("/dev/zero")
-    with pytest.raises(CorpusError, match=r"endless\.abc has more than 1 MB"):
+    with pytest.raises(CorpusError, match=r"endless\.abc is larger than 1 MB"):
         read("endless.abc")

@@ -1,4 +1,4 @@
-"""Plain text is kept as it is, but for a byte order mark and CRLF."""
+"""Plain text is unchanged except for a byte order mark and CRLF."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.text.files import put
         ("utf-32", ""),
     ],
 )
-def test_a_byte_order_mark_is_dropped_at_the_beginning_alone(encoding, mark):
+def test_only_a_byte_order_mark_at_the_start_is_removed(encoding, mark):
     put("a.txt", f"{mark}one \ufeff".encode(encoding))
     assert read(["a.txt"], encoding).texts == ("one \ufeff",)
 
@@ -31,7 +31,7 @@ def test_crlf_is_read_as_lf_with_one_notice():
     put("b.txt", "three\r\nfour\n")
     found = read(["a.txt", "b.txt"])
     assert found.texts == ("one\ntwo\n\n", "three\nfour\n")
-    assert found.notices == ("CRLF line ends were read as LF",)
+    assert found.notices == ("read CRLF line endings as LF",)
 
 
 @pytest.mark.usefixtures("folder")
@@ -39,14 +39,14 @@ def test_crlf_is_read_as_lf_with_one_notice():
     "text",
     ["one\rtwo\r", "\0\x01\x1b[31m\x7f\x85", "a\u2028b\u200b\ue000\U0010ffff", "\t\f\v", "\n", " "],
 )
-def test_all_other_characters_are_kept(text):
+def test_all_other_characters_are_unchanged(text):
     put("a.txt", text)
     found = read(["a.txt"])
     assert (found.texts, found.notices) == ((text,), ())
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device here has no end")
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-le"])
-def test_what_is_nothing_but_zeros_is_refused_at_once(encoding):
-    with pytest.raises(CorpusError, match=r"^/dev/zero has [\d,]+ NUL characters on end: give a"):
+def test_an_endless_file_of_zeros_is_refused(encoding):
+    with pytest.raises(CorpusError, match=r"^/dev/zero is not text: [\d,]+ consecutive NUL"):
         read("/dev/zero", encoding)

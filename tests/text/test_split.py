@@ -1,4 +1,4 @@
-"""A corpus is divided at documents, and its last part is held out."""
+"""A corpus is split at document boundaries, and its last part is held out."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from tests.helpers import needs_data
 
 
 def split(*arguments):
-    """Return the documents to train on and those held out, as two lists of texts."""
+    """Return the training documents and the held-out documents as two lists of texts."""
     return tuple(list(part.texts) for part in splitting.split(*arguments))
 
 
@@ -24,7 +24,7 @@ def split(*arguments):
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 0.5, 0.99])
 @pytest.mark.parametrize("length", [10, 37, 1000])
-def test_a_whole_text_is_cut_at_the_character(fraction, length):
+def test_a_whole_file_is_cut_at_a_character(fraction, length):
     text = "".join(chr(0x100 + n) for n in range(length))
     train, valid = split(Corpus.from_texts(text), "whole", fraction)
     cut = int(length * (1 - fraction))
@@ -37,7 +37,7 @@ def test_the_last_tenth_is_held_out_by_default():
     assert split(Corpus.from_texts("0123456789")) == (["012345678"], ["9"])
 
 
-def test_every_file_gives_its_own_share():
+def test_a_part_of_every_file_is_held_out():
     assert split(Corpus.from_texts("a" * 20, "b" * 10, "c" * 9 + "\n")) == (
         ["a" * 18, "b" * 9, "c" * 9],
         ["aa", "b", "\n"],
@@ -46,7 +46,7 @@ def test_every_file_gives_its_own_share():
 
 
 @needs_data
-def test_tiny_shakespeare_is_split_as_everybody_does():
+def test_tiny_shakespeare_has_the_usual_split():
     (train,), (valid,) = split(read(Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt"))
     assert (len(train), len(valid)) == (1_003_854, 111_540)
     assert len(set(train + valid)) == 65
@@ -68,7 +68,7 @@ def test_tiny_shakespeare_is_split_as_everybody_does():
         ("paragraphs", "\n \n", []),
     ],
 )
-def test_documents(documents, text, expected):
+def test_lines_and_paragraphs_end_with_their_terminator(documents, text, expected):
     assert split(Corpus.from_texts(text), documents, 0.0) == (expected, [])
 
 
@@ -84,7 +84,7 @@ def test_whole_documents_are_held_out_in_order(documents, fraction):
     assert (valid == []) == (fraction == 0)
 
 
-def test_each_of_several_files_gives_whole_documents():
+def test_whole_documents_of_every_file_are_held_out():
     texts = ["".join(f"{name}{n}\n" for n in range(10)) for name in "ab"]
     train, valid = split(Corpus.from_texts(*texts), "lines")
     assert valid == ["a9\n", "b9\n"]
@@ -111,7 +111,7 @@ def as_plain_python_splits(text, documents):
 
 @pytest.mark.parametrize("documents", ["lines", "paragraphs"])
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 100])
-def test_documents_are_found_whatever_the_blocks(monkeypatch, documents, block):
+def test_documents_may_span_blocks(monkeypatch, documents, block):
     monkeypatch.setattr("charrnn.text.spool.BLOCK", block)
     rng = random.Random(block)
     for _ in range(60):
@@ -126,12 +126,12 @@ def test_documents_are_found_whatever_the_blocks(monkeypatch, documents, block):
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
-def test_a_share_out_of_range_is_refused(fraction):
+def test_a_fraction_out_of_range_is_refused(fraction):
     with pytest.raises(ConfigError, match="valid_fraction"):
         split(Corpus.from_texts("text"), "whole", fraction)
 
 
 def test_unknown_documents_are_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="'words': choose one of whole, lines, paragraphs"):
+    with pytest.raises(ConfigError, match="one of whole, lines, paragraphs, tunes, got 'words'"):
         split(Corpus.from_texts("text"), "words")
     assert list(DOCUMENTS) == ["whole", "lines", "paragraphs", "tunes"]

@@ -1,4 +1,4 @@
-"""What is too long for memory lies in a nameless file, and nothing else is different."""
+"""Long arrays are in an unnamed file, with the same results as in memory."""
 
 import gc
 import itertools
@@ -35,7 +35,7 @@ LIMITS = Limits(max_steps=12, eval_every=5)
 
 @pytest.fixture
 def small_memory(monkeypatch):
-    """Memory for so few bytes that every text goes to a file, and a disk that has room for it."""
+    """A memory limit so small that every text goes to a file, and a disk with enough space."""
     disk = SimpleNamespace(total=1 << 40, free=1 << 40)
     monkeypatch.setattr("charrnn.text.spool.shutil.disk_usage", lambda _: disk)
     monkeypatch.setattr(charrnn.text.spool, "IN_MEMORY", 100)
@@ -44,7 +44,7 @@ def small_memory(monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """Two files, the second with more than 256 characters of its own."""
+    """Two files, the second with more than 256 distinct characters that the first lacks."""
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     paths[0].write_text(WORDS, encoding="utf-8")
     paths[1].write_text(WORDS[:500] + "".join(map(chr, range(0x4E00, 0x4F80))), encoding="utf-8")
@@ -57,7 +57,7 @@ def files(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
 @pytest.mark.parametrize("length", [0, 1, 30, 1000])
 @pytest.mark.usefixtures("small_memory")
-def test_what_was_added_is_there_in_order(dtype, length):
+def test_a_spool_returns_its_values_in_order(dtype, length):
     spool = Spool(dtype)
     values = np.arange(length, dtype=np.int64) % 256
     for first in range(0, length, 7):
@@ -70,7 +70,7 @@ def test_what_was_added_is_there_in_order(dtype, length):
 
 @pytest.mark.parametrize("length", [0, 5, 50, 500])
 @pytest.mark.usefixtures("small_memory")
-def test_what_was_added_can_be_taken_back(length):
+def test_a_spool_can_be_truncated(length):
     spool = Spool(np.uint16)
     spool.append(np.arange(500))
     spool.truncate(length)
@@ -83,7 +83,7 @@ def test_what_was_added_can_be_taken_back(length):
 
 
 @pytest.mark.usefixtures("small_memory")
-def test_a_spool_becomes_one_of_a_wider_type():
+def test_a_spool_can_be_converted_to_a_wider_dtype():
     spool = Spool(np.uint8)
     spool.append(np.arange(200))
     spool = spool.astype(np.uint16)
@@ -91,7 +91,7 @@ def test_a_spool_becomes_one_of_a_wider_type():
     np.testing.assert_array_equal(spool.array(), [*range(200), 1000])
 
 
-def test_only_what_is_long_is_mapped(monkeypatch):
+def test_only_long_arrays_are_mapped(monkeypatch):
     monkeypatch.setattr(charrnn.text.spool, "IN_MEMORY", 100)
     assert mapping_of(joined(np.uint8, [np.zeros(100)])) is None
     if os.name == "posix":
@@ -105,7 +105,7 @@ def look(memory, offset, results):
 
 @posix
 @pytest.mark.usefixtures("small_memory")
-def test_a_mapped_array_is_seen_by_another_process():
+def test_a_mapped_array_is_shared_with_another_process():
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
     array = joined(np.uint16, [np.arange(1000)])[500:]
@@ -122,9 +122,9 @@ def descriptors():
 
 @linux
 @pytest.mark.usefixtures("small_memory")
-def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypatch):
+def test_spool_files_are_unnamed_and_closed_with_their_arrays(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    gc.collect()  # or what other tests have left may be closed meanwhile
+    gc.collect()  # so that no file of another test is closed meanwhile
     before = descriptors()
     array = joined(np.uint8, [np.zeros(1000)])
     assert list(tmp_path.iterdir()) == []
@@ -136,33 +136,35 @@ def test_files_have_no_name_and_are_closed_with_their_arrays(tmp_path, monkeypat
 
 @needs_dev_full
 @pytest.mark.usefixtures("small_memory")
-def test_a_full_disk_is_an_error_of_one_line(monkeypatch, files):
+def test_a_full_disk_is_a_one_line_error(monkeypatch, files):
     full = lambda buffering: open("/dev/full", "wb", buffering=buffering)  # noqa: E731, PTH123, SIM115
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(CharRNNError, match="No space left on device; set TMPDIR"):
-        read(files[0].parent)  # and no file that is left out
+        read(files[0].parent)  # an error, and not a skipped file
 
 
 @pytest.mark.usefixtures("small_memory")
-def test_a_text_without_an_end_ends_before_the_disk_is_full(monkeypatch):
-    monkeypatch.setattr(charrnn.text.spool, "LOOK_EVERY", 200)
+def test_an_endless_text_is_refused_before_the_disk_is_full(monkeypatch):
+    monkeypatch.setattr(charrnn.text.spool, "CHECK_EVERY", 200)
     free = iter(range(5000, 0, -200))
     disk = lambda _: SimpleNamespace(total=10_000, free=next(free))  # noqa: E731
     monkeypatch.setattr("charrnn.text.spool.shutil.disk_usage", disk)
-    with pytest.raises(CharRNNError, match=r"0 MB free for it: if the text has an end, set TMPDIR"):
+    with pytest.raises(
+        CharRNNError, match=r"0 MB free for .*; unless the text is endless, set TMP"
+    ):
         Builder().add(itertools.repeat("the cat sat\n"))
-    assert next(free) == 400  # what was left when it ended: 5% are for others
+    assert next(free) == 400  # 5% of the disk stay free
 
 
 @pytest.mark.usefixtures("small_memory")
-def test_a_disk_that_does_not_know_its_size_is_written_to(monkeypatch):
+def test_a_disk_of_unknown_size_is_used(monkeypatch):
     monkeypatch.setattr(
         "charrnn.text.spool.shutil.disk_usage", lambda _: SimpleNamespace(total=0, free=0)
     )
     assert len(joined(np.uint8, [np.zeros(1000)])) == 1000
 
 
-def test_a_long_line_takes_no_more_memory_than_short_ones():
+def test_a_long_line_needs_no_more_memory_than_short_ones():
     corpora = [Corpus.from_texts(text * 500_000) for text in ("abcdefg\n", "abcdefgh")]
     peaks = []
     for corpus in corpora:
@@ -170,14 +172,14 @@ def test_a_long_line_takes_no_more_memory_than_short_ones():
         split(corpus, "lines")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0]  # which has the ends of more documents
+    assert peaks[1] < peaks[0]  # short lines have more ends to store
 
 
 # ---- texts ---------------------------------------------------------------------------------------
 
 
 def outcome(files, documents, workers, out):
-    """All that comes out of training on `files`, interrupted and gone on with."""
+    """Return all results of training on `files`, interrupted and resumed."""
     corpus = read(files)
     train = replace(TRAIN, documents=documents)
     trainer = Trainer.new(
@@ -196,7 +198,9 @@ def outcome(files, documents, workers, out):
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one file", "two files"])
 @pytest.mark.parametrize("documents", DOCUMENTS)
-def test_training_from_a_file_is_training_from_memory(request, tmp_path, files, documents, count):
+def test_training_from_a_mapped_corpus_equals_training_from_memory(
+    request, tmp_path, files, documents, count
+):
     out = tmp_path / "model.safetensors"
     expected = outcome(files[:count], documents, 1, out)
     request.getfixturevalue("small_memory")
@@ -206,14 +210,14 @@ def test_training_from_a_file_is_training_from_memory(request, tmp_path, files, 
 
 @posix
 @pytest.mark.usefixtures("small_memory")
-def test_workers_map_the_file_that_the_text_lies_in(files):
+def test_workers_map_the_file_of_the_corpus(files):
     trainer = Trainer.new(read(files[0]), MODEL, train=TRAIN, limits=LIMITS, workers=2)
     for text in (trainer.data.text, trainer.data.valid):
         assert mapping_of(text.ids) is not None
 
 
 @pytest.mark.usefixtures("small_memory")
-def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_path, files):
+def test_workers_get_a_copy_if_files_cannot_be_passed_to_processes(monkeypatch, tmp_path, files):
     out = tmp_path / "model.safetensors"
     expected = outcome(files, "lines", 2, out)
     monkeypatch.setattr("charrnn.training.comm.mapping_of", lambda _: None)
@@ -221,7 +225,7 @@ def test_where_files_cannot_be_handed_on_workers_get_a_copy(monkeypatch, tmp_pat
 
 
 @pytest.mark.usefixtures("small_memory")
-def test_a_long_text_is_encoded_for_another_alphabet(files):
+def test_a_mapped_corpus_is_encoded_for_another_alphabet(files):
     corpus = read(files)
     tokenizer = Trainer.new(Corpus.from_texts(WORDS), MODEL, train=TRAIN).data.tokenizer
     with pytest.raises(UnknownCharacterError, match=r"U\+4E00"):

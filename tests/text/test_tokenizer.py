@@ -1,4 +1,4 @@
-"""Text becomes ids and text again, and what cannot be encoded is named."""
+"""Text is encoded and decoded without loss; characters that cannot be encoded are named."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def distinct_characters(count):
     ],
     ids=["ascii", "accents", "emoji", "hebrew", "controls", "byte order mark", "300 characters"],
 )
-def test_decoding_gives_the_encoded_text_back(text):
+def test_decoding_restores_the_encoded_text(text):
     tokenizer = Tokenizer.from_text(text)
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
@@ -40,7 +40,7 @@ def test_decoding_gives_the_encoded_text_back(text):
         (70_000, np.uint32),
     ],
 )
-def test_ids_have_the_smallest_type_that_holds_the_alphabet(count, dtype):
+def test_ids_have_the_smallest_dtype_for_the_alphabet(count, dtype):
     alphabet = distinct_characters(count)
     tokenizer = Tokenizer(alphabet)
     ids = tokenizer.encode(alphabet)
@@ -60,7 +60,7 @@ def test_the_order_of_the_alphabet_is_the_order_of_ids():
     assert tokenizer.decode(np.array([2, 0], np.int64)) == "éz"
 
 
-def test_no_text_has_no_ids():
+def test_an_empty_text_has_no_ids():
     tokenizer = Tokenizer("ab")
     assert tokenizer.encode("").shape == (0,)
     assert tokenizer.encode("").dtype == np.uint8
@@ -78,11 +78,11 @@ def test_unknown_characters_are_named_with_their_code_points():
     assert message.count("U+00E9") == 1
 
 
-def test_of_many_unknown_characters_five_are_named():
+def test_at_most_five_unknown_characters_are_named():
     with pytest.raises(UnknownCharacterError, match=r"'a' .* 'e' .* and 3 more") as caught:
         Tokenizer("x").encode("hgfedcbaabcdefgh")
     assert str(caught.value).count("U+") == 5
-    with pytest.raises(UnknownCharacterError, match=r"'e' [^)]*\): "):
+    with pytest.raises(UnknownCharacterError, match=r"'e' [^)]*\); "):
         Tokenizer("x").encode("edcba")
 
 
@@ -94,7 +94,7 @@ def test_characters_below_between_and_beyond_the_alphabet_are_unknown(stranger):
     np.testing.assert_array_equal(tokenizer.encode(f"{stranger}aö{stranger}a", "skip"), [0, 1, 0])
 
 
-def test_skipping_can_leave_nothing():
+def test_a_text_of_unknown_characters_is_skipped_entirely():
     assert Tokenizer("a").encode("xyz", unknown="skip").shape == (0,)
 
 
@@ -120,12 +120,12 @@ def test_an_empty_alphabet_is_refused():
         Tokenizer.from_text("", "")
 
 
-def test_a_character_twice_over_is_refused():
-    with pytest.raises(ConfigError, match="twice"):
+def test_a_repeated_character_is_refused():
+    with pytest.raises(ConfigError, match="repeats"):
         Tokenizer("abca")
 
 
-def test_characters_are_described_so_that_look_alikes_differ():
+def test_descriptions_distinguish_look_alikes():
     assert describe("a") == "'a' (U+0061 LATIN SMALL LETTER A)"
     assert describe("а") == "'а' (U+0430 CYRILLIC SMALL LETTER A)"
     assert describe("\n") == r"'\n' (U+000A)"

@@ -1,7 +1,7 @@
-"""What a run, its files and its processes are put through: `python -m tests.torture`.
+"""Torture tests of runs, their files and their processes: `python -m tests.torture`.
 
-Each row of the table is a file here with a function `case(index, folder)`, which does one thing to
-charrnn and yields a line for whatever is not as promised. A case depends on nothing but its index,
-so that rows can be stopped, gone on with, and done again. The short form is part of the tests; it
-checks what happens and in what order, and no times.
+Each row of the table is a module here with a function `case(index, folder)`, which does one thing
+to charrnn and returns an Outcome that lists every violation of a guarantee. A case depends only on
+the seed and its index, so rows can be interrupted, continued and repeated. The short form is part
+of the test suite; it checks behavior, not times.
 """

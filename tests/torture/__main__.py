@@ -1,7 +1,7 @@
-"""`python -m tests.torture`: do all rows and print the table; exit with 1 if anything is bad.
+"""`python -m tests.torture`: run all rows and print the table; exit with 1 after any failure.
 
-Outcomes are written to a file as they come; the same command goes on from there. To begin again,
-remove that file.
+Outcomes are recorded in a file as they arrive, and the same command continues from there. Remove
+the file to start again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .runner import Result, do, quick_place
 
 
 def recall(record: Path, head: dict[str, object]) -> dict[str, Result]:
-    """Return what `record` has of these rows; begin it if there is none."""
+    """Return the results in `record`; create it if it does not exist."""
     results = {name: Result() for name in ROWS}
     if not record.exists():
         record.write_text(json.dumps(head) + "\n", encoding="utf-8")
         return results
     first, *lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
     if json.loads(first) != head:
-        sys.exit(f"{record} is of another form or seed: remove it, or name another with --record")
+        sys.exit(f"{record} has another form or seed; remove it, or choose another --record")
     for line in lines:
         if line.endswith("\n") and (outcome := json.loads(line))["row"] in results:
             results[outcome["row"]].add(outcome)
@@ -42,21 +42,23 @@ def table_line(row: Row, result: Result, cases: int) -> str:
     if len(result.done) < cases:
         done += f" ({len(result.done):,} of {cases:,} cases)"
     notes = [f"{name} {value:,.2f}" for name, value in sorted(result.figures.items())]
-    notes += [f"left out: {reason}" for reason in sorted(result.skipped)]
+    notes += [f"skipped: {reason}" for reason in sorted(result.skipped)]
     return f"| {row.what} | {done} | {len(result.bad)} | {'; '.join(notes)} |"
 
 
 def main() -> int:
-    """Do the rows that are asked for."""
+    """Run the requested rows."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_const", const="short", dest="form", default="short")
     form.add_argument("--full", action="store_const", const="full", dest="form")
-    parser.add_argument("--only", choices=ROWS, action="append", help="only this row")
-    parser.add_argument("--cases", type=int, help="at most so many cases of a row")
+    parser.add_argument("--only", choices=ROWS, action="append", help="run only this row")
+    parser.add_argument("--cases", type=int, help="run at most this many cases per row")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--record", type=Path, help="by default torture-FORM.jsonl, here")
-    parser.add_argument("--place", type=Path, default=quick_place(), help="a folder for the files")
+    parser.add_argument("--record", type=Path, help="default: torture-FORM.jsonl")
+    parser.add_argument(
+        "--place", type=Path, default=quick_place(), help="folder for temporary files"
+    )
     parser.add_argument("--at-once", type=int, default=min(2, os.cpu_count() or 1))
     arguments = parser.parse_args()
     full = arguments.form == "full"

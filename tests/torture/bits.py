@@ -1,6 +1,6 @@
-"""Interrupted and resumed is uninterrupted, bit for bit, on each of OpenBLAS's kernels.
+"""An interrupted run equals an uninterrupted one, bit for bit, on each of OpenBLAS's kernels.
 
-From one kernel to another the bits change, and a run that goes on on another one says so.
+The bits differ between kernels, and a run that is resumed on another one says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.tiny import TEXT
 from .command import OUT, Command, Ended, fresh, left_over
 from .row import Outcome, Skip, randomness
 
-# What a processor needs for a kernel, and what OpenBLAS calls it ("Katmai": its oldest).
+# The processor feature that each kernel needs, and OpenBLAS's names ("Katmai" is its oldest).
 KERNELS = {"SkylakeX": "avx512f", "Haswell": "avx2", "Prescott": "pni"}
 NAMES = {"Prescott": ["Prescott", "Katmai"]}
 SETTINGS = [(kernel, threads) for kernel in KERNELS for threads in (1, 2)]
@@ -27,7 +27,7 @@ OPTIONS += ["--workers=1", "--max-steps=24", "--eval-every=6", "--save-every=100
 
 
 def train(folder: Path, setting: tuple[str, int], *options: str) -> Command:
-    """Start to train in `folder`."""
+    """Start training in `folder`."""
     (folder / "novel.txt").write_text(TEXT)
     kernel, threads = setting
     python = fresh(OPENBLAS_CORETYPE=kernel, OPENBLAS_NUM_THREADS=threads)
@@ -36,22 +36,22 @@ def train(folder: Path, setting: tuple[str, int], *options: str) -> Command:
 
 @functools.cache
 def whole(setting: tuple[str, int]) -> bytes:
-    """Return the model of a run that nothing disturbs; Skip if there is no such kernel."""
+    """Return the model of an undisturbed run; raise Skip if the kernel is not available."""
     kernel = setting[0]
     if KERNELS[kernel] not in Path("/proc/cpuinfo").read_text().split():
-        raise Skip(f"this processor is no {kernel}")
+        raise Skip(f"this processor does not support {kernel}")
     with tempfile.TemporaryDirectory() as folder:
         ended = train(Path(folder), setting, *OPTIONS).end()
         assert ended.code == 0, ended.err
         with Reader(Path(folder, "novel.resume.safetensors"), "resume") as reader:
             blas = reader.document["fingerprint"]["blas"]
         if not all(pool["architecture"] in NAMES.get(kernel, [kernel]) for pool in blas):
-            raise Skip(f"this NumPy has no kernel for {kernel}")
+            raise Skip(f"this NumPy has no {kernel} kernel")
         return Path(folder, OUT).read_bytes()
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Stop at a random step, go on; and go on elsewhere, which is told."""
+    """Stop at a random step and resume; resume on another kernel, which is reported."""
     outcome = Outcome(1)
     random = randomness("bits", index)
     setting = SETTINGS[index % len(SETTINGS)]
@@ -64,11 +64,11 @@ def case(index: int, folder: Path) -> Outcome:
     ended = run.end()
     outcome.expect(ended.code in (0, 143), f"it ended with {ended.code}: {ended.err}")
     shutil.copytree(here, there)
-    if ended.code == 0:  # it was quicker
+    if ended.code == 0:  # it finished first
         return outcome
     ended = train(here, setting, "--resume").end()
-    outcome.expect(ended.code == 0, f"going on: {ended.err}")
-    outcome.expect("bit for bit" not in ended.err, f"another machine was told: {ended.err}")
+    outcome.expect(ended.code == 0, f"resuming: {ended.err}")
+    outcome.expect("bit for bit" not in ended.err, f"reported another machine: {ended.err}")
     outcome.expect((here / OUT).read_bytes() == expected, f"{setting}: other bits")
     other = random.choice([each for each in SETTINGS if each[0] != setting[0]])
     check_elsewhere(outcome, train(there, other, "--resume").end())
@@ -77,6 +77,6 @@ def case(index: int, folder: Path) -> Outcome:
 
 
 def check_elsewhere(outcome: Outcome, ended: Ended) -> None:
-    """Expect one line about the bits from a run that goes on with another kernel."""
+    """Expect one line about the bits from a run resumed on another kernel."""
     lines = [line for line in ended.err.splitlines() if "not bit for bit" in line]
     outcome.expect((ended.code, len(lines)) == (0, 1), f"{ended.code}: {ended.err}")

@@ -1,4 +1,4 @@
-"""One of the processes that do a row's cases: `cases ROW FOLDER` reads indices, writes outcomes."""
+"""A process that runs the cases of a row: `cases ROW FOLDER` reads indices, writes outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .rows import ROWS
 
 
 def attempt(row: Row, index: int, place: Path) -> dict[str, object]:
-    """Do one case in a folder of its own; whatever goes wrong is bad."""
+    """Run one case in its own folder; any exception is a failure."""
     folder = Path(tempfile.mkdtemp(dir=place))
     skipped = ""
     signal.alarm(row.seconds)
@@ -37,12 +37,12 @@ def attempt(row: Row, index: int, place: Path) -> dict[str, object]:
 
 def hang(*_: object) -> NoReturn:
     """Turn an alarm into an exception."""
-    raise TimeoutError("it hangs")
+    raise TimeoutError("the case hangs")
 
 
 if __name__ == "__main__":
     name, place = sys.argv[1:]
-    gc.freeze()  # less is copied when processes are forked
+    gc.freeze()  # forks copy less memory
     signal.signal(signal.SIGALRM, hang)
     for line in sys.stdin:
         print(json.dumps(attempt(ROWS[name], int(line), Path(place))), flush=True)

@@ -1,4 +1,4 @@
-"""A charrnn command in a process of its own, forked from one that has imported everything."""
+"""Run a charrnn command in a separate process, forked from one that has imported everything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np  # noqa: F401 (imported once, for all that is forked)
+import numpy as np  # noqa: F401 (imported once for all forks)
 
 import charrnn.cli
 import charrnn.inference.evaluate
@@ -23,36 +23,35 @@ from tests.tiny import TEXT
 
 OUT = "novel.safetensors"
 
-running: set[int] = set()  # commands that have not been waited for
+running: set[int] = set()  # process ids of commands not yet waited for
 
 
 @dataclass
 class Ended:
-    """How a command ended: an exit code, or minus a signal; and what it told."""
+    """The exit code of a command (or minus a signal), and its standard error."""
 
     code: int
     err: str
 
     @property
     def last(self) -> str:
-        """The last line that it told."""
+        """The last line of standard error."""
         return (self.err.splitlines() or [""])[-1]
 
     def one_line_error(self) -> bool:
-        """Return whether it ended as a user's mistake should."""
+        """Return whether it failed with a one-line error message."""
         return (
             self.code in (1, 2)
-            and self.last.startswith(("charrnn: error: ", "Error: "))
+            and self.last.startswith("charrnn: error: ")
             and "Traceback" not in self.err
         )
 
 
 class Command:
-    """A command that runs in `folder`, leader of its own session; `before` prepares its process.
-    The folder is that for temporary files too, so that whatever it leaves is found there.
+    """A command that runs in `folder`, as the leader of its own session; `before` prepares its
+    process. Temporary files go to the same folder, so that leftovers are found.
 
-    Whoever has its standard error still open, such as a worker, is waited for when it is read to
-    its end.
+    Reading standard error to its end waits for every process that has it open, such as workers.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class Command:
             _run([str(argument) for argument in arguments], folder, writing, before, call)
         os.close(writing)
         running.add(self.pid)
-        self.told = self.line = b""  # all that was read, and the last line of it
+        self.told = self.line = b""  # everything read so far, and its last line
         self._err = os.fdopen(reading, "rb")
         self._code: int | None = None
-        self.memory = 0  # bytes that it had at most, once it has ended
+        self.memory = 0  # peak in bytes, once it has ended
 
     def until(self, start: bytes, times: int = 1) -> bool:
-        """Read until so many lines have begun with `start`; return whether they have."""
+        """Read until `times` lines have started with `start`; return whether they have."""
         for line in iter(self._err.readline, b""):
             self.told += line
             self.line = line
@@ -86,7 +85,7 @@ class Command:
         return False
 
     def send(self, number: int) -> None:
-        """Send a signal to the process, not to those that it started."""
+        """Send a signal to the process, not to its children."""
         if self._code is None:
             os.kill(self.pid, number)
 
@@ -95,7 +94,7 @@ class Command:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def end(self) -> Ended:
-        """Wait until it and all that it started have ended."""
+        """Wait until the process and its children have ended."""
         self.told += self._err.read()
         self._err.close()
         if self._code is None:
@@ -136,14 +135,14 @@ def _run(
         traceback.print_exc()
     finally:
         try:
-            multiprocessing.util._exit_function()  # the only one of ours that is due at exit
+            multiprocessing.util._exit_function()  # the only exit handler we need
             sys.stderr.flush()
         finally:
             os._exit(code)
 
 
 def kill_all() -> None:
-    """Kill what a case that went wrong has left running, with all that it started."""
+    """Kill the commands that a failed case has left running, with their children."""
     while running:
         pid = running.pop()
         os.killpg(pid, signal.SIGKILL)
@@ -151,14 +150,14 @@ def kill_all() -> None:
 
 
 def fresh(**environment: object) -> Callable[[list[str]], object]:
-    """Return what runs a command in a Python of its own, with this added to its environment."""
+    """Return a function that runs a command in a new Python with this environment added."""
     added = {name: str(value) for name, value in environment.items()}
     program = [sys.executable, "-W", "error", "-m", "charrnn"]
     return lambda arguments: os.execve(sys.executable, [*program, *arguments], os.environ | added)
 
 
 def train(*options: object, folder: Path, before: Callable[[], None] = lambda: None) -> Command:
-    """Start to train the tiny model on `TEXT` in `folder`."""
+    """Start training the tiny model on `TEXT` in `folder`."""
     novel = folder / "novel.txt"
     if not novel.exists():
         novel.write_text(TEXT)
@@ -166,6 +165,6 @@ def train(*options: object, folder: Path, before: Callable[[], None] = lambda: N
 
 
 def left_over(folder: Path, *others: str) -> list[str]:
-    """Return the names in `folder` that a run should not have left."""
+    """Return the names in `folder` that a run should not have left behind."""
     expected = {"novel.txt", OUT, "novel.resume.safetensors", *others}
     return sorted({path.name for path in folder.iterdir()} - expected)

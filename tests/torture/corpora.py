@@ -1,4 +1,4 @@
-"""Texts of all kinds: they train within bounded memory, or end with one clear line."""
+"""Texts of all kinds train within bounded memory, or fail with a one-line error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .command import OUT, Command, left_over
 from .row import FULL, Outcome
 
 MEMORY = 1 << 30  # bytes of address space
-LARGE = 100_000_000 if FULL else 6_000_000  # what is called 100 MB
+LARGE = 100_000_000 if FULL else 6_000_000  # the size of "100 MB"
 OPTIONS = [*TINY, "--max-steps=2", "--workers=1", "--eval-every=100"]
 PANGRAM = "the quick brown fox jumps over the lazy dog\n" * 20
 MANY = "".join(chr(n) for n in range(0x20, 0x1A000) if not 0xD800 <= n < 0xE000)[:100_000]
@@ -26,7 +26,7 @@ Corpus = bytes | Callable[[Path], object]
 
 
 def repeated(piece: bytes) -> Callable[[Path], None]:
-    """Write a piece so often that it makes a large file."""
+    """Write a large file that repeats a piece."""
 
     def make(path: Path) -> None:
         with path.open("wb") as file:
@@ -37,7 +37,7 @@ def repeated(piece: bytes) -> Callable[[Path], None]:
 
 
 def folder_of(**files: bytes) -> Callable[[Path], None]:
-    """Make the corpus a folder of files."""
+    """Create a folder of files."""
 
     def make(path: Path) -> None:
         for name, data in files.items():
@@ -110,11 +110,11 @@ CORPORA: dict[str, tuple[str, Corpus]] = {
     "missing": (FAILS, Path.exists),
     "an empty folder": (FAILS, lambda path: path.mkdir()),
     "a folder": (TRAINS, folder_of(a=PANGRAM.encode(), b__c=TEXT.encode())),
-    "a folder with files that are none": (
+    "a folder with some binary files": (
         TRAINS,
         folder_of(a=PANGRAM.encode(), b=b"\xff\xfe\x00", c=b"", d=b"\0\1\2"),
     ),
-    "a folder of files that are none": (FAILS, folder_of(a=b"\xff\xfe\x00", b=b"")),
+    "a folder of binary files": (FAILS, folder_of(a=b"\xff\xfe\x00", b=b"")),
     "a folder with a loop and a pipe": (TRAINS, folder_with_loop),
     "a link to itself": (FAILS, loop),
     "/dev/null": (FAILS, device("/dev/null")),
@@ -128,7 +128,7 @@ ALL = list(CORPORA)
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Train on one of these for two steps."""
+    """Train on one of these texts for two steps."""
     outcome = Outcome(1)
     name = ALL[index]
     expected, corpus = CORPORA[name]
@@ -137,7 +137,7 @@ def case(index: int, folder: Path) -> Outcome:
 
     def before() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        if name == "/dev/zero":  # it never ends, and a long text goes on in a temporary file
+        if name == "/dev/zero":  # endless: a long text continues in a temporary file
             resource.setrlimit(resource.RLIMIT_FSIZE, (MEMORY // 4, MEMORY // 4))
         if name == "unreadable" and os.getuid() == 0:
             os.setuid(65534)
@@ -150,7 +150,7 @@ def case(index: int, folder: Path) -> Outcome:
             each.chmod(0o777) if each == folder else None
     source = "-" if name == "standard input" else "novel.txt"
     options = list(OPTIONS)
-    if "distinct" in name:  # each prediction is one of 100,000: validate on few
+    if "distinct" in name:  # a prediction among 100,000 is slow: validate on few
         options.append("--valid-fraction=0.002")
     run = Command("train", source, f"--out={OUT}", *options, folder=folder, before=before)
     if "pipe that" in name:
@@ -167,7 +167,7 @@ def case(index: int, folder: Path) -> Outcome:
     if ended.code == 0:
         load(folder / OUT)
     plain = ended.err.replace("\n", "").isprintable()
-    outcome.expect(plain, f"{name}: control characters were told: {ended.err!r}")
+    outcome.expect(plain, f"{name}: unescaped control characters: {ended.err!r}")
     left = left_over(folder, "stdin.safetensors")
     outcome.expect(not left, f"{name}: left behind: {left}")
     return outcome

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or limited; standard output that is closed or full."""
+"""Disks that are full, read-only or limited; standard streams that are closed or full."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .row import Outcome, Skip
 
 OPTIONS = [*TINY, "--workers=1", "--valid-fraction=0"]
 SHORT = [*OPTIONS, "--max-steps=9", "--save-every=3"]
-SAVED = b"test: saved"  # a line that a run of `fills_up` writes
+SAVED = b"test: saved"  # printed by runs of `fills_up`
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, kilobytes: int, mode: str = "rw") -> Iterator[Path]:
-    """Give a disk of this size, in `folder`; Skip where we may not."""
+    """Mount a disk of this size in `folder`; raise Skip if that is not permitted."""
     place = folder / "disk"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,{mode}", "tmpfs", str(place)]
@@ -42,9 +42,7 @@ def small_disk(folder: Path, kilobytes: int, mode: str = "rw") -> Iterator[Path]
 
 
 def fill_after_a_save(filler: Path) -> None:
-    """Let a run fill its disk after its first save, when it writes nothing else there, and tell of
-    each save that succeeds.
-    """
+    """Fill the disk of a run after its first save, and print a line after each successful save."""
     save = Trainer.save
     filled = False
 
@@ -64,13 +62,17 @@ def fill_after_a_save(filler: Path) -> None:
 def full_from_the_start(outcome: Outcome, folder: Path) -> None:
     with small_disk(folder, 8) as disk:
         ended = train(*SHORT, f"--out=disk/{OUT}", folder=folder).end()
-        told = ended.one_line_error() and "MB free" in ended.last and "step" not in ended.err
+        told = (
+            ended.one_line_error()
+            and "not enough disk space" in ended.last
+            and "step" not in ended.err
+        )
         outcome.expect(told, f"not found before training: {ended.err}")
         outcome.expect(not any(disk.iterdir()), f"left behind: {list(disk.iterdir())}")
 
 
 def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
-    """Fill the disk after the first save; empty it again, or not."""
+    """Fill the disk after the first save; empty it again or not."""
     with small_disk(folder, 400) as disk:
         filler = disk / "filler"
         run = train(
@@ -83,22 +85,22 @@ def fills_up(outcome: Outcome, folder: Path, emptied: bool) -> None:
             before=lambda: fill_after_a_save(filler),
         )
         outcome.expect(run.until(SAVED), f"the first save failed: {run.told!r}")
-        told = run.until(b"charrnn: ") and b"No space left" in run.line
-        outcome.expect(told, f"a failed save was not told: {run.told!r}")
-        outcome.expect(b"tried again" in run.line, "it was not said that it is tried again")
+        told = run.until(b"charrnn: ") and b"no space left" in run.line
+        outcome.expect(told, f"a failed save was not reported: {run.told!r}")
+        outcome.expect(b"trying again" in run.line, "it did not announce another attempt")
         load(disk / OUT)
         if emptied:
             filler.unlink()
-            outcome.expect(run.until(SAVED), f"no save succeeds any more: {run.told!r}")
+            outcome.expect(run.until(SAVED), f"no save succeeds afterwards: {run.told!r}")
         run.send(signal.SIGTERM)
         ended = run.end()
-        saved = ended.code == 143 and "saved. Go on with:" in ended.err
-        failed = ended.one_line_error() and "No space left" in ended.last
+        saved = ended.code == 143 and "and saved; to continue:" in ended.err
+        failed = ended.one_line_error() and "no space left" in ended.last
         outcome.expect(saved if emptied else failed, f"it ended with {ended.code}: {ended.err}")
         filler.unlink(missing_ok=True)
         load(disk / OUT)
         resumed = train("--resume", f"--out=disk/{OUT}", "--max-steps=1", folder=folder).end()
-        outcome.expect(resumed.code == 0, f"going on: {resumed.err}")
+        outcome.expect(resumed.code == 0, f"resuming: {resumed.err}")
         outcome.expect(not left_over(disk), f"left behind: {left_over(disk)}")
 
 
@@ -108,8 +110,8 @@ def file_size_limit(outcome: Outcome, folder: Path) -> None:
 
     ended = train(*SHORT, folder=folder, before=before).end()
     outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
-    outcome.expect("File too large" in ended.last, f"it said: {ended.last}")
-    outcome.expect("tried again" in ended.err, "it did not go on after the first failed save")
+    outcome.expect("file too large" in ended.last, f"it said: {ended.last}")
+    outcome.expect("trying again" in ended.err, "it stopped after the first failed save")
     outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
 
 
@@ -128,19 +130,19 @@ def read_only_folder(outcome: Outcome, folder: Path) -> None:
             os.setuid(65534)
 
     ended = train(*SHORT, f"--out=closed/{OUT}", folder=folder, before=before).end()
-    told = ended.one_line_error() and "Permission denied" in ended.last
-    outcome.expect(told and "characters to train on" not in ended.err, f"late: {ended.err}")
+    told = ended.one_line_error() and "permission denied" in ended.last
+    outcome.expect(told and "characters for training" not in ended.err, f"late: {ended.err}")
 
 
 def read_only_disk(outcome: Outcome, folder: Path) -> None:
     with small_disk(folder, 400, "ro"):
         ended = train(*SHORT, f"--out=disk/{OUT}", folder=folder).end()
-        told = ended.one_line_error() and "Read-only file system" in ended.last
-        outcome.expect(told and "characters to train on" not in ended.err, f"late: {ended.err}")
+        told = ended.one_line_error() and "read-only file system" in ended.last
+        outcome.expect(told and "characters for training" not in ended.err, f"late: {ended.err}")
 
 
 def stream(outcome: Outcome, folder: Path, number: int, way: str) -> None:
-    """Train, sample and tell with a standard stream closed, full, or without a reader."""
+    """Train, sample and show info with a standard stream closed, full, or without a reader."""
 
     def before() -> None:
         if way == "closed":
@@ -167,7 +169,7 @@ def stream(outcome: Outcome, folder: Path, number: int, way: str) -> None:
 def full_log(outcome: Outcome, folder: Path) -> None:
     ended = train(*SHORT, "--log=/dev/full", folder=folder).end()
     outcome.expect(ended.code == 0, f"it ended with {ended.code}: {ended.err}")
-    outcome.expect("the log ends here" in ended.err, f"it said: {ended.err}")
+    outcome.expect("cannot write the log" in ended.err, f"it said: {ended.err}")
 
 
 THINGS: list[Callable[[Outcome, Path], None]] = [
@@ -187,7 +189,7 @@ THINGS: list[Callable[[Outcome, Path], None]] = [
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Try one of these."""
+    """Run one of these."""
     outcome = Outcome(1)
     THINGS[index](outcome, folder)
     return outcome

@@ -1,4 +1,4 @@
-"""A thousand times the learning rate: the run goes back once, or ends with 3; no NaN is saved."""
+"""A thousandfold learning rate: the run rolls back once or exits with 3; no NaN is saved."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .command import OUT, left_over, train
 from .row import Outcome
 
 PAIRS = [(cell, optimizer) for cell in CELLS for optimizer in OPTIMIZERS]
-RATES = {"sgd": 0.1}  # where the default is not that of Adam
+RATES = {"sgd": 0.1}  # for optimizers that need another rate than Adam
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Train each cell with each optimizer; clipped and not, with other seeds."""
+    """Train each cell with each optimizer, with and without clipping, with several seeds."""
     outcome = Outcome(1)
     cell, optimizer = PAIRS[index % len(PAIRS)]
     seed = index // len(PAIRS)
@@ -32,10 +32,10 @@ def case(index: int, folder: Path) -> Outcome:
     if ended.code == 3:
         outcome.expect("diverged again" in ended.last, f"it said: {ended.last}")
         outcome.expect("--learning-rate" in ended.last, f"it said: {ended.last}")
-        outcome.expect("back to step" in ended.err, "it did not go back before it gave up")
+        outcome.expect("continuing from step" in ended.err, "it did not roll back first")
     if (folder / OUT).exists():
-        load(folder / OUT)  # which refuses what is not finite
+        load(folder / OUT)  # rejects values that are not finite
         resumed = train("--resume", "--max-steps=61", folder=folder).end()
-        outcome.expect(resumed.code in (0, 3), f"going on: {resumed.code}: {resumed.err}")
+        outcome.expect(resumed.code in (0, 3), f"resuming: {resumed.code}: {resumed.err}")
     outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
     return outcome

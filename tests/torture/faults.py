@@ -1,6 +1,6 @@
-"""Every step of every save fails in turn, in every way: the files are the old or the new ones.
+"""Each step of each save fails in turn, in every way: the files are the old or the new ones.
 
-As SQLite's authors do it: the Nth step fails, for every N, until a run no longer gets that far.
+As in SQLite's tests: the Nth step fails, for every N up to the number of steps of a run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ RESUME = "novel.resume.safetensors"
 
 @dataclass
 class Undisturbed:
-    """What a run writes that nothing disturbs."""
+    """The files of an undisturbed run."""
 
-    models: dict[bytes, int]  # each model that it saves, and of what step that is
+    models: dict[bytes, int]  # each saved model, and its step
     whole: bytes
-    steps: int  # towards the disk
+    steps: int  # number of disk operations
 
 
 @functools.cache
 def undisturbed() -> Undisturbed:
-    """Let such a run write its files."""
+    """Run without disturbance."""
     place = Path(tempfile.mkdtemp())
     log = place / "steps"
     assert train(*OPTIONS, folder=place, before=hooks.logging(str(log))).end().code == 0
@@ -68,18 +68,20 @@ def case(index: int, folder: Path) -> Outcome:
 
 
 def check_end(outcome: Outcome, ended: Ended, folder: Path, killed: bool) -> None:
-    """Expect that the run said how it went."""
+    """Expect that the run reported how it ended."""
     if ended.code == 0:
         done = (folder / OUT).read_bytes() == undisturbed().whole
-        outcome.expect(done, "it ended well, but the model is another")
+        outcome.expect(done, "it ended normally with another model")
     elif killed:
         outcome.expect(ended.code == -9, f"it ended with {ended.code}: {ended.err}")
     else:
         outcome.expect(ended.one_line_error(), f"it ended with {ended.code}: {ended.err}")
 
 
-def check_files(outcome: Outcome, folder: Path) -> None:
-    """Expect files of known moments, and that the run goes on from them to the same end."""
+def check_files(outcome: Outcome, folder: Path, *others: str) -> None:
+    """Expect files of known steps, that the run resumes from them to the same result, and that it
+    leaves no files but those and `others`.
+    """
     out, resume = folder / OUT, folder / RESUME
     if out.exists():
         load(out)
@@ -91,15 +93,16 @@ def check_files(outcome: Outcome, folder: Path) -> None:
     if steps[1] is None:
         if steps[0] is not None:
             refused = train("--resume", folder=folder).end()
-            missing = refused.one_line_error() and "is missing" in refused.last
+            missing = refused.one_line_error() and "does not exist" in refused.last
             outcome.expect(missing, f"a missing resume file: {refused.err}")
         ended = train(*OPTIONS, "--overwrite", folder=folder).end()
     else:
         outcome.expect(steps[0] is not None, "a resume file without a model")
         ended = train("--resume", folder=folder).end()
-        noticed = "not of the same moment" in ended.err
-        outcome.expect(noticed == (steps[0] != steps[1]), f"{steps} and noticed: {noticed}")
-    outcome.expect(ended.code == 0, f"going on from {steps} ended with {ended.code}: {ended.err}")
+        noticed = "does not match its resume file" in ended.err
+        outcome.expect(noticed == (steps[0] != steps[1]), f"{steps}, mismatch reported: {noticed}")
+    outcome.expect(ended.code == 0, f"resuming from {steps} ended with {ended.code}: {ended.err}")
     whole = out.read_bytes() == undisturbed().whole
-    outcome.expect(whole or "was ended by its" in ended.err, f"other bits, from {steps}")
-    outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
+    outcome.expect(whole or "is complete at step" in ended.err, f"other bits, from {steps}")
+    left = left_over(folder, *others)
+    outcome.expect(not left, f"left behind: {left}")

@@ -1,4 +1,4 @@
-"""The memory that a run says it will take, beside what it takes; and runs that may take less."""
+"""The memory that a run announces and the memory it takes; and runs under a memory limit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ NAMES += ["optimizer", "workers"]
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Measure a run while it trains, and let one run under a limit."""
+    """Measure a run while it trains, and run another under a memory limit."""
     outcome = Outcome(1)
     random = randomness("footprint", index)
     sizes = list(SIZES[index % len(SIZES)])
-    if index >= len(SIZES):  # others like it
+    if index >= len(SIZES):  # vary the sizes
         sizes[2] = int(sizes[2] * random.uniform(0.7, 1.5))
         sizes[4] *= random.choice([1, 2])
     options = [f"--{name}={value}" for name, value in zip(NAMES, sizes, strict=True)]
@@ -39,10 +39,10 @@ def case(index: int, folder: Path) -> Outcome:
     run = Command(
         "train", "novel.txt", *options, "--max-steps=1000000", folder=folder, call=fresh()
     )
-    # By the second validation it has done all that it does, in whatever order.
+    # By the second evaluation it has done everything it does, in any order.
     outcome.expect(run.until(b"step ", 2), f"{sizes}: {run.told!r}")
     of_workers = sum(map(own, workers_of(run.pid)))
-    run.send(signal.SIGKILL)  # a save that is not due would take more than is said
+    run.send(signal.SIGKILL)  # an unscheduled save would take more memory
     ended = run.end()
     said = re.search(r"about ([\d,]+) MB of memory", ended.err)
     if not outcome.expect(said is not None, f"no estimate: {ended.err}"):
@@ -52,7 +52,7 @@ def case(index: int, folder: Path) -> Outcome:
     outcome.figures["most above in %"], outcome.figures["most below in %"] = error, -error
     outcome.expect(abs(error) <= 25, f"{sizes}: {estimate / 1e6:.0f} MB said, {error:.0f}% off")
 
-    # Python with NumPy maps much more than it uses: less than that is no limit on a run.
+    # Python with NumPy maps much more memory than it uses, so a lower limit would fail at import.
     limit = int(400e6 + random.uniform(0, 2) * estimate)
 
     def before() -> None:
@@ -69,6 +69,6 @@ def case(index: int, folder: Path) -> Outcome:
 
 
 def own(pid: int) -> int:
-    """Return the bytes of a process that it shares with no other."""
+    """Return the private memory of a process in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Private_"))

@@ -1,6 +1,6 @@
-"""Every step that a process takes towards the disk, one by one: to count, to log, to let fail.
+"""Hooks for each disk operation of a process, to count it, log it or let it fail.
 
-The functions of `os` are wrapped, in the process of the run alone; the package knows nothing of it.
+They wrap functions of `os`, only in the process of the run; the package is not changed.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from charrnn.training.trainer import Trainer
 
-# Called before each step with its name, what it is about, and what really does it.
+# Called for each operation with its name, its arguments, and a function that performs it.
 Hook = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 
 
 def install(hook: Hook) -> None:
-    """Let every step go through `hook`."""
+    """Route every disk operation through `hook`."""
     for name in ("open", "fsync", "replace", "chmod", "unlink"):
         setattr(os, name, _wrapped(name, getattr(os, name), hook))
     os.fdopen = lambda handle, mode="r": io.BufferedWriter(_File(handle, mode, hook))
@@ -33,7 +33,7 @@ def _wrapped(name: str, function: Callable[..., Any], hook: Hook) -> Callable[..
 
 
 class _File(io.FileIO):
-    """A file whose writes are steps too."""
+    """A file whose writes go through the hook, too."""
 
     def __init__(self, handle: int, mode: str, hook: Hook) -> None:
         super().__init__(handle, mode)
@@ -46,10 +46,10 @@ class _File(io.FileIO):
 
 
 def failing(kind: str, at: int) -> Callable[[], None]:
-    """Return what lets step number `at` of a process fail, as `kind` says.
+    """Return a function that installs a hook which lets operation number `at` fail.
 
-    A kind is the name of an errno, SIGKILL, or "short", a write that takes only a part; with
-    "... for good" all steps from there on fail. A write that fails has written half its data.
+    A kind is the name of an errno, SIGKILL, or "short", a write that writes only a part; with
+    "... for good", all operations from there on fail. A write that fails writes half of its data.
     """
     word, _, for_good = kind.partition(" ")
     taken = 0
@@ -59,7 +59,7 @@ def failing(kind: str, at: int) -> Callable[[], None]:
         taken += 1
         if taken < at or (taken > at and not for_good):
             return do()
-        if name == "write" and word != "EINTR":  # which a write that took something never gives
+        if name == "write" and word != "EINTR":  # never returned by a write that wrote something
             handle, data = arguments
             written = os.write(handle, data[: len(data) // 2])
             if word == "short":
@@ -75,8 +75,8 @@ def failing(kind: str, at: int) -> Callable[[], None]:
 
 
 def logging(to: str) -> Callable[[], None]:
-    """Return what appends each step, and its result or a replacement's content, to a file; and each
-    save that is done, as a step "saved".
+    """Return a function that installs a hook which logs each operation, with its result or the new
+    content of a replaced file, to a file, and each completed save as "saved".
     """
     log = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

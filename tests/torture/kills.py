@@ -22,7 +22,7 @@ OPTIONS = [*TINY, "--max-steps=60", f"--save-every={SAVE_EVERY}", "--eval-every=
 
 @functools.cache
 def uninterrupted(workers: int) -> tuple[bytes, float]:
-    """Return the model of a run that nothing disturbs, and the seconds that it takes."""
+    """Return the model of an undisturbed run, and its duration in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         ended = train(*OPTIONS, f"--workers={workers}", folder=Path(folder)).end()
@@ -31,7 +31,7 @@ def uninterrupted(workers: int) -> tuple[bytes, float]:
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Kill a run of one worker, or every fourth time of two."""
+    """Kill a run of one worker or, in every fourth case, of two."""
     outcome = Outcome(1)
     workers = 1 if index % 4 else 2
     whole, seconds = uninterrupted(workers)
@@ -50,22 +50,22 @@ def case(index: int, folder: Path) -> Outcome:
 
 
 def check_model(outcome: Outcome, folder: Path, whole: bytes, options: list[str]) -> None:
-    """Expect that the run in `folder` goes on to the `whole` model, from its last save."""
+    """Expect that the run in `folder` resumes from its last save to the `whole` model."""
     out = folder / OUT
     logged = _last_step(folder / "log.jsonl")
     if out.exists():
         load(out)
     if (folder / "novel.resume.safetensors").exists():
         resumed = train("--resume", *options, folder=folder).end()
-        if "was ended by its" not in resumed.err:
-            step = resumed.err.partition("going on from step ")[2].splitlines()[0]
+        if "is complete at step" not in resumed.err:
+            step = resumed.err.partition("resuming from step ")[2].splitlines()[0]
             lost = logged - int(step.replace(",", ""))
-            # The step after a save may be logged before the file system has it.
+            # The step after a save may be logged before the save reaches the file system.
             outcome.expect(lost <= SAVE_EVERY, f"{lost} steps were lost")
     else:
         outcome.expect(logged <= SAVE_EVERY, f"nothing is saved after {logged} steps")
         resumed = train(*OPTIONS, "--overwrite", *options, folder=folder).end()
-    outcome.expect(resumed.code == 0, f"going on ended with {resumed.code}: {resumed.err}")
+    outcome.expect(resumed.code == 0, f"resuming ended with {resumed.code}: {resumed.err}")
     outcome.expect(out.read_bytes() == whole, "resumed and uninterrupted differ")
 
 

@@ -1,4 +1,4 @@
-"""Two runs on one output: the second ends at once and names the first, which goes on."""
+"""Two runs on one output: the second fails immediately, naming the first, which continues."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ WAYS = ["", "--resume", "--overwrite", "--out=./novel.safetensors", "--out=novel
 
 
 def from_python(_: list[str]) -> None:
-    """Try it from Python."""
+    """Start a run from Python."""
     charrnn.Trainer.new(charrnn.Corpus.from_texts(TEXT), out=OUT, overwrite=True)
 
 
 def second_run(way: str, folder: Path) -> Ended:
-    """Try to write what another run writes."""
+    """Start a run on an output that another run is writing."""
     if way == "Python":
         return Command(folder=folder, call=from_python).end()
     return train(*OPTIONS, *([way] if way else []), folder=folder).end()
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Start a second run while the first is anywhere, even before its first save."""
+    """Start a second run at any moment of the first, even before its first save."""
     outcome = Outcome(1)
     random = randomness("locks", index)
     way = WAYS[index % len(WAYS)]
     first = train(*OPTIONS, folder=folder)
-    # Its first save comes after the first of these lines; before that there is no run to resume.
+    # The first save follows the first of these lines; before it there is no run to resume.
     steps = random.randint(2 if way == "--resume" else 1, 5)
     outcome.expect(first.until(b"step ", steps), "the first did not train")
     second = second_run(way, folder)
-    named = "another run writes" in second.err and f"process {first.pid}," in second.err
+    named = "being written by another run" in second.err and f"process {first.pid}," in second.err
     outcome.expect(
         named and second.code == (70 if way == "Python" else 1),
         f"{way}: {second.code}: {second.err}",
     )
     outcome.expect("Traceback" not in second.err or way == "Python", second.err)
-    outcome.expect(first.until(b"step ", 2), "the first did not go on")
+    outcome.expect(first.until(b"step ", 2), "the first did not continue")
     end = random.choice([signal.SIGKILL, signal.SIGTERM])
     first.send(end)
     code = first.end().code

@@ -1,8 +1,8 @@
-"""Files that are damaged or forged: the very same model, or one CharRNNError; never anything else.
+"""Damaged and forged files: they load as the same model or raise one CharRNNError, nothing else.
 
-Bytes are changed at random; or the structure is, in its own terms, and half the time the digest is
-made right again, as whoever forges a file can do: such a file may load as another model, which must
-then work. The limit on memory is that of the process before, twice the file, and 64 MB.
+Either random bytes change, or parts of the structure. For half of the latter the digest is
+corrected, as a forger can do; such a file may load as another model, which must work. The memory
+limit is the memory used before, twice the size of the file, and 64 MB.
 """
 
 from __future__ import annotations
@@ -11,14 +11,9 @@ import contextlib
 import functools
 import io
 import json
-import mmap
-import os
 import random
-import resource
-import signal
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +30,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 
+from .batches import in_a_batch
 from .row import Outcome, randomness
 
 BATCH = 500
@@ -49,7 +45,7 @@ JUNK = [
 
 @functools.cache
 def original(number: int) -> tuple[bytes, bytes, Any, Any]:
-    """Return a model file, its resume file, and what they hold."""
+    """Return a model file, its resume file, and their content."""
     cell, embedding_size = MODELS[number]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "a.safetensors")
@@ -68,12 +64,12 @@ def original(number: int) -> tuple[bytes, bytes, Any, Any]:
 
 
 def content_of(model: Checkpoint) -> Any:
-    """Return all that a model file holds."""
+    """Return the content of a model file."""
     return model.describe(), model.parameters.flat.tobytes()
 
 
 def state_of(trainer: Trainer) -> Any:
-    """Return all that a resume file holds."""
+    """Return the content of a resume file."""
     moments = [
         ({name: v.tobytes() for name, v in moment.tensors.items()}, moment.counters, moment.history)
         for moment in (trainer._snapshot(), trainer._good)
@@ -86,7 +82,7 @@ def state_of(trainer: Trainer) -> Any:
 
 
 def change_bytes(data: bytes, rng: random.Random) -> bytes:
-    """Change some bytes, anywhere."""
+    """Change some bytes anywhere."""
     mutable = bytearray(data)
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         at, length = rng.randrange(len(mutable) + 1), rng.choice([1, 1, 2, 8, 100])
@@ -109,7 +105,7 @@ def change_bytes(data: bytes, rng: random.Random) -> bytes:
 
 
 def change_structure(data: bytes, rng: random.Random) -> tuple[bytes, bool]:
-    """Change names, shapes, types, places or the description; return whether it is signed."""
+    """Change names, shapes, types, offsets or metadata; also return whether it has a new digest."""
     size = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     document = json.loads(header["__metadata__"]["charrnn"])
@@ -121,7 +117,7 @@ def change_structure(data: bytes, rng: random.Random) -> tuple[bytes, bool]:
         change_document(document, rng)
     elif way == 3:
         body = change_header(header, names, body, rng)
-    elif way == 4:  # numbers that are not finite, or wild
+    elif way == 4:  # numbers that are not finite, or extreme
         values = np.frombuffer(body, np.uint8).copy()
         wild = rng.choice([np.nan, np.inf, -np.inf, 3e38, 1e-45])
         at = 4 * rng.randrange(len(values) // 4)
@@ -137,14 +133,14 @@ def change_structure(data: bytes, rng: random.Random) -> tuple[bytes, bool]:
     if "__metadata__" in header:
         header["__metadata__"] = {"charrnn": text}
     encoded = json.dumps(header).encode("utf-8", "surrogatepass")
-    if rng.random() < 0.05:  # a tensor or the description twice
+    if rng.random() < 0.05:  # a tensor or the metadata twice
         encoded = encoded[:-1] + b"," + encoded[1:]
     encoded += b" " * (-len(encoded) % 8)
     return len(encoded).to_bytes(8, "little") + encoded + body, signed
 
 
 def change_document(document: dict[str, Any], rng: random.Random) -> None:
-    """Put junk in the place of something that the description says."""
+    """Replace a part of the metadata with junk."""
     place: Any = document
     while True:
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -171,7 +167,7 @@ def change_document(document: dict[str, Any], rng: random.Random) -> None:
 def change_header(
     header: dict[str, Any], names: list[str], body: bytes, rng: random.Random
 ) -> bytes:
-    """Change what the header says of a tensor; return the bytes of all."""
+    """Change a tensor's entry in the header; return the file's data."""
     name = rng.choice(names)
     tensor = header[name]
     way = rng.randrange(8)
@@ -204,7 +200,7 @@ def change_header(
 
 
 def change_json(text: str, rng: random.Random) -> str:
-    """Return JSON that is deep, wide, double, or none."""
+    """Return JSON that is deep, has duplicate keys, or is invalid."""
     deep = rng.choice([100, 1000, 100_000])
     return rng.choice(
         [
@@ -225,7 +221,7 @@ def change_json(text: str, rng: random.Random) -> str:
 
 
 def tensors_of(header: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """Return the tensors that a header speaks of."""
+    """Return the tensors that a header describes."""
     tensors = {}
     for name, tensor in header.items():
         if name != "__metadata__":
@@ -235,22 +231,22 @@ def tensors_of(header: dict[str, Any], body: bytes) -> dict[str, Any]:
     return tensors
 
 
-# ---- what must hold --------------------------------------------------------------------------
+# ---- checks ----------------------------------------------------------------------------------
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Read a batch of files."""
+    """Load a batch of files."""
     rng = randomness("mutations", index)
 
     def attempts() -> Iterator[Callable[[], None]]:
         for _ in range(BATCH):
             yield functools.partial(attempt, rng, folder)
 
-    return in_a_batch(attempts(), folder)
+    return loaded_in_a_batch(attempts(), folder)
 
 
 def flips(index: int, folder: Path) -> Outcome:
-    """Flip bits of tensors, one at a time, each a file of its own."""
+    """Flip bits of tensors, one per file."""
     model = index % len(MODELS)
     data = original(model)[0]
     begin = 8 + int.from_bytes(data[:8], "little")
@@ -264,16 +260,16 @@ def flips(index: int, folder: Path) -> Outcome:
             load(path)
         except CharRNNError:
             return
-        raise AssertionError(f"bit {bit} of the tensors of model {model}: not noticed")
+        raise AssertionError(f"bit {bit} of the tensors of model {model}: not detected")
 
     bits = 8 * (len(data) - begin)
     first = index // len(MODELS) * BATCH
     chosen = range(first, min(first + BATCH, bits))
-    return in_a_batch((functools.partial(flip, bit) for bit in chosen), folder)
+    return loaded_in_a_batch((functools.partial(flip, bit) for bit in chosen), folder)
 
 
 def attempt(rng: random.Random, folder: Path) -> None:
-    """Read one file; raises what should not have been."""
+    """Load one file; raises for any violation."""
     model, resume, content, state = original(rng.randrange(len(MODELS)))
     path = folder / "a.safetensors"
     is_resume = rng.random() < 0.25
@@ -305,7 +301,7 @@ def attempt(rng: random.Random, folder: Path) -> None:
 
 
 def use(path: Path) -> None:
-    """Let the command line tell of a model, and sample."""
+    """Run `charrnn info` and `charrnn sample` on a model."""
     for arguments in (["info", path], ["sample", path, "-n", "3"]):
         with (
             contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")),
@@ -315,35 +311,8 @@ def use(path: Path) -> None:
         assert code == 0 or told.getvalue().splitlines()[-1].startswith("charrnn: error"), arguments
 
 
-def in_a_batch(attempts: Iterator[Callable[[], None]], folder: Path) -> Outcome:
-    """Make the attempts in a process of its own, with little memory; a crash ends it."""
+def loaded_in_a_batch(attempts: Iterable[Callable[[], None]], folder: Path) -> Outcome:
+    """Make the attempts with memory for two files and 64 MB more than the originals take."""
     for number in range(len(MODELS)):
         original(number)
-    outcome = Outcome()
-    told = folder / "bad"
-    count = mmap.mmap(-1, 8)
-    pid = os.fork()
-    if pid == 0:
-        with told.open("w") as file:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            limit = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
-            limit += (64 << 20) + 2 * 100_000
-            resource.setrlimit(resource.RLIMIT_AS, (min(limit, 1 << 30), -1))
-            number = -1
-            for number, action in enumerate(attempts):
-                count[:] = number.to_bytes(8, "little")
-                signal.alarm(60)
-                try:
-                    action()
-                except BaseException:
-                    print(
-                        repr(f"{number}: {traceback.format_exc()[-1500:]}"), file=file, flush=True
-                    )
-            count[:] = (number + 1).to_bytes(8, "little")
-            signal.alarm(0)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    outcome.count = int.from_bytes(count[:], "little")
-    outcome.expect(code == 0, f"attempt {outcome.count}: the process ended with {code}")
-    outcome.bad += told.read_text().splitlines()
-    return outcome
+    return in_a_batch(attempts, folder, (64 << 20) + 2 * 100_000)

@@ -1,4 +1,4 @@
-"""What all rows share: their random numbers, their form, and the outcome of a case."""
+"""What all rows share: random numbers, the form, and the outcome of a case."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ SEED = int(os.environ.get("TORTURE_SEED", "20261121"))
 FULL = os.environ.get("TORTURE_FORM", "short") == "full"
 
 
-class Skip(Exception):  # noqa: N818 (no error: an honest word)
-    """This machine cannot do that; the message says why."""
+class Skip(Exception):  # noqa: N818 (not an error)
+    """This machine cannot run the case; the message says why."""
 
 
 @dataclass
 class Outcome:
-    """What came of a case: how many things were tried, and what was not as promised."""
+    """The result of a case: the number of attempts, and every violation."""
 
     count: int = 0
     bad: list[str] = field(default_factory=list)
-    figures: dict[str, float] = field(default_factory=dict)  # the largest of each is shown
+    figures: dict[str, float] = field(default_factory=dict)  # the largest of each is reported
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return both outcomes as one."""
+        figures = {**self.figures, **other.figures}
+        return Outcome(self.count + other.count, self.bad + other.bad, figures)
 
     def expect(self, holds: bool, complaint: str) -> bool:
-        """Note a complaint unless `holds`, and return that."""
+        """Record `complaint` unless `holds`; return `holds`."""
         if not holds:
             self.bad.append(complaint[:2000])
         return holds
@@ -33,14 +38,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table. Of `short` or `full` things to try, a case tries `size`."""
+    """A row of the table: `short` or `full` attempts, of which each case makes `size`."""
 
     what: str
     case: Callable[[int, Path], Outcome]
     short: int
     full: int
     size: int = 1
-    seconds: int = 600  # a case that takes longer hangs
+    seconds: int = 600  # a longer case counts as hanging
 
     def cases(self, full: bool) -> int:
         """Return the number of cases of this form."""

@@ -1,4 +1,4 @@
-"""The rows of the table, in its order."""
+"""The rows of the table, in order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from . import (
     divergence,
     faults,
     footprint,
+    hostile,
     kills,
     locks,
     mutations,
     power,
     signals,
     soak,
+    tunes,
     workers,
 )
 from .row import Row
@@ -30,7 +32,7 @@ ROWS = {
         FAULTS,
     ),
     "power": Row(
-        "the power fails after each step of each save, and the disk keeps more or less",
+        "power failure after each step of each save; the disk keeps more or less",
         power.case,
         DISKS,
         DISKS,
@@ -56,23 +58,46 @@ ROWS = {
         mutations.BATCH,
     ),
     "flips": Row(
-        "bits of the tensors of three models flipped, in the full form all",
+        "bits of the tensors of three models flipped (full form: all)",
         mutations.flips,
         3000,
         33_000,
         mutations.BATCH,
     ),
     "corpora": Row(
-        "texts of all kinds, under a limit of 1 GB",
+        "texts of all kinds, with 1 GB of memory",
         corpora.case,
         len(corpora.ALL),
         len(corpora.ALL),
         seconds=1200,
     ),
+    "hostile": Row(
+        "hostile ABC and MIDI files: work and memory at two sizes, and a large file",
+        hostile.case,
+        len(hostile.ALL),
+        len(hostile.ALL),
+    ),
+    "abc": Row(
+        "random ABC, with 128 MB of additional memory", tunes.case, 2000, 200_000, tunes.BATCH
+    ),
+    "agreement": Row(
+        "random tunes of which abc2midi plays the same notes",
+        tunes.agreement,
+        1000,
+        100_000,
+        tunes.AGREEMENTS,
+    ),
+    "midi": Row(
+        "random MIDI files, with 128 MB of additional memory",
+        tunes.midi,
+        2000,
+        500_000,
+        tunes.BATCH,
+    ),
     "divergence": Row(
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
     ),
-    "workers": Row("a worker is killed or stopped at a random moment", workers.case, 10, 200),
+    "workers": Row("a worker killed or stopped at a random moment", workers.case, 10, 200),
     "bits": Row(
         "OpenBLAS kernels SkylakeX, Haswell, Prescott x 1, 2 threads, stopped and resumed",
         bits.case,
@@ -80,13 +105,13 @@ ROWS = {
         60,
     ),
     "footprint": Row(
-        "memory: said before training and taken (within 25%), and under a limit",
+        "memory: announced and taken (within 25%), and under a limit",
         footprint.case,
         5,
         20,
     ),
     "soak": Row(
-        f"train, evaluate, sample, resume in turn for {soak.MINUTES:g} minutes",
+        f"train, evaluate, sample and resume for {soak.MINUTES:g} minutes",
         soak.case,
         0,
         1,

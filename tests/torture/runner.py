@@ -1,4 +1,4 @@
-"""Does rows, several cases at a time, and writes down each outcome as it comes."""
+"""Run rows, several cases at a time, and record each outcome as it arrives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def quick_place() -> Path | None:
-    """Return a folder in memory, where there is one with room: no row needs a disk."""
+    """Return a folder in memory, if there is one with space: no row needs a disk."""
     place = Path("/dev/shm")
     if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 1 << 30:
         return place
@@ -25,7 +25,7 @@ def quick_place() -> Path | None:
 
 @dataclass
 class Result:
-    """A row's outcomes so far."""
+    """The outcomes of a row so far."""
 
     count: int = 0
     bad: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Result:
     done: set[int] = field(default_factory=set)
 
     def add(self, outcome: dict[str, object]) -> None:
-        """Count the outcome of a case in."""
+        """Add the outcome of a case."""
         self.done.add(outcome["case"])
         self.count += outcome["count"]
         self.bad += [f"case {outcome['case']}: {line}" for line in outcome["bad"]]
@@ -44,7 +44,7 @@ class Result:
 
 
 class Doer:
-    """A process that does cases of one row; another takes its place if it dies."""
+    """A process that runs cases of one row; it is replaced if it dies."""
 
     def __init__(self, row: str, place: Path, environment: dict[str, str]) -> None:
         self.command = [sys.executable, "-W", "error", "-m", "tests.torture.cases", row, str(place)]
@@ -52,7 +52,7 @@ class Doer:
         self.process: subprocess.Popen[str] | None = None
 
     def do(self, index: int) -> dict[str, object]:
-        """Do a case, in a process that may have done others before."""
+        """Run a case in a process that may have run others before."""
         if self.process is None:
             self.process = subprocess.Popen(
                 self.command,
@@ -71,7 +71,7 @@ class Doer:
         if line:
             return json.loads(line)
         code = self.end()
-        died = f"the process that did it died (exit code {code})"
+        died = f"its process died (exit code {code})"
         return {"case": index, "count": 1, "bad": [died], "skipped": "", "figures": {}}
 
     def end(self) -> int:
@@ -95,7 +95,7 @@ def do(
     record: Path | None = None,
     already: Result | None = None,
 ) -> Result:
-    """Do the `cases` of a row, `at_once` of them in parallel, in folders in `place`.
+    """Run the `cases` of a row, `at_once` in parallel, in folders in `place`.
 
     Outcomes are added to the file `record` and to `already`.
     """

@@ -1,4 +1,4 @@
-"""Signals end a run, saved, and the command that it prints goes on as if there had been none."""
+"""Signals save and end a run; the command it prints resumes it as if uninterrupted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDLESS = "--max-steps=1000000"
 
 @functools.cache
 def model_of(steps: int) -> bytes:
-    """Return the model of a run of so many steps that nothing disturbs."""
+    """Return the model of an undisturbed run of this many steps."""
     with tempfile.TemporaryDirectory() as folder:
         ended = train(*OPTIONS, f"--max-steps={steps}", folder=Path(folder)).end()
         assert ended.code == 0, ended.err
@@ -36,7 +36,7 @@ def case(index: int, folder: Path) -> Outcome:
     kind = KINDS[index % len(KINDS)]
     codes = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
     name = kind if kind in codes else random.choice(["SIGINT", "SIGTERM"])
-    stop = folder / "now"  # when this is there the process is to interrupt its own saves
+    stop = folder / "now"  # once this exists, the process interrupts its own saves
 
     def before() -> None:
         if kind == "an ignored SIGHUP":
@@ -66,14 +66,14 @@ def case(index: int, folder: Path) -> Outcome:
     outcome.figures["seconds to the end, at most"] = seconds
     outcome.expect(not FULL or seconds <= 2, f"it took {seconds:.1f} s to end")
     outcome.expect(ended.code == codes[name], f"{name} ended it with {ended.code}: {ended.err}")
-    if not outcome.expect("saved. Go on with:" in ended.err, f"it was not saved: {ended.err}"):
+    if not outcome.expect("and saved; to continue:" in ended.err, f"it was not saved: {ended.err}"):
         return outcome
-    step = int(ended.err.partition("at step ")[2].partition(";")[0].replace(",", ""))
+    step = int(ended.err.partition(" at step ")[2].partition(" and saved")[0].replace(",", ""))
     program, *arguments = shlex.split(ended.last)
     steps = step - step % 5 + 10
-    gone_on = Command(*arguments, f"--max-steps={steps}", folder=folder).end()
-    outcome.expect(program == "charrnn" and gone_on.code == 0, f"going on: {gone_on.err}")
-    outcome.expect(f"going on from step {step:,}" in gone_on.err, "it went on from elsewhere")
+    resumed = Command(*arguments, f"--max-steps={steps}", folder=folder).end()
+    outcome.expect(program == "charrnn" and resumed.code == 0, f"resuming: {resumed.err}")
+    outcome.expect(f"resuming from step {step:,}" in resumed.err, "it resumed from another step")
     outcome.expect((folder / OUT).read_bytes() == model_of(steps), "other bits")
     outcome.expect(not left_over(folder), f"left behind: {left_over(folder)}")
     return outcome

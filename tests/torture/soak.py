@@ -1,4 +1,4 @@
-"""An hour of training, evaluating, sampling and going on in turn: nothing grows."""
+"""An hour of training, evaluating, sampling and resuming: nothing grows."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def a_round(number: int) -> None:
 
 
 def fill_the_table_of_names() -> None:
-    """Bring CPython's table of names to the size at which it stays, about 1 MB.
+    """Bring CPython's table of interned strings to its final size, about 1 MB.
 
-    pathlib puts each name of a file there. The table is made anew after some ten thousand names,
-    whether those before are still in it or not, and memory grows in two or three leaps, of 1.2 MB
-    together, which come after an hour or so; then millions of names change nothing.
+    pathlib interns every file name. The table is rebuilt after some ten thousand names, even if
+    earlier ones have been freed, and memory grows in two or three jumps of 1.2 MB in total over an
+    hour or so; after that, millions of names change nothing.
     """
     for number in range(200_000):
         sys.intern(f"name {number}")
 
 
 def soak(_: list[str]) -> None:
-    """Do rounds until the time is over; leave in a file how many, and what was used after a tenth
-    of it, when all is there that is kept for good, and at each tenth from then on.
+    """Run rounds until the time is over; write to a file their number, and the resources used after
+    each tenth of the time.
     """
     fill_the_table_of_names()
     began = time.monotonic()
@@ -71,8 +71,8 @@ def soak(_: list[str]) -> None:
     Path("used").write_text(json.dumps([number, tenths]))
 
 
-def case(index: int, folder: Path) -> Outcome:  # noqa: ARG001 (there is but one)
-    """Do it."""
+def case(index: int, folder: Path) -> Outcome:  # noqa: ARG001 (there is only one)
+    """Run the rounds and check that nothing grows."""
     outcome = Outcome(1)
     ended = Command(folder=folder, call=soak).end()
     if outcome.expect(ended.code == 0, f"it ended with {ended.code}: {ended.err}"):

@@ -1,4 +1,4 @@
-"""A worker is killed: one clear error, nothing left, and the run goes on. Stopped: it is woken."""
+"""A killed worker: one error, nothing left behind, and the run resumes. A stopped one wakes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEPS = 120
 
 @functools.cache
 def whole() -> bytes:
-    """Return the model of a run that nothing disturbs."""
+    """Return the model of an undisturbed run."""
     with tempfile.TemporaryDirectory() as folder:
         ended = train(*OPTIONS, f"--max-steps={STEPS}", "--workers=1", folder=Path(folder)).end()
         assert ended.code == 0, ended.err
@@ -31,8 +31,8 @@ def whole() -> bytes:
 
 
 def waiting_at_the_end(gate: int) -> Callable[[], None]:
-    """Return what lets a run wait before its last step until something is written to `gate`, so
-    that however slow the rest of the machine is, the run has not ended before.
+    """Return a function that lets a run wait before its last step until something is written to
+    `gate`, so that the run cannot end first on a slow machine.
     """
 
     def prepare() -> None:
@@ -49,7 +49,7 @@ def waiting_at_the_end(gate: int) -> Callable[[], None]:
 
 
 def case(index: int, folder: Path) -> Outcome:
-    """Kill a worker, or stop it, anywhere in training."""
+    """Kill or stop a worker at any moment of training."""
     if not Path("/proc/self/task").exists():
         raise Skip("reads /proc")
     outcome = Outcome(1)
@@ -72,12 +72,12 @@ def case(index: int, folder: Path) -> Outcome:
     if kind == signal.SIGSTOP:
         outcome.expect(ended.code == 0, f"a stopped worker ended it: {ended.code} {ended.err}")
     else:
-        outcome.figures["seconds until a killed worker is told, at most"] = seconds
+        outcome.figures["seconds until a killed worker is reported, at most"] = seconds
         outcome.expect(not FULL or seconds <= 2, f"it took {seconds:.1f} s to notice")
         told = ended.one_line_error() and "a worker process died (SIGKILL" in ended.last
         outcome.expect(told, f"it ended with {ended.code}: {ended.err}")
         again = train("--resume", "--workers=1", folder=folder).end()
-        outcome.expect(again.code == 0, f"going on: {again.err}")
+        outcome.expect(again.code == 0, f"resuming: {again.err}")
     outcome.expect((folder / OUT).read_bytes() == whole(), "other bits")
     outcome.expect(not Path(f"/proc/{worker}").exists(), "the worker outlived its run")
     outcome.expect(not shared, f"left in shared memory: {shared}")

@@ -1,4 +1,4 @@
-"""An uninterrupted run to compare with, and a disk that fills up."""
+"""An uninterrupted run to compare with, and a full disk."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """Let no write succeed from now on, but for the number of them that is given."""
+    """Let all writes fail from now on, after the given number of successes."""
 
     def fill(left=0):
         def refuse(path, data):

@@ -1,4 +1,4 @@
-"""What is chosen where nothing is said: the tables, and that what is said stays."""
+"""Settings that are not stated are selected from the tables; stated settings are kept."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from charrnn.training.limits import Limits
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
 
 
-def test_more_minutes_are_for_larger_networks_with_smaller_steps():
+def test_longer_runs_get_larger_networks_and_lower_learning_rates():
     runs = [choose(**NOVEL, limits=Limits(minutes=minutes)) for minutes in (0.1, 1, 10, 60)]
     sizes = [run.model.hidden_size for run in runs]
     rates = [run.train.learning_rate for run in runs]
@@ -21,14 +21,14 @@ def test_more_minutes_are_for_larger_networks_with_smaller_steps():
     assert rates == sorted(set(rates), reverse=True)
 
 
-def test_two_cores_choose_for_five_minutes_what_one_does_for_ten():
+def test_two_cores_for_five_minutes_select_the_same_as_one_for_ten():
     two = choose(**NOVEL, limits=Limits(minutes=5))
     one = choose(**NOVEL | {"cores": 1}, limits=Limits(minutes=10))
     assert (two.model, two.train) == (one.model, one.train)
     assert two.minutes == pytest.approx(one.minutes / 2)
 
 
-def test_what_is_seen_more_often_is_dropped_more():
+def test_more_epochs_mean_more_dropout():
     runs = [choose(n, 65, 2, Limits(minutes=3)) for n in (10_000_000, 1_000_000, 100_000)]
     for share in ("dropout", "weight_dropout"):
         values = [getattr(run.model, share) for run in runs]
@@ -36,30 +36,30 @@ def test_what_is_seen_more_often_is_dropped_more():
         assert values[0] < values[-1]
 
 
-def test_a_short_text_is_read_so_often_and_no_more():
+def test_epochs_on_a_short_text_are_limited():
     choice = choose(20_000, 50, 2, Limits(minutes=30))
     assert choice.limits.epochs == choice.epochs == MOST_EPOCHS
     assert choice.minutes < 5
     assert choice.model.hidden_size < choose(**NOVEL, limits=Limits(minutes=30)).model.hidden_size
 
 
-def test_without_limits_it_is_ten_minutes():
+def test_without_limits_a_run_takes_ten_minutes():
     assert choose(**NOVEL) == choose(**NOVEL, limits=Limits(minutes=10))
     assert choose(**NOVEL).limits.minutes == 10
 
 
 @pytest.mark.parametrize("limits", [Limits(epochs=3), Limits(max_steps=1500), Limits(2, 10**6)])
-def test_limits_that_are_given_stay(limits):
+def test_stated_limits_are_kept(limits):
     choice = choose(**NOVEL, limits=limits)
     assert choice.limits == limits
     assert choice.epochs == pytest.approx(limits.epochs or 1500 / 488)  # chunks of 32 x 64
 
 
-def test_steps_through_a_text_of_one_small_chunk_are_its_epochs():
+def test_with_one_chunk_per_epoch_steps_are_epochs():
     assert choose(48, 23, 2, Limits(max_steps=50)).epochs == 50
 
 
-def test_what_is_stated_stays_and_the_rest_goes_with_it():
+def test_stated_settings_are_kept():
     stated = {"cell": "lstm", "hidden_size": 300, "num_layers": 2, "learning_rate": 0.1}
     choice = choose(**NOVEL, **stated, batch_size=8, dropout=0.25)
     assert (choice.model.cell, choice.model.hidden_size, choice.model.num_layers) == (
@@ -81,14 +81,14 @@ def test_a_model_to_start_from_keeps_its_shape():
     assert (choice.model.cell, choice.model.hidden_size, choice.model.num_layers) == ("rnn", 77, 3)
 
 
-def test_thousands_of_characters_are_for_a_smaller_network():
-    """It is slow: what it would learn by its size, it would lose by reading too little."""
+def test_a_large_alphabet_gets_a_smaller_network():
+    """It is slow: a larger network would read too little text."""
     few, many = (choose(900_000, alphabet, 2, Limits(minutes=1)) for alphabet in (65, 6000))
     assert many.model.hidden_size < few.model.hidden_size
     assert many.epochs < few.epochs
 
 
-def test_a_choice_tells_what_was_chosen_and_what_was_stated():
+def test_a_choice_records_selected_and_stated_settings():
     choice = choose(**NOVEL, limits=Limits(minutes=3), dropout=0.25, seed=7)
     assert choice.chosen == ("hidden_size", "weight_dropout", "learning_rate")
     assert choice.selection() == Selection(
@@ -96,19 +96,19 @@ def test_a_choice_tells_what_was_chosen_and_what_was_stated():
     )
 
 
-def test_where_all_is_stated_cores_and_limits_leave_no_trace():
+def test_with_all_settings_stated_cores_and_limits_do_not_matter():
     stated = {"hidden_size": 8, "dropout": 0.1, "weight_dropout": 0.0, "learning_rate": 0.01}
     one = choose(**NOVEL, limits=Limits(max_steps=5), **stated)
     two = choose(**NOVEL | {"cores": 4}, limits=Limits(minutes=5), **stated)
     assert one.selection() == two.selection() == Selection(stated=tuple(stated))
 
 
-def test_of_a_model_to_start_from_the_size_was_not_chosen():
+def test_the_size_of_a_model_to_start_from_is_not_selected():
     assert choose(**NOVEL).chosen == CHOSEN
     assert "hidden_size" not in choose(**NOVEL, model=ModelConfig()).chosen
 
 
-def test_all_that_can_be_chosen_is_valid():
+def test_all_selected_settings_are_valid():
     for characters in (1, 100, 10**6, 10**10):
         for alphabet in (1, 65, 100_000):
             for minutes in (0.01, 1, 10**6):
@@ -118,12 +118,12 @@ def test_all_that_can_be_chosen_is_valid():
 
 
 @pytest.mark.parametrize("stated", [{"hidden_size": 0}, {"batch_size": 0}, {"dropout": 1.0}])
-def test_settings_out_of_range_are_refused(stated):
+def test_settings_out_of_range_are_rejected(stated):
     with pytest.raises(ConfigError, match=next(iter(stated))):
         choose(**NOVEL, **stated)
 
 
-def test_the_loss_to_expect_is_less_for_more_time_and_for_an_easier_text():
+def test_the_expected_loss_is_lower_for_longer_runs_and_easier_texts():
     letters = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 20_000))
     hard = expected(letters[:18_000], letters[18_000:], core_minutes=2)
     assert hard == pytest.approx(np.log(8), rel=0.15)

@@ -1,17 +1,19 @@
-"""What processes exchange, how many they are, and how the work is shared out."""
+"""Communication between processes, their number, and the division of work."""
 
+import errno
 import os
 
 import numpy as np
 import pytest
 
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, WorkerError
 from charrnn.training.comm import Exchange, SharedMemory, share_of, share_out, usable_cores
+from tests.helpers import failing
 
 # ---- shares --------------------------------------------------------------------------------------
 
 
-def test_the_shares_of_all_processes_are_whole_pieces_and_make_the_vector():
+def test_the_slices_of_all_processes_cover_the_vector_in_whole_pieces():
     for length in (1, 9, 10, 11, 64):
         for size in (1, 2, 3, 7):
             shares = [share_of(length, 10, rank, size) for rank in range(size)]
@@ -19,7 +21,7 @@ def test_the_shares_of_all_processes_are_whole_pieces_and_make_the_vector():
             assert all(share.start % 10 == 0 for share in shares)
 
 
-def test_all_reduce_adds_in_order():
+def test_all_reduce_sums_in_order():
     exchange = Exchange({}, {})
     parts = np.array([[1.0, 2], [10, 20], [100, 200]])
     np.testing.assert_array_equal(exchange.all_reduce(parts, slice(0, 2)), [111, 222])
@@ -35,16 +37,26 @@ def test_shared_memory_holds_what_is_written():
     assert exchange.arrays["text"].tolist() == [0, 1, 2]
 
 
-# ---- how many ------------------------------------------------------------------------------------
+def test_running_out_of_descriptors_is_an_error_with_a_remedy(monkeypatch):
+    monkeypatch.setattr("charrnn.training.comm.shared", failing(errno.EMFILE))
+    with pytest.raises(WorkerError) as caught:
+        SharedMemory({"numbers": ((2, 3), "f4")}, {}, 8)
+    assert caught.value.options == (
+        "cannot start 8 workers: too many open files (raise the limit with ulimit -n); use fewer "
+        "--workers"
+    )
 
 
-def test_workers_are_as_many_as_the_cores_if_the_batch_is_wide_enough(monkeypatch):
+# ---- number of workers and shards ----------------------------------------------------------------
+
+
+def test_auto_uses_all_cores_if_the_batch_is_wide_enough(monkeypatch):
     monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: 4)
     assert share_out("auto", 0, 64) == (4, 4)
     assert share_out("auto", 0, 32) == (2, 2)
     assert share_out("auto", 0, 51) == (3, 3)
     assert share_out("auto", 0, 8) == (1, 1)
-    assert share_out("auto", 2, 8) == (2, 2)  # a run's shards are not for others to change
+    assert share_out("auto", 2, 8) == (2, 2)  # the shards of a run are fixed
     assert share_out(1, 4, 8) == (1, 4)
     assert share_out(2, 0, 8) == (2, 2)
 
@@ -52,10 +64,10 @@ def test_workers_are_as_many_as_the_cores_if_the_batch_is_wide_enough(monkeypatc
 @pytest.mark.parametrize(
     ("workers", "shards", "batch"), [(3, 0, 8), (0, 0, 8), ("many", 0, 8), (2, 3, 9), (1, 3, 8)]
 )
-def test_numbers_that_do_not_divide_are_refused(workers, shards, batch):
+def test_numbers_that_do_not_divide_the_batch_are_rejected(workers, shards, batch):
     with pytest.raises(ConfigError):
         share_out(workers, shards, batch)
 
 
-def test_usable_cores_are_those_of_this_process():
+def test_usable_cores_are_at_most_the_cores_of_the_machine():
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""How a run goes: getting worse, standing still, or not yet done."""
+"""Early stopping, and the verdict at the end of a run."""
 
 import pytest
 
@@ -13,13 +13,17 @@ def entries(*losses):
 @pytest.mark.parametrize(
     ("losses", "epochs", "words"),
     [
-        ((2.0,), 1.0, "too short"),
-        ((2.0, 1.6, 1.5), 4.0, "under-trained: it has read its text 4 times"),
-        ((2.0, 1.6, 1.5, 1.505), 45.0, "right: it has read its text 45 times"),
-        ((2.0, 1.6, 1.5, 1.55, 1.6), 45.0, "over-fitted: since step 200"),
+        ((2.0,), 1.0, "too few evaluations for a verdict; train longer"),
+        ((2.0, 1.6, 1.5), 4.0, "underfitting after 4 epochs; train longer, or use a larger model"),
+        ((2.0, 1.6, 1.5, 1.505), 45.0, "good fit after 45 epochs; more text"),
+        (
+            (2.0, 1.6, 1.5, 1.55, 1.6),
+            45.0,
+            "overfitting since step 200; use more text, ",
+        ),
     ],
 )
-def test_the_verdict_tells_how_it_went(losses, epochs, words):
+def test_the_verdict_says_what_to_do_next(losses, epochs, words):
     assert verdict(entries(*losses), epochs).startswith(words)
 
 
@@ -30,12 +34,12 @@ def test_the_verdict_tells_how_it_went(losses, epochs, words):
         ((2.0,), False),
         ((2.0, 1.6, 1.5, 1.45), False),
         ((1.5, 1.52, 1.54, 1.56), True),
-        ((1.5, 1.55, 1.6), False),  # not for long
-        ((1.5, 1.504, 1.502, 1.509), False),  # it stands still
+        ((1.5, 1.55, 1.6), False),  # not long enough
+        ((1.5, 1.504, 1.502, 1.509), False),  # a plateau
         ((1.5, 1.56, 1.57, 1.58, 1.49), False),
     ],
 )
-def test_a_run_that_gets_worse_is_told_from_one_that_stands_still(losses, worse):
+def test_a_rising_loss_is_distinguished_from_a_plateau(losses, worse):
     assert is_getting_worse(entries(*losses), patience=3) is worse
 
 

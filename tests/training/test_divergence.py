@@ -1,4 +1,4 @@
-"""A run that diverges goes back once, and then ends; what is on disk is sound."""
+"""A diverging run rolls back once, then ends; the files on disk stay intact."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ WILD = replace(TRAIN, optimizer="sgd", learning_rate=1e6, clip_norm=0.0, warmup_
 
 @pytest.mark.parametrize("save_every", [1, 100])
 @pytest.mark.parametrize("valid_fraction", [0.0, 0.1])
-def test_divergence_goes_back_once_and_then_ends_the_run(tmp_path, save_every, valid_fraction):
+def test_divergence_rolls_back_once_and_then_ends_the_run(tmp_path, save_every, valid_fraction):
     out = tmp_path / "model.safetensors"
     limits = replace(LIMITS, save_every=save_every)
     train = replace(WILD, valid_fraction=valid_fraction)
@@ -27,14 +27,14 @@ def test_divergence_goes_back_once_and_then_ends_the_run(tmp_path, save_every, v
     with pytest.raises(DivergedError, match="learning_rate"):
         reports.extend(make_trainer(out, train=train, limits=limits).run())
     (notice,) = [report.notice for report in reports if report.notice]
-    assert "back to step" in notice
+    assert "continuing from step" in notice
     assert "a tenth of the learning rate" in notice
     if out.exists():
         assert np.isfinite(load(out).parameters.flat).all()
 
 
 def diverge_at(trainer, steps):
-    """Make the network's loss NaN at each of `steps`, once for each time it is listed."""
+    """Make the loss NaN at each of `steps`, once per listed step."""
     left = list(steps)
     train = trainer.learner.network.train
 
@@ -49,11 +49,11 @@ def diverge_at(trainer, steps):
     return trainer
 
 
-def test_after_a_divergence_the_run_goes_on_from_its_last_save_with_a_tenth_of_the_rate(tmp_path):
+def test_after_a_divergence_the_run_continues_from_its_last_save_with_a_tenth_of_the_rate(tmp_path):
     out = tmp_path / "model.safetensors"
     reports = finish(diverge_at(make_trainer(out, train=replace(TRAIN, schedule="constant")), [12]))
     (notice,) = [report for report in reports if report.notice]
-    assert notice.notice.startswith("training diverged at step 12: back to step 10")
+    assert notice.notice.startswith("training diverged at step 12; continuing from step 10")
     assert notice.step == 10
     after = reports[reports.index(notice) + 1 :]
     assert [report.step for report in after if not report.evaluation] == list(range(11, 25))
@@ -62,7 +62,7 @@ def test_after_a_divergence_the_run_goes_on_from_its_last_save_with_a_tenth_of_t
     assert resumed.counters.learning_rate_scale == 0.1
 
 
-def test_what_is_on_disk_after_a_second_divergence_is_the_last_good_model(tmp_path):
+def test_after_a_second_divergence_the_file_holds_the_last_good_model(tmp_path):
     out = tmp_path / "model.safetensors"
     trainer = diverge_at(make_trainer(out), [12, 17])
     with pytest.raises(DivergedError, match="last good model"):
@@ -80,7 +80,7 @@ def test_a_second_divergence_without_out_names_no_file():
 # ---- in validation -------------------------------------------------------------------------------
 
 
-def test_a_validation_that_is_not_finite_is_a_divergence(monkeypatch):
+def test_a_validation_loss_that_is_not_finite_is_a_divergence(monkeypatch):
     trainer = make_trainer(limits=Limits(max_steps=10, eval_every=5))
     losses = Reader.losses
     calls = []
@@ -93,12 +93,12 @@ def test_a_validation_that_is_not_finite_is_a_divergence(monkeypatch):
     monkeypatch.setattr(Reader, "losses", failing)
     reports = finish(trainer)
     (notice,) = [report.notice for report in reports if report.notice]
-    assert notice.startswith("training diverged at step 10: back to step 5")
+    assert notice.startswith("training diverged at step 10; continuing from step 5")
     assert reports[-1].step == 10
     assert reports[-1].evaluation is not None
 
 
-def test_a_validation_far_worse_than_knowing_nothing_is_a_divergence(tmp_path):
+def test_a_validation_loss_far_above_a_uniform_prediction_is_a_divergence(tmp_path):
     wild = replace(TRAIN, optimizer="sgd", learning_rate=1e9, clip_norm=0.0, warmup_steps=0)
     out = tmp_path / "model.safetensors"
     with pytest.raises(DivergedError):
@@ -110,8 +110,8 @@ def test_a_validation_far_worse_than_knowing_nothing_is_a_divergence(tmp_path):
 
 
 @pytest.mark.parametrize("stops", [[12], [10], [3], [11, 13], [9, 10]])
-def test_a_divergence_after_a_stop_goes_back_to_where_it_would_have_without(tmp_path, stops):
-    """Which is the last save that was due, or the beginning, and not where it was stopped."""
+def test_a_divergence_after_a_stop_rolls_back_as_without_the_stop(tmp_path, stops):
+    """It rolls back to the last scheduled save or the beginning, not to the stop."""
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     at = stops[-1] + 1
     finish(diverge_at(make_trainer(whole), [at]))
@@ -123,12 +123,12 @@ def test_a_divergence_after_a_stop_goes_back_to_where_it_would_have_without(tmp_
     assert parts.read_bytes() == whole.read_bytes()
 
 
-def test_a_run_stopped_in_a_validation_that_diverges_goes_back_before_it(tmp_path, monkeypatch):
+def test_a_run_stopped_before_a_diverging_validation_rolls_back_before_it(tmp_path, monkeypatch):
     files = [tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"]
     for file in files:
         trainer = make_trainer(file)
         if file.stem == "parts":
-            run_to(trainer, 10)  # where the validation is still due
+            run_to(trainer, 10)  # where an evaluation is due
             trainer = Trainer.resume(CORPUS, file)
         losses, failed = Reader.losses, []
 
@@ -140,11 +140,11 @@ def test_a_run_stopped_in_a_validation_that_diverges_goes_back_before_it(tmp_pat
             return loss, correct, state
 
         monkeypatch.setattr(Reader, "losses", failing)
-        assert any("back to step 5" in r.notice for r in finish(trainer) if r.notice)
+        assert any("continuing from step 5" in r.notice for r in finish(trainer) if r.notice)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_only_a_run_stopped_between_its_saves_keeps_two_moments(tmp_path):
+def test_only_a_run_stopped_between_saves_stores_two_snapshots(tmp_path):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 11)
     stopped = resume_path(out).stat().st_size

@@ -1,4 +1,4 @@
-"""What a run says it will take grows with its sizes; `tests.torture` measures that it is true."""
+"""The estimated memory grows with each size; `tests.torture` checks it against measurements."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def test_each_size_counts():
         assert estimate(replace(task, train=replace(task.train, **sizes)), 1, 0) > alone
 
 
-def test_it_is_said_before_training(cli, corpus_file):
+def test_the_estimate_is_printed_before_training(cli, corpus_file):
     told = cli("train", corpus_file, "--hidden-size", "8", "--max-steps", "1").err.splitlines()
     said = [number for number, line in enumerate(told) if " MB of memory" in line]
     assert len(said) == 1

@@ -1,4 +1,4 @@
-"""A corpus is split, encoded and fitted to the batch, or refused."""
+"""A corpus is split and encoded, and the batch is fitted to it; or the corpus is rejected."""
 
 from dataclasses import replace
 
@@ -17,19 +17,19 @@ from tests.tiny import CORPUS, TRAIN, make_text, make_trainer
 # ---- short texts ---------------------------------------------------------------------------------
 
 
-def test_sizes_shrink_to_a_short_text_with_a_notice():
+def test_a_short_text_reduces_the_batch_with_a_notice():
     trainer = make_trainer(corpus=Corpus.from_texts(make_text(100)), train=TrainConfig())
     sizes = trainer.data.config.batch_size, trainer.data.config.seq_len
     assert sizes[0] * sizes[1] <= 90
     (notice,) = trainer.notices
-    assert notice.startswith("the corpus has 90 characters to train on")
-    assert notice.endswith(f"made it `batch_size` {sizes[0]} x `seq_len` {sizes[1]}")
+    assert notice.startswith("the corpus has 90 training characters")
+    assert notice.endswith(f"reduced to `batch_size` {sizes[0]} and `seq_len` {sizes[1]}")
     finish(trainer)
     config = trainer.checkpoint().training.config
     assert (config.batch_size, config.seq_len) == sizes
 
 
-def test_a_run_with_shrunk_sizes_resumes(tmp_path):
+def test_a_run_with_a_reduced_batch_resumes(tmp_path):
     corpus, out = Corpus.from_texts(make_text(100)), tmp_path / "model"
     run_to(make_trainer(out, corpus, train=TrainConfig()), 5)
     resumed = Trainer.resume(corpus, out, batch_size=32)
@@ -39,7 +39,7 @@ def test_a_run_with_shrunk_sizes_resumes(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "\n"])
-def test_a_text_too_short_to_learn_from_is_refused(text):
+def test_a_text_too_short_to_train_on_is_rejected(text):
     with pytest.raises(CorpusError, match=r"[01] characters? to train on"):
         make_trainer(corpus=Corpus.from_texts(text))
 
@@ -50,21 +50,21 @@ def test_the_shortest_texts_train(text):
     assert finish(trainer)[-1].step == 24
 
 
-def test_too_little_to_validate_on_is_noticed():
+def test_a_held_out_part_that_is_too_short_is_reported():
     trainer = make_trainer(corpus=Corpus.from_texts("abcdefghij"), train=replace(TRAIN, seq_len=2))
-    assert any("too little text is held out" in notice for notice in trainer.notices)
+    assert any("held-out part is too short" in notice for notice in trainer.notices)
     assert all(report.evaluation is None for report in finish(trainer))
 
 
 # ---- the alphabet and the texts ------------------------------------------------------------------
 
 
-def test_the_notices_of_the_corpus_are_passed_on():
+def test_notices_of_the_corpus_are_passed_on():
     corpus = replace(CORPUS, notices=("CRLF line ends were read as LF",))
     assert make_trainer(corpus=corpus, valid=corpus).notices == list(2 * corpus.notices)
 
 
-def test_the_held_out_part_is_in_the_alphabet():
+def test_characters_of_the_held_out_part_are_in_the_alphabet():
     assert make_trainer(
         corpus=Corpus.from_texts(make_text() + "Ω")
     ).data.tokenizer.alphabet.endswith("Ω")
@@ -74,14 +74,14 @@ def test_the_held_out_part_is_in_the_alphabet():
     ("texts", "documents"),
     [(["ab" * 50], "lines"), (["ab" * 50], "paragraphs")],
 )
-def test_line_ends_that_splitting_adds_are_in_the_alphabet(texts, documents):
+def test_line_ends_added_by_splitting_are_in_the_alphabet(texts, documents):
     train = replace(TRAIN, documents=documents)
     assert (
         "\n" in make_trainer(corpus=Corpus.from_texts(*texts), train=train).data.tokenizer.alphabet
     )
 
 
-def test_a_corpus_of_its_own_to_validate_on():
+def test_validation_may_use_a_separate_corpus():
     valid = Corpus.from_texts(make_text(500, seed=5))
     trainer = make_trainer(valid=valid)
     assert len(trainer.data.text) == 3000
@@ -92,10 +92,10 @@ def test_a_corpus_of_its_own_to_validate_on():
     assert len(make_trainer(valid=strange, unknown="skip").data.valid) == 12
 
 
-# ---- what is prepared ----------------------------------------------------------------------------
+# ---- prepared data -------------------------------------------------------------------------------
 
 
-def test_data_count_their_chunks():
+def test_data_reports_its_chunks():
     data = prepare(CORPUS, TRAIN)
     assert (len(data.text), len(data.valid)) == (2700, 300)
     assert (data.chunk_size, data.chunks_per_epoch) == (4 * 8, 2700 // 32)
@@ -106,10 +106,10 @@ def test_an_alphabet_to_start_from_is_extended_with_a_notice():
     data = prepare(CORPUS, TRAIN, tokenizer=known)
     assert data.tokenizer.alphabet.startswith(known.alphabet)
     new = len(data.tokenizer) - len(known)
-    assert data.notices == (f"added to the model's alphabet: {new} characters",)
+    assert data.notices == (f"added {new} characters to the model's alphabet",)
 
 
-def test_with_a_text_of_its_own_to_validate_on_nothing_is_held_out():
+def test_with_a_separate_validation_corpus_nothing_is_held_out():
     valid = Corpus.from_texts(make_text(500, seed=5))
     data = prepare(CORPUS, TRAIN, valid)
     assert data.config.valid_fraction == 0

@@ -1,4 +1,4 @@
-"""Runs of several processes leave no process and no file behind, whatever way they end."""
+"""Runs of several processes leave no process and no file behind, however they end."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from tests.tiny import CORPUS, OPTIONS, TRAIN, make_trainer
 
 
 @linux
-def test_a_worker_that_dies_ends_the_run_with_one_clear_error(tmp_path):
+def test_a_worker_that_dies_ends_the_run_with_a_clear_error(tmp_path):
     out = tmp_path / "model.safetensors"
     before = in_shared_memory(os.getpid())
     reports = make_trainer(out, limits=Limits(max_steps=5000, save_every=5), workers=2).run()
@@ -50,7 +50,7 @@ def fail(_):
     raise MemoryError("no memory")
 
 
-def test_what_goes_wrong_in_a_worker_is_told_in_one_line():
+def test_an_error_in_a_worker_is_reported_in_one_line():
     trainer = make_trainer(workers=2)
     trainer.exchange.start(fail)
     with pytest.raises(WorkerError, match="a worker process failed: no memory"):
@@ -66,13 +66,24 @@ def test_leaving_the_loop_ends_the_workers():
     assert gone(worker)
 
 
+@linux
+def test_a_stopped_worker_is_woken_to_end_with_the_run():
+    trainer = make_trainer(workers=2)
+    reports = trainer.run()
+    next(reports)
+    (process,) = trainer.exchange._workers
+    stop(process.pid)
+    reports.close()
+    assert process.exitcode == 0  # it was not killed
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def run(start, tmp_path):
-    """A run of two processes that has begun to train: the first, the worker, and a function that
-    returns the files that they have left in shared memory and in their temporary folder.
+    """A training run of two processes: the main process, the worker, and a function that returns
+    the files they have left in shared memory and in their temporary folder.
     """
     (tmp_path / "novel.txt").write_text(CORPUS.texts[0])
     temporary = tmp_path / "temporary"
@@ -92,19 +103,19 @@ def run(start, tmp_path):
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_to_all_processes_saves_and_leaves_nothing(run, cli, tmp_path, name, code):
     child, worker, left = run
-    os.killpg(child.pid, getattr(signal, name))  # as a terminal's Ctrl-C does
+    os.killpg(child.pid, getattr(signal, name))  # as Ctrl-C in a terminal does
     errors = child.stderr.read().decode()
     assert (child.wait(PATIENCE), "Traceback" in errors) == (code, False)
     assert gone(worker)
     assert left() == []
-    step = int(re.search(r"at step ([\d,]+); saved", errors)[1].replace(",", ""))
+    step = int(re.search(r"at step ([\d,]+) and saved", errors)[1].replace(",", ""))
     _, *arguments = shlex.split(errors.splitlines()[-1])
     assert cli(*arguments, "--max-steps", step + 2, "--workers", 1).code == 0
     assert load(tmp_path / "novel.safetensors").training.config.shards == 2
 
 
 @linux
-def test_when_the_first_process_is_killed_the_others_end(run):
+def test_workers_end_when_the_main_process_is_killed(run):
     child, worker, left = run
     child.kill()
     child.wait()
@@ -113,7 +124,7 @@ def test_when_the_first_process_is_killed_the_others_end(run):
 
 
 @linux
-def test_a_stopped_worker_does_not_outlive_a_killed_first_process(run):
+def test_a_stopped_worker_does_not_outlive_a_killed_main_process(run):
     child, worker, _ = run
     stop(child.pid)  # or it would wake the worker
     stop(worker)
@@ -123,7 +134,7 @@ def test_a_stopped_worker_does_not_outlive_a_killed_first_process(run):
 
 
 @linux
-def test_a_killed_worker_is_an_error_of_one_line(run):
+def test_a_killed_worker_is_a_one_line_error(run):
     child, worker, _ = run
     os.kill(worker, signal.SIGKILL)
     errors = child.stderr.read().decode()
@@ -133,25 +144,24 @@ def test_a_killed_worker_is_an_error_of_one_line(run):
 
 
 @linux
-@pytest.mark.slow
 def test_a_run_with_a_stopped_worker_can_be_ended(run):
     child, worker, _ = run
     os.kill(worker, signal.SIGSTOP)
     child.send_signal(signal.SIGTERM)
     errors = child.stderr.read().decode()
-    assert (child.wait(PATIENCE), "saved. Go on with:" in errors) == (143, True)
+    assert (child.wait(PATIENCE), "and saved; to continue:" in errors) == (143, True)
     assert gone(worker)
 
 
 @linux
-def test_what_processes_share_has_no_name_anywhere(run):
-    """So that nothing is left if all of them are killed at once."""
+def test_shared_memory_has_no_name(run):
+    """So nothing is left if all processes are killed at once."""
     _, _, left = run
     assert left() == []  # although they are still running
 
 
 @linux
-def test_a_system_without_files_in_memory_shares_through_a_temporary_one(monkeypatch, tmp_path):
+def test_without_memfd_memory_is_shared_through_an_unnamed_file(monkeypatch, tmp_path):
     monkeypatch.setattr("charrnn.text.spool.sys", SimpleNamespace(platform="darwin"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     shared, alone = make_trainer(workers=2), make_trainer(train=replace(TRAIN, shards=2))
@@ -192,7 +202,7 @@ trainer = Trainer.new(corpus, ModelConfig(hidden_size=4), limits=Limits(max_step
 """
 
 
-def test_a_script_that_lacks_a_main_guard_is_an_error_and_no_hang(process, tmp_path):
+def test_several_workers_without_a_main_guard_are_an_error_and_no_hang(process, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT + "print(len(list(trainer.run())))\n")
     result = process(script=(script,))
@@ -200,9 +210,14 @@ def test_a_script_that_lacks_a_main_guard_is_an_error_and_no_hang(process, tmp_p
     assert "WorkerError: a worker process died (exit code 1)" in result.err
 
 
-def test_python_may_exit_in_the_middle_of_a_run(process, tmp_path):
+@pytest.mark.parametrize("stopped", [False, pytest.param(True, marks=linux)])
+def test_python_may_exit_during_a_run(process, tmp_path, stopped):
     script = tmp_path / "script.py"
     guarded = SCRIPT.replace("trainer =", "if __name__ == '__main__':\n    trainer =")
-    script.write_text(guarded + "    reports = trainer.run()\n    print(next(reports).step)\n")
+    guarded += "    reports = trainer.run()\n    print(next(reports).step)\n"
+    if stopped:
+        guarded += "    from tests.processes import stop\n"
+        guarded += "    stop(trainer.exchange._workers[0].pid)\n"
+    script.write_text(guarded)
     result = process(script=(script,))
     assert (result.code, result.out.strip()) == (0, "1")

@@ -1,4 +1,4 @@
-"""A run that was stopped or killed goes on bit for bit, and only as the run that it was."""
+"""A stopped or killed run resumes bit for bit, and only as the same run."""
 
 from dataclasses import asdict, replace
 
@@ -46,7 +46,7 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, variant):
 
 
 def comparable(reports):
-    """Reports without the clock, and by kind: a stopped run evaluates only when it goes on."""
+    """Return reports without times, by step and kind: a stopped run evaluates only on resume."""
     return {
         (report.step, report.evaluation is None): replace(
             report,
@@ -61,7 +61,7 @@ def comparable(reports):
 @pytest.mark.parametrize(
     "steps", [[1], [5], [9], [10], [23], [24], [7, 12], [5, 5, 6], [10, 15, 20]]
 )
-def test_it_does_not_matter_when_or_how_often(tmp_path, uninterrupted, steps):
+def test_stopping_at_any_step_and_repeatedly_changes_nothing(tmp_path, uninterrupted, steps):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out)
     reports = []
@@ -83,7 +83,7 @@ def test_a_stop_before_the_first_step(tmp_path, uninterrupted):
     assert out.read_bytes() == uninterrupted[0]
 
 
-def test_a_stop_during_the_last_evaluation_leaves_that_to_do(tmp_path, monkeypatch):
+def test_a_stop_during_the_last_evaluation_leaves_it_due(tmp_path, monkeypatch):
     out, whole = tmp_path / "model.safetensors", tmp_path / "whole.safetensors"
     finish(make_trainer(whole))
     trainer = make_trainer(out)
@@ -103,7 +103,7 @@ def test_a_stop_during_the_last_evaluation_leaves_that_to_do(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("abandoned_at", [6, 13, 24])
-def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, uninterrupted, abandoned_at):
+def test_a_killed_run_continues_from_its_last_save(tmp_path, uninterrupted, abandoned_at):
     out = tmp_path / "model.safetensors"
     for report in make_trainer(out).run():
         if report.step == abandoned_at:
@@ -114,7 +114,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, uninterrupte
     assert out.read_bytes() == uninterrupted[0]
 
 
-def test_a_run_may_be_stopped_and_gone_on_with_in_one_process(tmp_path):
+def test_a_run_may_be_stopped_and_continued_in_one_process(tmp_path):
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     finish(make_trainer(whole))
     trainer = make_trainer(parts)
@@ -124,31 +124,31 @@ def test_a_run_may_be_stopped_and_gone_on_with_in_one_process(tmp_path):
     assert parts.read_bytes() == whole.read_bytes()
 
 
-# ---- what is noticed -----------------------------------------------------------------------------
+# ---- notices -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
-def test_a_lost_model_is_written_anew(tmp_path, uninterrupted, change):
+def test_a_lost_model_is_written_again(tmp_path, uninterrupted, change):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 11)
     change(out)
     resumed = Trainer.resume(CORPUS, out)
-    assert any("written anew" in notice for notice in resumed.notices)
+    assert any("written again" in notice for notice in resumed.notices)
     finish(resumed)
     assert out.read_bytes() == uninterrupted[0]
 
 
-def test_another_machine_is_noticed(tmp_path, monkeypatch):
+def test_another_machine_is_reported(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
     monkeypatch.setattr("charrnn.training.trainer.fingerprint", lambda _: {"numpy": "0"})
     assert any("bit for bit" in notice for notice in Trainer.resume(CORPUS, out).notices)
 
 
-def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
+def test_a_model_next_to_the_resume_file_of_another_run_is_rejected(
     tmp_path, full_disk, monkeypatch, uninterrupted
 ):
-    """So a disk that fills up leaves them when a run is overwritten."""
+    """A disk that fills up while a run is overwritten leaves such files."""
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 7)
     full_disk(left=1)
@@ -158,7 +158,7 @@ def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
     monkeypatch.undo()
     assert load(out).training.config.seed == 5
     before = out.read_bytes()
-    with pytest.raises(CheckpointError, match=r"are of two runs.*init_from"):
+    with pytest.raises(CheckpointError, match=r"belong to different runs.*init_from"):
         Trainer.resume(CORPUS, out)
     assert out.read_bytes() == before
     out.rename(tmp_path / "other.safetensors")
@@ -166,7 +166,7 @@ def test_a_model_beside_the_resume_file_of_another_run_is_noticed(
     assert out.read_bytes() == uninterrupted[0]
 
 
-def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
+def test_a_model_one_save_ahead_of_its_resume_file_is_reported_and_harmless(
     tmp_path, full_disk, monkeypatch, uninterrupted
 ):
     out = tmp_path / "model.safetensors"
@@ -177,15 +177,15 @@ def test_a_model_one_save_ahead_of_its_resume_file_is_noticed_and_no_harm(
     monkeypatch.undo()
     resumed = Trainer.resume(CORPUS, out)
     assert (load(out).training.steps, resumed.counters.step) == (10, 5)
-    assert any("not of the same moment" in notice for notice in resumed.notices)
+    assert any("does not match its resume file" in notice for notice in resumed.notices)
     finish(resumed)
     assert out.read_bytes() == uninterrupted[0]
 
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- rejected runs -------------------------------------------------------------------------------
 
 
-def test_a_run_whose_arithmetic_was_another_says_so(tmp_path):
+def test_a_change_of_arithmetic_is_reported(tmp_path):
     """As after a release that changed the last bits of results."""
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 6)
@@ -194,7 +194,7 @@ def test_a_run_whose_arithmetic_was_another_says_so(tmp_path):
     assert "not bit for bit" in notice
 
 
-def test_the_number_of_workers_leaves_no_trace_in_the_model(cli, corpus_file, tmp_path):
+def test_the_number_of_workers_is_not_stored_in_the_model(cli, corpus_file, tmp_path):
     run = ("--shards", 2, "--hidden-size", 8, "--batch-size", 8, "--seq-len", 8, "--max-steps", 5)
     for workers in (1, 2):
         out = f"{workers}.safetensors"
@@ -208,7 +208,7 @@ def test_the_number_of_workers_leaves_no_trace_in_the_model(cli, corpus_file, tm
     [make_text(seed=1), make_text()[:-1], make_text() + "Ω", "the cat"],
     ids=["other", "shorter", "new character", "too short"],
 )
-def test_another_corpus_is_refused(tmp_path, text):
+def test_another_corpus_is_rejected(tmp_path, text):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
     before = out.read_bytes()
@@ -222,33 +222,33 @@ def test_the_validation_corpus_belongs_to_the_run(tmp_path):
     run_to(make_trainer(out, valid=valid), 3)
     assert Trainer.resume(CORPUS, out, valid=valid).counters.step == 3
     for other in (None, Corpus.from_texts(make_text(500, seed=6))):
-        with pytest.raises(ConfigError, match="text for valid"):
+        with pytest.raises(ConfigError, match="the valid corpus has changed"):
             Trainer.resume(CORPUS, out, valid=other)
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("hidden_size", 9), ("cell", "lstm"), ("seed", 1), ("learning_rate", 1.0)]
 )
-def test_another_setting_is_refused_by_name(tmp_path, name, value):
+def test_a_changed_setting_is_rejected_by_name(tmp_path, name, value):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
     same = {**asdict(MODEL), **asdict(TRAIN)}[name]
     assert Trainer.resume(CORPUS, out, **{name: same}).counters.step == 3
-    with pytest.raises(ConfigError, match=f"has {name} {same}, and that cannot become"):
+    with pytest.raises(ConfigError, match=f"{name} cannot change from {same} to {value} on resume"):
         Trainer.resume(CORPUS, out, **{name: value})
 
 
-def test_there_must_be_a_run_to_resume(tmp_path):
+def test_resuming_without_a_run_is_an_error(tmp_path):
     out = tmp_path / "model.safetensors"
-    with pytest.raises(CheckpointError, match=r"there is no run of .*model\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist"):
         Trainer.resume(CORPUS, out)
     run_to(make_trainer(out), 3)
     resume_path(out).write_bytes(out.read_bytes())
-    with pytest.raises(CheckpointError, match="is a model"):
+    with pytest.raises(CheckpointError, match="is a model file, not a resume file"):
         Trainer.resume(CORPUS, out)
 
 
-def test_a_flipped_bit_of_a_resume_file_is_refused(tmp_path):
+def test_any_flipped_bit_of_a_resume_file_is_rejected(tmp_path):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 6)
     good, whole = resume_path(out).read_bytes(), state_of(Trainer.resume(CORPUS, out))
@@ -262,7 +262,7 @@ def test_a_flipped_bit_of_a_resume_file_is_refused(tmp_path):
             resumed = Trainer.resume(CORPUS, out)
         except CharRNNError:
             refused += 1
-        else:  # such as the last of so many digits that it makes no other number
+        else:  # for example, a last digit that does not change the number
             assert state_of(resumed) == whole
     assert refused > 50
 
@@ -289,7 +289,7 @@ def state_of(trainer):
     ],
     ids=lambda part: str(part)[:30],
 )
-def test_a_forged_resume_file_is_refused(tmp_path, part, change):
+def test_a_forged_resume_file_is_rejected(tmp_path, part, change):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 6)
     rewrite(resume_path(out), lambda document: document[part].update(change))
@@ -298,8 +298,8 @@ def test_a_forged_resume_file_is_refused(tmp_path, part, change):
 
 
 @pytest.mark.parametrize("history", [None, {}, [3], {"step": [5], "train": [1], "valid": ["1"]}])
-def test_a_forged_history_is_refused(tmp_path, history):
-    """It would get into the model, which could not be read any more."""
+def test_a_forged_history_is_rejected(tmp_path, history):
+    """It would be copied into the model file and make it unreadable."""
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 6)
     rewrite(resume_path(out), lambda document: document.update(history=history))

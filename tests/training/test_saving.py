@@ -1,4 +1,4 @@
-"""A run writes two files and no others, loses none, and survives a disk that fails."""
+"""A run writes two files and no others, loses none, and survives a failing disk."""
 
 import errno
 from dataclasses import replace
@@ -15,7 +15,7 @@ from charrnn.training.trainer import Trainer
 from tests.helpers import failing, finish, run_to
 from tests.tiny import CORPUS, LIMITS, MODEL, TRAIN, make_trainer
 
-# ---- what is written where -----------------------------------------------------------------------
+# ---- the files of a run --------------------------------------------------------------------------
 
 
 def test_a_trainer_without_out_writes_nothing(tmp_path, monkeypatch):
@@ -26,7 +26,7 @@ def test_a_trainer_without_out_writes_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_model_and_resume_file_are_all_that_is_written(tmp_path):
+def test_a_run_writes_only_the_model_and_the_resume_file(tmp_path):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out)
     assert list(tmp_path.iterdir()) == []
@@ -34,7 +34,7 @@ def test_model_and_resume_file_are_all_that_is_written(tmp_path):
     assert set(tmp_path.iterdir()) == {out, resume_path(out)}
 
 
-def test_an_out_that_cannot_be_written_is_refused_before_training(tmp_path):
+def test_an_unwritable_out_is_rejected_before_training(tmp_path):
     with pytest.raises(CheckpointError, match="is a folder"):
         make_trainer(tmp_path)
     with pytest.raises(CheckpointError, match="does not exist"):
@@ -43,7 +43,7 @@ def test_an_out_that_cannot_be_written_is_refused_before_training(tmp_path):
         make_trainer(tmp_path / ("x" * 240))  # its resume file's name is the longer one
 
 
-def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
+def test_an_existing_model_or_resume_file_is_not_replaced(tmp_path):
     out = tmp_path / "model.safetensors"
     run_to(make_trainer(out), 3)
     for lost in (out, resume_path(out)):
@@ -56,12 +56,12 @@ def test_an_existing_model_or_resume_file_is_not_lost(tmp_path):
     )
 
 
-def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
+def test_foreign_files_are_never_overwritten(tmp_path):
     text = tmp_path / "novel.txt"
     text.write_text("my only copy")
-    with pytest.raises(CheckpointError, match=r"is no model file"):
+    with pytest.raises(CheckpointError, match=r"is not a model file"):
         Trainer.new(CORPUS, MODEL, train=TRAIN, out=text, overwrite=True)
-    with pytest.raises(CheckpointError, match="another one with out"):
+    with pytest.raises(CheckpointError, match="choose another out"):
         make_trainer(tmp_path / "a.resume.safetensors")
     assert text.read_text() == "my only copy"
 
@@ -70,7 +70,7 @@ def test_what_charrnn_did_not_write_is_never_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [f("no space left") for f in (CheckpointError, MemoryError)])
-def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failure):
+def test_a_failed_save_is_reported_and_tried_again(tmp_path, monkeypatch, failure):
     out = tmp_path / "model.safetensors"
     write, calls = container.write_atomically, []
 
@@ -86,27 +86,27 @@ def test_a_save_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, failur
     assert load(out).training.steps == 24
 
 
-def test_too_little_room_is_found_before_training(tmp_path, monkeypatch):
+def test_too_little_disk_space_is_reported_before_training(tmp_path, monkeypatch):
     out = tmp_path / "model.safetensors"
     disk = SimpleNamespace(total=10**6, free=50_000)
     monkeypatch.setattr("charrnn.checkpoints.output.shutil.disk_usage", lambda _: disk)
     run_to(make_trainer(out), 2)
     taken = out.stat().st_size + resume_path(out).stat().st_size
     disk.free -= taken
-    Trainer.resume(CORPUS, out)  # what it writes takes the place of what is there
+    Trainer.resume(CORPUS, out)  # its files replace the existing ones
     disk.free = 5_000
     for make in (make_trainer, lambda out: Trainer.resume(CORPUS, out)):
         out = tmp_path / ("other.safetensors" if make is make_trainer else "model.safetensors")
-        with pytest.raises(CheckpointError, match=r"0\.0 MB free .* out"):
+        with pytest.raises(CheckpointError, match=r"not enough disk space .* out"):
             make(out)
-    disk.total = disk.free = 0  # not known
+    disk.total = disk.free = 0  # unknown
     make_trainer(tmp_path / "other.safetensors")
 
 
 def stop_at_a_failed_save(trainer):
     for report in trainer.run():
         if report.notice:
-            assert "tried again" in report.notice
+            assert "trying again" in report.notice
             trainer.stop()
 
 
@@ -124,9 +124,7 @@ def test_a_stop_after_a_failed_save_saves_before_the_run_ends(tmp_path, full_dis
     assert Trainer.resume(CORPUS, out).counters.step == trainer.counters.step == 5
 
 
-def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
-    tmp_path, full_disk, monkeypatch, uninterrupted
-):
+def test_a_failed_last_save_can_be_repeated(tmp_path, full_disk, monkeypatch, uninterrupted):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
     full_disk()
@@ -139,13 +137,11 @@ def test_what_could_not_be_saved_at_the_end_can_be_saved_later(
     assert trainer.finished()
 
 
-def test_a_save_that_fails_after_its_file_is_in_place_is_still_ours(
-    tmp_path, monkeypatch, uninterrupted
-):
+def test_a_save_that_fails_after_the_rename_can_be_repeated(tmp_path, monkeypatch, uninterrupted):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, limits=replace(LIMITS, save_every=100))
     monkeypatch.setattr(atomic, "sync_folder", failing(errno.EIO))
-    with pytest.raises(CheckpointError, match="Input/output"):
+    with pytest.raises(CheckpointError, match="input/output"):
         finish(trainer)
     monkeypatch.undo()
     assert out.exists()

@@ -29,7 +29,7 @@ def options(settings):
 def test_train_writes_the_file_that_the_command_writes(
     cli, corpus_file, tmp_path, cores, monkeypatch
 ):
-    """In one process, whatever the number of workers that the command uses."""
+    """In one process, for any number of workers of the command."""
     monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: cores)
     monkeypatch.setattr("charrnn.training.train.usable_cores", lambda: cores)
     assert cli("train", corpus_file, "-o", "command.safetensors", *options(TINY)).code == 0
@@ -56,7 +56,7 @@ def test_one_worker_of_the_command_is_one_shard_in_python(cli, corpus_file, tmp_
     assert python.read_bytes() == command.read_bytes()
 
 
-def test_a_trainer_is_iterated_over_or_fitted(corpus_file):
+def test_a_trainer_can_be_iterated_or_fitted(corpus_file):
     reports = list(charrnn.train(corpus_file, **TINY))
     model = charrnn.train(corpus_file, **TINY).fit(progress=False)
     assert model.training.steps == reports[-1].step == 12
@@ -76,14 +76,14 @@ def test_the_settings_of_train_are_the_fields_of_the_settings_classes():
     assert get_type_hints(Settings) == expected
 
 
-def test_a_misspelt_setting_is_named_with_the_likely_one(corpus_file):
+def test_a_misspelled_setting_gets_a_suggestion(corpus_file):
     with pytest.raises(TypeError, match="'hiden_size'; did you mean 'hidden_size'"):
         charrnn.train(corpus_file, hiden_size=8)
     with pytest.raises(TypeError, match=r"resume\(\) got an unexpected keyword argument 'colour'"):
         charrnn.resume(corpus_file, "x.safetensors", colour=8)
 
 
-def test_an_existing_model_is_replaced_only_if_told(corpus_file, tmp_path):
+def test_an_existing_model_is_replaced_only_with_overwrite(corpus_file, tmp_path):
     out = tmp_path / "model.safetensors"
     charrnn.train(corpus_file, out=out, **TINY).fit()
     with pytest.raises(CheckpointError, match="exists"):
@@ -92,8 +92,8 @@ def test_an_existing_model_is_replaced_only_if_told(corpus_file, tmp_path):
     assert charrnn.load(out).training.config.seed == 1
 
 
-def test_the_reading_of_tunes_does_not_suit_text(corpus_file):
-    with pytest.raises(ConfigError, match="holds no tunes"):
+def test_settings_for_tunes_are_rejected_for_text(corpus_file):
+    with pytest.raises(ConfigError, match="transpose applies only to tunes"):
         charrnn.train(corpus_file, reading=charrnn.TuneReading("all"), **TINY)
 
 
@@ -101,7 +101,7 @@ def test_the_reading_of_tunes_does_not_suit_text(corpus_file):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_a_copy_of_a_model_has_weights_of_its_own(model_file, copied):
+def test_a_copy_of_a_model_has_its_own_weights(model_file, copied):
     model = charrnn.load(model_file)
     before = charrnn.generate(model, length=50, seed=1)
     other = copied(model)
@@ -111,7 +111,7 @@ def test_a_copy_of_a_model_has_weights_of_its_own(model_file, copied):
     assert charrnn.generate(model, length=50, seed=1) == before
 
 
-def test_a_copy_of_a_network_learns_by_itself(model_file):
+def test_a_copy_of_a_network_trains_independently(model_file):
     model = charrnn.load(model_file)
     network = copy.deepcopy(charrnn.CharRNN(model.config, 9))
     ids = np.zeros((4, 2), np.uint8)
@@ -144,7 +144,7 @@ def threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-def test_two_trainers_leave_the_threads_as_they_were(corpus_file):
+def test_two_trainers_do_not_change_the_number_of_threads(corpus_file):
     before = threads()
     one, other = (iter(charrnn.train(corpus_file, **TINY)) for _ in range(2))
     next(one), next(other)
@@ -153,7 +153,7 @@ def test_two_trainers_leave_the_threads_as_they_were(corpus_file):
     assert threads() == before
 
 
-def test_training_uses_one_thread_unless_the_environment_states_the_number(monkeypatch):
+def test_training_uses_one_thread_unless_the_environment_sets_a_number(monkeypatch):
     from charrnn.nn.blas import VARIABLES, training_threads
 
     for name in VARIABLES:

@@ -1,4 +1,4 @@
-"""A run learns, reports what it does, and its bits depend on nothing but its settings."""
+"""A run learns and reports, and its bits depend only on its settings."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -53,7 +53,7 @@ def test_training_reads_the_chunks_of_its_streams_in_order(monkeypatch):
     assert steps == list(range(24))
 
 
-def test_lines_start_fresh_and_samples_end_with_them():
+def test_the_state_is_reset_at_each_line_and_samples_end_with_a_line():
     train = TrainConfig(seq_len=24, batch_size=8, learning_rate=0.02, documents="lines")
     trainer = make_trainer(model=replace(MODEL, hidden_size=16), train=train)
     finish(trainer)
@@ -64,7 +64,7 @@ def test_lines_start_fresh_and_samples_end_with_them():
     assert all("\n" not in sample.removesuffix("\n") for sample in samples)
 
 
-def test_the_gradient_norm_is_that_before_any_clipping():
+def test_the_reported_gradient_norm_is_before_clipping():
     norms = []
     for clipped in ({}, {"clip_value": 1e-6}, {"clip_norm": 1e-6}):
         trainer = make_trainer(train=replace(TRAIN, **({"clip_norm": 0.0} | clipped)))
@@ -99,7 +99,7 @@ def test_the_reported_rate_warms_up_and_follows_the_schedule():
     assert rates == pytest.approx(expected)
 
 
-def test_the_history_is_that_of_the_evaluations():
+def test_the_history_lists_the_evaluations():
     trainer = make_trainer()
     evaluated = [report for report in finish(trainer) if report.evaluation]
     assert trainer.checkpoint().history == [
@@ -124,7 +124,7 @@ def overfit(tmp_path):
     return trainer, snapshot, best
 
 
-def test_the_file_holds_the_weights_of_the_best_validation(tmp_path):
+def test_the_file_holds_the_weights_with_the_best_validation_loss(tmp_path):
     trainer, snapshot, best = overfit(tmp_path)
     assert trainer.history[-1].valid > best + 0.1
     assert min(entry.valid for entry in trainer.history) == best
@@ -132,7 +132,7 @@ def test_the_file_holds_the_weights_of_the_best_validation(tmp_path):
     assert np.any(trainer.parameters.flat != snapshot)
 
 
-def test_without_validation_the_last_weights_are_the_model(tmp_path):
+def test_without_validation_the_last_weights_are_saved(tmp_path):
     out = tmp_path / "model.safetensors"
     trainer = make_trainer(out, train=replace(TRAIN, valid_fraction=0.0))
     assert all(report.evaluation is None for report in finish(trainer))
@@ -141,7 +141,7 @@ def test_without_validation_the_last_weights_are_the_model(tmp_path):
     assert trainer.notices == []
 
 
-def test_the_checkpoint_says_how_it_was_trained():
+def test_the_checkpoint_records_how_it_was_trained():
     trainer = make_trainer()
     finish(trainer)
     checkpoint = trainer.checkpoint()
@@ -153,7 +153,7 @@ def test_the_checkpoint_says_how_it_was_trained():
     )
 
 
-def test_a_checkpoint_does_not_change_while_training_goes_on():
+def test_a_checkpoint_does_not_change_while_training_continues():
     trainer = make_trainer()
     run_to(trainer, 11)
     checkpoint = trainer.checkpoint()
@@ -167,7 +167,7 @@ def test_a_checkpoint_does_not_change_while_training_goes_on():
 # ---- same run, same bits -------------------------------------------------------------------------
 
 
-def test_a_run_is_decided_by_its_settings_and_its_seed(tmp_path):
+def test_settings_and_seed_determine_a_run(tmp_path):
     files = [tmp_path / name for name in ("one", "same", "other")]
     for file, seed in zip(files, (0, 0, 1), strict=True):
         finish(make_trainer(file, train=replace(TRAIN, seed=seed)))
@@ -177,7 +177,7 @@ def test_a_run_is_decided_by_its_settings_and_its_seed(tmp_path):
     np.testing.assert_array_equal(one, same)
 
 
-def test_evaluating_and_saving_do_not_touch_training(tmp_path):
+def test_evaluating_and_saving_do_not_affect_training(tmp_path):
     seldom = make_trainer(limits=Limits(max_steps=24, eval_every=100))
     often = make_trainer(tmp_path / "model", limits=Limits(max_steps=24, eval_every=1))
     finish(seldom)
@@ -188,7 +188,7 @@ def test_evaluating_and_saving_do_not_touch_training(tmp_path):
     assert often.counters.loss == seldom.counters.loss
 
 
-def test_whole_numbers_for_floats_make_the_same_file(tmp_path):
+def test_integers_for_floats_make_the_same_file(tmp_path):
     files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     for file, decay in zip(files, (0, 0.0), strict=True):
         finish(make_trainer(file, train=replace(TRAIN, weight_decay=decay)))
@@ -225,7 +225,7 @@ def trainer_with(trainer, steps):
     return trainer
 
 
-def test_init_from_may_change_dropouts_alone():
+def test_init_from_may_change_only_the_dropouts():
     start = trained()
     other = replace(MODEL, dropout=0.5, weight_dropout=0.25)
     assert make_trainer(model=other, init_from=start).config == other
@@ -234,7 +234,7 @@ def test_init_from_may_change_dropouts_alone():
             make_trainer(model=replace(MODEL, **change), init_from=start)
 
 
-def test_a_run_that_began_from_a_model_resumes(tmp_path):
+def test_a_run_started_from_a_model_resumes(tmp_path):
     start = trained()
     corpus = Corpus.from_texts("Zebra Ω " + make_text())
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -1,4 +1,4 @@
-"""A step is the same whoever does it: bits depend on the shards and not on the workers."""
+"""A step is the same for any number of workers: the bits depend only on the shards."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ SHARDED = replace(TRAIN, shards=2)
 
 @pytest.mark.parametrize("workers", [(1, 1), (2, 1), (1, 2), (2, 2)], ids=str)
 def test_the_bits_depend_on_the_shards_and_not_on_the_workers(tmp_path, workers):
-    """Here also interrupted, and gone on with by another number of workers."""
+    """Also if the run is resumed with another number of workers."""
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     finish(make_trainer(whole, model=DEEP, train=SHARDED))
     run_to(make_trainer(parts, model=DEEP, train=SHARDED, workers=workers[0]), 11)
@@ -27,7 +27,7 @@ def test_the_bits_depend_on_the_shards_and_not_on_the_workers(tmp_path, workers)
     assert parts.read_bytes() == whole.read_bytes()
 
 
-def test_other_numbers_of_shards_agree_closely():
+def test_different_numbers_of_shards_agree_closely():
     weights = []
     for shards in (1, 2, 4):
         model = ModelConfig("gru", hidden_size=8, embedding_size=4, dropout=0.0)
@@ -45,13 +45,13 @@ def test_workers_may_change_without_a_notice(tmp_path):
     assert Trainer.resume(CORPUS, out, workers=1).notices == []
 
 
-def test_a_short_text_makes_workers_fewer():
+def test_a_short_text_reduces_the_workers():
     train = TrainConfig(seq_len=8, batch_size=50)
     corpus = Corpus.from_texts("the cat sat on it\n" * 12)
     assert make_trainer(corpus=corpus, train=train, workers=2).workers == 1
 
 
-def test_an_error_in_a_step_leaves_the_last_good_state():
+def test_an_error_in_a_step_restores_the_last_good_state():
     trainer = make_trainer()
     before = trainer.parameters.flat.copy()
     reports = trainer.run()

@@ -55,7 +55,7 @@ class Grammar(Generic[P]):
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
         place, bar, text, due = state
         if due and due[0] != character:
-            raise ConfigError(f"{character!r} cannot come here: {due[0]!r} must")
+            raise ConfigError(f"expected {due[0]!r}, got {character!r}")
         after = self._bars.advance(bar, character)
         if after is None:
             return self.advance(self._plan.next_bar(state), character)

@@ -25,7 +25,8 @@ Section(letter='A', repeats=False))
     """
     require(
         re.fullmatch("[A-Z]{0,32}", form) is not None and not re.search(r"(.)\1\1", form),
-        f"form is {form!r}: it must be capital letters such as AABB, at most two alike in turn",
+        "`form` must be up to 32 capital letters such as AABB, with at most two equal letters in "
+        f"a row, got {form!r}",
     )
     return tuple(Section(letter, len(list(run)) == 2) for letter, run in groupby(form))
 
@@ -40,12 +41,14 @@ def section_size(bars: int | None, form: tuple[Section, ...]) -> int:
     """
     if bars is None:
         return 0
-    require(1 <= bars <= 256, f"bars is {bars}: it must be 1 to 256")
+    require(1 <= bars <= 256, f"`bars` must be 1 to 256, got {bars}")
     if not form:
         return bars
     size, rest = divmod(bars, len(form))
     near = " or ".join(str(len(form) * n) for n in (size, size + 1) if n)
     require(
-        rest == 0, f"bars is {bars}, for {len(form)} written sections of one length: take {near}"
+        rest == 0,
+        f"`bars` must be a multiple of {len(form)}, the number of written sections, such as "
+        f"{near}, got {bars}",
     )
     return size

@@ -27,8 +27,8 @@ class Gap(NamedTuple):
 class GapPlan:
     """Plans gaps one after another; a bar's place is its index, and -1 is the text before them.
 
-    The text before counts as a bar without notes that ends with it. It comes again after the last
-    gap.
+    The text before the gaps counts as a bar without notes that ends with this text. It may come
+    again after the last gap.
     """
 
     def __init__(self, bars: BarGrammar, before: str, gaps: Iterable[Gap]) -> None:
@@ -38,14 +38,14 @@ class GapPlan:
             ticks = gap.duration * WHOLE
             require(
                 ticks.denominator == 1 and bars.rhythm.fills >> int(ticks) & 1 > 0,
-                f"a bar lasts {gap.duration} of a whole note: choose bars that last a number of "
-                f"1/{WHOLE}, and at most {MAX_TICKS // WHOLE}",
+                f"cannot fill a bar of {gap.duration} whole notes; bars must be multiples of "
+                f"1/{WHOLE} and at most {MAX_TICKS // WHOLE}",
             )
         for gap in self._gaps:
             require(
                 bool(bars.tone.words(self._begin(gap).tone).meanings),
-                f"a bar in {gap.key} must begin with a tied note that cannot be written: the "
-                "alphabet lacks it",
+                f"cannot fill a bar in {gap.key}: the alphabet lacks the tied note with which it "
+                "begins",
             )
         self.start = State(-1, bars.begin(((before, 1),), Key()))
 

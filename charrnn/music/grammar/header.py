@@ -1,4 +1,4 @@
-"""The lines of a tune's header: title, metre and key."""
+"""The lines of a tune's header: title, meter and key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPENINGS = {"once": "", "repeated": "|:"}  # how a tune begins, by the part (son
 def meter_lines(alphabet: Alphabet, fills: int, meter: Meter | None) -> dict[str, Meter]:
     """Return the lines for `meter`, or for all of METERS, whose bars can be filled.
 
-    `fills` is the set of durations that notes can fill (rhythm.py). Raises ConfigError for a metre
+    `fills` is the set of durations that notes can fill (rhythm.py). Raises ConfigError for a meter
     that is out of range or cannot be written.
 
     >>> meter_lines(Alphabet("M:/2\\n"), -1, None)
@@ -32,12 +32,12 @@ def meter_lines(alphabet: Alphabet, fills: int, meter: Meter | None) -> dict[str
         n, d = meter
         require(
             n > 0 and d in (1, 2, 4, 8, 16, 32) and ticks_of(meter) <= MAX_TICKS,
-            f"the metre is {n}/{d}: it must be like 6/8, and at most two whole notes",
+            f"`meter` must be like 6/8, with bars of at most two whole notes, got {n}/{d}",
         )
     lines = {f"M:{n}/{d}\n": (n, d) for n, d in ([meter] if meter else METERS)}
-    writable = alphabet.writable("the metre", lines)
+    writable = alphabet.writable("the meter", lines)
     filled = {line: each for line, each in writable.items() if fills >> ticks_of(each) & 1}
-    require(bool(filled), f"no notes fill a bar: the alphabet lacks {alphabet.missing('/4')}")
+    require(bool(filled), f"cannot fill a bar: the alphabet lacks {alphabet.missing('/4')}")
     return filled
 
 

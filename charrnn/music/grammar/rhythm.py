@@ -13,6 +13,7 @@ from functools import cache, reduce
 from operator import or_
 
 from charrnn.music.abc_writer import length_text
+from charrnn.music.countdown import ALL_MARKS
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.words import (
     LINE,
@@ -34,6 +35,15 @@ TUPLETS = {3: 2}  # notes of a tuplet: notes in whose time they are played
 MAX_TUPLET = 9  # notes
 
 Ends = tuple[tuple[str, int], ...]  # the lines that may end a bar, each with the set of its times
+
+
+def is_plain(line: str) -> bool:
+    """Return whether a note may be tied over the line: a single one, or a mark alone.
+
+    >>> [is_plain(line) for line in ("|", "|k", "k", "||", ":|")]
+    [True, True, True, False, False]
+    """
+    return line.strip(ALL_MARKS) in ("|", "")
 
 
 def ticks_of(meter: Meter) -> int:
@@ -98,7 +108,7 @@ class Rhythm:
             return self._length_words(room, ties, state.tuplet, state.naming), False
         if state.tuplet:
             return Words({}, self._alphabet), True
-        may_stand = {line: LINE for line in lines if line == "|" or not tied}
+        may_stand = {line: LINE for line in lines if is_plain(line) or not tied}
         return Words(self._tuplets(room) | may_stand, self._alphabet), room > 0
 
     @cached_method
@@ -127,7 +137,7 @@ class Rhythm:
         the lines that may stand here. A tied note continues in this bar or after a plain bar line.
         """
         left = reduce(or_, (times >> done for _, times in ends))
-        plain = reduce(or_, (times >> done for line, times in ends if line == "|"), 0)
+        plain = reduce(or_, (times >> done for line, times in ends if is_plain(line)), 0)
         room = self._room(left)
         ties = bitset(t for t in members(room) if plain >> t & 1 or self._room(left >> t))
         return room, ties, [line for line, times in ends if times >> done & 1]

@@ -1,20 +1,27 @@
-"""Where a bar stands in its tune: header, sections, endings, and how many bars are still to come.
+"""Where a bar stands in its tune: header, sections, endings, and the number of bars to come.
 
 A bar line decides which bar follows. A line of the header counts as a bar without notes, and a
 title as one such bar for each of its words. A pick-up and the bar that completes it count as one
-bar; so do a first and a second ending, whose bars stand for one another.
+bar, and so do corresponding bars of a first and a second ending.
+
+In a countdown (`charrnn.music.countdown`), each bar begins with a mark of the number of bars left
+in its section. It, too, counts as a bar without notes. The first mark of a section decides how long
+it is, and whether it is the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
+from itertools import takewhile
 from typing import NamedTuple
 
 from charrnn.errors import require
+from charrnn.music.countdown import ALL_MARKS, FULL, LAST_MARKS, MARKS, index_of, shortness
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.form import section_size, sections
 from charrnn.music.grammar.header import OPENINGS, key_lines, meter_lines, title_words
-from charrnn.music.grammar.rhythm import Ends, ticks_of
+from charrnn.music.grammar.rhythm import WHOLE, Ends, ticks_of
 from charrnn.music.grammar.words import Alphabet, bitset, members
 from charrnn.music.tune import Key, Meter
 
@@ -31,7 +38,7 @@ LINES: dict[str, dict[str, str]] = {
     ":|\n\n": {"repeated": "end"},
     "|]\n\n": {"once": "end", "second": "end"},
 }
-INNER = ("|", "|1", ":|2")  # lines inside a section; the others close one
+INNER = ("|", "|1", ":|2", *ALL_MARKS)  # lines inside a section; the others close one
 PICKUPS = ("|", "|:")  # lines that may come after a pick-up; "|:" if it is not repeated
 HEADER = ("opening", "title", "meter", "key")  # the parts before the first section
 ANY, NONE = -1, -2  # values of SongState.owed
@@ -39,6 +46,19 @@ MAX_BARS = 64  # of a tune whose number of bars is open
 MAX_TITLE = 60  # words, and so about as many characters
 
 NO_KEY = Key()
+
+
+def known_marks(alphabet: Alphabet, marks: str) -> list[str]:
+    """Return the first of the marks that the alphabet can write, up to one that it lacks; [] if
+    there is none for a last bar.
+
+    Where it lacks some of those for a last bar, another one takes their place.
+    """
+    ends = [mark for mark in marks[FULL::-1] if alphabet.can_write(mark)]
+    if not ends:
+        return []
+    ends = [mark if mark in ends else ends[0] for mark in marks[: FULL + 1]]
+    return [*ends, *takewhile(alphabet.can_write, marks[FULL + 1 :])]
 
 
 class SongState(NamedTuple):
@@ -54,6 +74,11 @@ class SongState(NamedTuple):
     upbeat: int = 0  # ticks of the tune's first pick-up
     pickup: int = 0  # ticks of this section's pick-up
     owed: int = 0  # where a section begins: ticks of the pick-up that must come, ANY or NONE
+    # In a countdown:
+    marked: bool = True  # whether the bar has its mark
+    left: int = 0  # bars of the section from this one on; 0 if that is open
+    last: bool | None = None  # whether the section is the last; None if that is open
+    short: int = 7  # the set of indices of marks that its last bar may have
 
     @property
     def in_header(self) -> bool:
@@ -75,8 +100,15 @@ class SongState(NamedTuple):
         return self.owed not in (0, NONE) and ticks < self.full_bar
 
     def countable(self) -> SongState:
-        """Return the state without what has no effect on whether the tune can still be ended."""
-        return self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
+        """Return the state without what has no effect on whether the tune can still be ended.
+
+        In a countdown, the way to the last bar of the section is known.
+        """
+        song = self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
+        if self.left:
+            bars = self.bars + self.left - 1
+            song = song._replace(bars=bars, left=1, marked=True, short=7)
+        return song
 
 
 class Song:
@@ -106,6 +138,7 @@ class Song:
         bars: int | None = None,
         form: str = "",
         titles: bool = False,
+        countdown: bool = False,
     ) -> None:
         self.form = sections(form)
         self._size = section_size(bars, self.form)
@@ -113,6 +146,8 @@ class Song:
         self._fills = fills
         self._lines = list(alphabet.writable("a bar line", LINES))
         self._title = title_words(alphabet) if titles else []
+        self._countdown = countdown
+        self._marks = [known_marks(alphabet, marks) for marks in (MARKS, LAST_MARKS)]
         self.start = SongState("opening" if self._title else "meter")
         self._endable = {self.start: True}  # whether a tune can be ended from there
         self._meters = meter_lines(alphabet, fills, meter)
@@ -124,25 +159,31 @@ class Song:
         self._keys = {
             line: (each, part)
             for line, (each, part) in key_lines(alphabet, key, parts).items()
-            if can_begin(each) and self._can_end(SongState(part, size=self._size))
+            if can_begin(each) and self._can_end(self._begin(SongState(part, size=self._size)))
         }
-        missing = alphabet.missing(":|]12^=_ABCDEFG")
-        require(bool(self._keys), f"no such tune can be written: the alphabet lacks {missing}")
+        missing = alphabet.missing(":|]12^=_ABCDEFG" + LAST_MARKS[0] * countdown)
+        require(bool(self._keys), f"cannot write such tunes: the alphabet lacks {missing}")
 
     def after(self, song: SongState, line: str, ticks: int) -> SongState | None:
-        """Return the state after a bar of so many ticks that ends with `line`; None if that line
-        must not stand there.
+        """Return the state after a bar of `ticks` that ends with `line`; None if that line is not
+        allowed there.
         """
         if song.in_header:
             return self._after_header(song, line)
-        part = LINES[line].get(song.part)
-        if part is None:
-            return None
+        if not song.marked:
+            return self._marked(song)[line]
+        after = self._after_bar(song, line, ticks)
+        if after is None or not self._countdown:
+            return after
         if song.is_pickup(ticks):
-            return self._after_pickup(song, line, part, ticks)
-        if line in INNER:
-            return self._inside_section(song, line, part)
-        return self._after_section(song, part, ticks)
+            return after._replace(marked=False)
+        if line in ("|", "|1"):
+            return after._replace(marked=False, left=song.left - 1) if song.left > 1 else None
+        if song.left > 1 or (line != ":|2" and (after == self.start) != song.last):
+            return None
+        if line == ":|2":
+            return after._replace(marked=False, left=0, short=7)
+        return after if after == self.start else self._begin(after)
 
     def closing_line(self, section: int) -> str:
         """Return the line that closes a section of the form that has no endings."""
@@ -152,12 +193,22 @@ class Song:
 
     # ---- which bar follows -----------------------------------------------------------------
 
+    def _after_bar(self, song: SongState, line: str, ticks: int) -> SongState | None:
+        part = LINES[line].get(song.part)
+        if part is None:
+            return None
+        if song.is_pickup(ticks):
+            return self._after_pickup(song, line, part, ticks)
+        if line in INNER:
+            return self._inside_section(song, line, part)
+        return self._after_section(song, part, ticks)
+
     def _after_header(self, song: SongState, line: str) -> SongState:
         if song.part == "title":
             return SongState() if line == "\n" else song._replace(bars=song.bars + 1)
         if song.part == "key":
             key, part = self._keys[line]
-            return song._replace(part=part, key=key, size=self._size, owed=ANY)
+            return self._begin(song._replace(part=part, key=key, size=self._size, owed=ANY))
         if line == "T:":
             return song._replace(part="title")
         return song._replace(part="key", meter=self._meters[line])
@@ -201,6 +252,43 @@ class Song:
         owed = song.full_bar - ticks or NONE
         return SongState(part, song.meter, song.key, section, bars, size, 0, song.upbeat, 0, owed)
 
+    # ---- a countdown -------------------------------------------------------------------------
+
+    def _begin(self, song: SongState) -> SongState:
+        """Return the state where a section begins, in a countdown before its mark."""
+        if not self._countdown:
+            return song
+        last = song.section == len(self.form) - 1 if self.form else None
+        return song._replace(marked=False, left=0, last=last, short=7)
+
+    @cached_method
+    def _marked(self, song: SongState) -> dict[str, SongState]:
+        """Return the marks that may come, and the state after each."""
+        most = (song.size or self._most) - song.bars
+        marked = {}
+        for last in (False, True) if song.last is None else (song.last,):
+            marks = self._marks[last]
+            longest = len(marks) - FULL
+            lefts: Iterable[int]
+            if song.left:
+                # The highest mark stands for more bars, too, if their number is open.
+                more = not song.size and song.left + 1 == longest <= most
+                lefts = (song.left, song.left + 1) if more else (song.left,)
+            elif song.size and (self.form or last):
+                lefts = (most,)
+            else:
+                lefts = range(1, min(longest, most) + 1)
+            for left in lefts if marks else ():
+                after = song._replace(marked=True, left=left, last=last)
+                if left > 1:
+                    marked[marks[min(index_of(left), len(marks) - 1)]] = after
+                    continue
+                for mark in dict.fromkeys(marks[: FULL + 1]):
+                    short = bitset(n for n in range(FULL + 1) if marks[n] == mark) & song.short
+                    if short:
+                        marked[mark] = after._replace(short=short)
+        return marked
+
     def _comes_back(self, section: int) -> bool:
         """Return whether a section of the form is written more than once. Such a section has no
         endings: they need a repeat, and it may come back without one.
@@ -215,16 +303,33 @@ class Song:
         """Return the lines that may end a bar, each with the set of times at which it may."""
         if song.in_header:
             return tuple((line, 1) for line in self._header_lines(song))
+        if not song.marked:
+            return tuple(
+                (mark, 1)
+                for mark, after in self._marked(song).items()
+                if self._can_end(after) and (after.left > 1 or self.ends(after))
+            )
         ends = {}
         for line in self._lines if song.owed <= 0 else ():
             if self._may_stand(song, line, song.full_bar):
-                ends[line] = self._durations(song, line)
+                ends[line] = self._fitting(song, self._durations(song, line))
         if song.owed == ANY or song.owed > 0:
             pickups = self._pickups(song.full_bar) if song.owed == ANY else 1 << song.owed
             for line in PICKUPS:
                 if self._may_stand(song, line, 0):
-                    ends[line] = ends.get(line, 0) | pickups
-        return tuple(ends.items())
+                    ends[line] = ends.get(line, 0) | self._completed(song, line, pickups)
+        return tuple((line, times) for line, times in ends.items() if times)
+
+    def _fitting(self, song: SongState, times: int) -> int:
+        """Return those of the times at which a bar may end with which its mark agrees."""
+        if song.left != 1:
+            return times
+        full = song.full_bar
+        return bitset(
+            time
+            for time in members(times)
+            if song.short >> shortness(Fraction(full - time, WHOLE)) & 1
+        )
 
     def _header_lines(self, song: SongState) -> Iterable[str]:
         match song.part:
@@ -239,7 +344,7 @@ class Song:
     def _may_stand(self, song: SongState, line: str, ticks: int) -> bool:
         """Return whether the tune can still be ended after a bar of `ticks` and `line`."""
         after = self.after(song, line, ticks)
-        return after is not None and self._can_end(after.countable())
+        return after is not None and self._can_end(after)
 
     def _can_end(self, song: SongState) -> bool:
         """Return whether the tune can still be ended; pick-ups always can be completed.
@@ -247,11 +352,14 @@ class Song:
         A depth-first search, not a recursive function: a tune may have hundreds of bars. It ends,
         because bars and sections only increase, except from a first ending to the second.
         """
+        song = song.countable()
         path = [song]
         while song not in self._endable:
             state = path[-1]
-            lines = reversed(self._lines)  # the shortest way first
-            steps = (self.after(state, line, state.full_bar) for line in lines)
+            if state.marked:  # the shortest way first
+                steps = [self.after(state, ln, state.full_bar) for ln in reversed(self._lines)]
+            else:
+                steps = list(self._marked(state).values())
             afters = [after.countable() for after in steps if after is not None]
             can_end = any(map(self._endable.get, afters))
             unknown = next((after for after in afters if after not in self._endable), None)
@@ -275,6 +383,13 @@ class Song:
         if line == "|]\n\n":
             return 1 << full | 1 << full - song.upbeat
         return 1 << full | self._pickups(full)  # the next pick-up completes the bar
+
+    def _completed(self, song: SongState, line: str, pickups: int) -> int:
+        """Return those of the pick-ups after which the last bar can have its mark."""
+        if song.left != 1:
+            return pickups
+        after = {time: self.after(song, line, time) for time in members(pickups)}
+        return bitset(time for time, bar in after.items() if bar and self.ends(bar))
 
     @cached_method
     def _pickups(self, full: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from charrnn.music.countdown import LAST_MARKS, MARKS
 from charrnn.music.grammar.bar import BarGrammar, BarState
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.constraint import Grammar, State
@@ -11,6 +12,8 @@ from charrnn.music.grammar.song import ANY, INNER, Song, SongState
 from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.words import Alphabet, Pitch
 from charrnn.music.tune import Key, Meter
+
+_LAST = str.maketrans(MARKS, LAST_MARKS)
 
 
 class TunePlace(NamedTuple):
@@ -42,6 +45,8 @@ class TunePlan:
         else:
             sections = (*sections, (form[song.section].letter, text.removesuffix(line)))
         again = dict(sections).get(form[after.section].letter, "")
+        if after.last:
+            again = again.translate(_LAST)
         due = again and again + self._song.closing_line(after.section)
         return State(TunePlace(after, sections), begun, due=due)
 
@@ -65,6 +70,7 @@ def tune_grammar(
     form: str = "",
     pitches: range = RANGE,
     titles: bool = False,
+    countdown: bool = False,
 ) -> Grammar[TunePlace]:
     """Return the constraint that a text is tunes in canonical ABC with the given properties.
 
@@ -72,7 +78,8 @@ def tune_grammar(
     played: two equal letters in a row are a repeat, and a letter that comes back is written again,
     character for character. The bars are divided evenly among the written sections, and all
     sections of a form have the same pick-up. Properties that are not given are left open. With
-    `titles`, a tune may begin with a title.
+    `titles`, a tune may begin with a title; with `countdown`, each bar begins with a mark of the
+    number of bars left in its section.
 
     Raises ConfigError for values that are out of range or contradict each other, and for tunes that
     cannot be written with `alphabet`.
@@ -91,5 +98,6 @@ def tune_grammar(
         bars,
         form,
         titles,
+        countdown,
     )
     return Grammar(in_bar, TunePlan(in_bar, song))

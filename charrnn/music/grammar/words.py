@@ -89,7 +89,7 @@ class Alphabet:
         first = next(iter(words))
         require(
             bool(writable),
-            f"{what} {first.strip()} cannot be written: the alphabet lacks {self.missing(first)}",
+            f"cannot write {what} {first.strip()}: the alphabet lacks {self.missing(first)}",
         )
         return writable
 

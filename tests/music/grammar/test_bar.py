@@ -47,7 +47,7 @@ def following(bars, state):
         ("c4|]", ""),
     ],
 )
-def test_what_may_follow(text, expected):
+def test_the_characters_that_may_follow(text, expected):
     bars = grammar()
     assert set(following(bars, read(bars, text))[0]) == set(expected)
 

@@ -22,7 +22,7 @@ def test_two_equal_letters_are_a_repeat(form, expected):
 
 @pytest.mark.parametrize("form", ["AAA", "aab", "A B", "A" + "BA" * 16])
 def test_invalid_forms_are_errors(form):
-    with pytest.raises(ConfigError, match=f"form is '{form}'"):
+    with pytest.raises(ConfigError, match=f"form must be .* got '{form}'"):
         sections(form)
 
 
@@ -37,10 +37,10 @@ def test_bars_are_divided_evenly_among_the_written_sections(bars, form, expected
 @pytest.mark.parametrize(
     ("bars", "form", "message"),
     [
-        (0, "", "bars is 0: it must be 1 to 256"),
-        (257, "", "bars is 257"),
-        (16, "ABA", "for 3 written sections of one length: take 15 or 18"),
-        (2, "ABA", "take 3$"),
+        (0, "", "bars must be 1 to 256, got 0"),
+        (257, "", "got 257"),
+        (16, "ABA", "multiple of 3, the number of written sections, such as 15 or 18, got 16"),
+        (2, "ABA", "such as 3, got 2"),
     ],
 )
 def test_bars_that_cannot_be_divided_are_errors(bars, form, message):

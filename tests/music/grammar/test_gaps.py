@@ -34,24 +34,28 @@ def test_bars_are_filled_as_their_gaps_say(seed):
 @pytest.mark.parametrize(
     ("gap", "alphabet", "message"),
     [
-        (Gap(Fraction(1, 3), Key(), "|"), ALPHABET, "a bar lasts 1/3 of a whole note"),
-        (Gap(Fraction(3), Key(), "|"), ALPHABET, "a bar lasts 3 of a whole note"),
-        (Gap(Fraction(1), Key(), "|", 73), ALPHABET.replace("^", ""), "a tied note that cannot"),
+        (Gap(Fraction(1, 3), Key(), "|"), ALPHABET, "cannot fill a bar of 1/3 whole notes"),
+        (Gap(Fraction(3), Key(), "|"), ALPHABET, "cannot fill a bar of 3 whole notes"),
+        (
+            Gap(Fraction(1), Key(), "|", 73),
+            ALPHABET.replace("^", ""),
+            "the alphabet lacks the tied note",
+        ),
     ],
 )
-def test_a_gap_that_cannot_be_filled_is_told(gap, alphabet, message):
+def test_a_gap_that_cannot_be_filled_is_an_error(gap, alphabet, message):
     with pytest.raises(ConfigError, match=message):
         gap_grammar(alphabet, "M:4/4\nK:Cmaj\n", [gap])
 
 
-def test_the_text_before_the_gaps_comes_first_and_is_not_judged():
+def test_the_text_before_the_gaps_comes_first_and_may_be_anything():
     grammar = gap_grammar("\nMx|c4", "4xM", [Gap(Fraction(1, 2), Key(), "|\n\n")])
     text = walk(grammar, 1)
     assert text in ("4xMc4|\n\n", "4xMcccc|\n\n")
     assert read(grammar, text + text).place == 0
 
 
-def test_a_tie_leads_into_the_next_gap():
+def test_a_note_may_be_tied_into_the_next_gap():
     gaps = [Gap(Fraction(1, 2), Key(), line) for line in ("|", "|\n\n")]
     grammar = gap_grammar("\n|ce4-", "", gaps)
     state = read(grammar, "c4-|")

@@ -28,7 +28,7 @@ def after(machine, *lines):
 
 
 def lines(machine, *before):
-    """Return the lines that may stand after others, each with the ticks that the bar may have."""
+    """Return the lines that may follow others, each with the ticks that the bar may have."""
     return {line.strip(): members(times) for line, times in machine.ends(after(machine, *before))}
 
 
@@ -207,7 +207,7 @@ def test_each_section_has_a_line_that_closes_it(form, closing):
 # ---- the header --------------------------------------------------------------------------------
 
 
-def test_a_tune_begins_with_its_metre_and_key():
+def test_a_tune_begins_with_its_meter_and_key():
     machine = song(meter=(6, 8), key=Key("D"))
     assert machine.start.in_header
     assert set(lines(machine)) == {"M:6/8"}
@@ -221,12 +221,12 @@ def test_a_tune_begins_with_its_metre_and_key():
 def test_a_key_in_which_no_note_can_be_written_may_not_stand():
     machine = song(can_begin=lambda key: key == Key("D"))
     assert set(lines(machine, "M:6/8\n")) == {"K:Dmaj", "K:Dmaj\n|:"}
-    with pytest.raises(ConfigError, match="no such tune can be written"):
+    with pytest.raises(ConfigError, match="cannot write such tunes"):
         song(can_begin=lambda _: False)
 
 
 def test_a_form_that_no_lines_can_close_is_an_error():
-    with pytest.raises(ConfigError, match="no such tune can be written: the alphabet lacks ']'"):
+    with pytest.raises(ConfigError, match="cannot write such tunes: the alphabet lacks ']'"):
         song(form="A", alphabet=Alphabet(ALL.characters.replace("]", "")))
 
 

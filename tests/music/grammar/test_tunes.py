@@ -1,6 +1,6 @@
-"""Whatever is drawn from what the grammar allows is a tune, as it was asked for.
+"""Every text that the grammar allows is a tune with the requested properties.
 
-The hardest draw is at random, with no network that would know better.
+The hardest case is a random draw, without a network that knows better.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.music.grammar.walks import ALPHABET, walk
 
 
 def read(text):
-    """Return the one tune of canonical text, having seen that it adds up and is canonical."""
+    """Return the tune of a text after checking that its bars add up and it is canonical."""
     (tune,) = read_abc(text).tunes
     assert tune.irregular_bars() == []
     assert canonical(tune, title=True) == text
@@ -32,7 +32,7 @@ def read(text):
 
 
 def written_bars(tune):
-    """Count the bars: a pick-up and a first ending count nothing."""
+    """Count the bars without pick-ups and first endings."""
     count, first_ending = 0, False
     for before, bar in zip((None, *tune.bars), tune.bars, strict=False):
         first_ending = bar.ending == 1 or (first_ending and not before.repeats)
@@ -54,7 +54,7 @@ def section_texts(text):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_without_a_request_the_model_has_the_choice(seed):
+def test_without_requests_the_model_chooses(seed):
     tune = read(walk(tune_grammar(ALPHABET), seed))
     assert tune.meter in METERS
     assert tune.key in KEYS
@@ -62,7 +62,7 @@ def test_without_a_request_the_model_has_the_choice(seed):
 
 
 @pytest.mark.parametrize("form", ["", "AABA"])
-def test_a_tune_may_begin_with_a_title_whatever_that_is(form):
+def test_a_tune_may_begin_with_any_title(form):
     grammar = tune_grammar(ALPHABET + " %\\é!", form=form, titles=True)
     titles = [read(walk(grammar, seed)).title for seed in range(12)]
     assert "" in titles
@@ -72,7 +72,7 @@ def test_a_tune_may_begin_with_a_title_whatever_that_is(form):
     assert without.start.place == tune_grammar(ALPHABET).start.place
 
 
-def test_a_title_may_stand_where_titles_were_asked_for_alone():
+def test_titles_are_allowed_only_on_request():
     titled = "T:100\\% Fun: Part 2\n" + JIG
     alphabet = "".join(sorted(set(ALPHABET + titled)))
     tune_grammar(alphabet, titles=True).check(titled)
@@ -85,26 +85,26 @@ def test_a_title_may_stand_where_titles_were_asked_for_alone():
 
 
 @pytest.mark.parametrize("meter", [*METERS, (1, 4), (3, 16), (15, 8), (4, 2)], ids=str)
-def test_the_metre_is_the_one_asked_for(meter):
+def test_the_requested_meter_is_kept(meter):
     grammar = tune_grammar(ALPHABET, meter=meter, bars=2)
     assert read(walk(grammar, 1)).meter == meter
 
 
 @pytest.mark.parametrize("key", KEYS[::7], ids=str)
-def test_the_key_is_the_one_asked_for(key):
+def test_the_requested_key_is_kept(key):
     grammar = tune_grammar(ALPHABET, meter=(2, 4), key=key, bars=4)
     assert read(walk(grammar, 1)).key == key
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 8, 30])
-def test_the_number_of_bars_is_the_one_asked_for(bars):
+def test_the_requested_number_of_bars_is_kept(bars):
     grammar = tune_grammar(ALPHABET, meter=(2, 8), bars=bars)
     assert {written_bars(read(walk(grammar, seed))) for seed in range(6)} == {bars}
 
 
 @pytest.mark.parametrize("bars", [None, 12, 24])
 @pytest.mark.parametrize("form", ["A", "AA", "AB", "AABB", "ABA", "AABA", "ABAC", "ABAB", "AABCAA"])
-def test_the_form_is_the_one_asked_for(form, bars):
+def test_the_requested_form_is_kept(form, bars):
     grammar = tune_grammar(ALPHABET, meter=(3, 8), form=form, bars=bars)
     for seed in range(2):
         text = walk(grammar, seed)
@@ -119,7 +119,7 @@ def test_the_form_is_the_one_asked_for(form, bars):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_no_alphabet_leads_into_a_dead_end(seed):
+def test_no_alphabet_leads_to_a_dead_end(seed):
     rng = random.Random(seed)
     lost = "".join(rng.sample("#'(,-/02345689:=[]^_ABCDEFGabcdefgz|", rng.randint(1, 12)))
     alphabet = "".join(c for c in ALPHABET if c not in lost)
@@ -128,7 +128,7 @@ def test_no_alphabet_leads_into_a_dead_end(seed):
         "bars": rng.choice([1, 2, 4, 6]),
         "form": rng.choice(["", "", "AA", "AABB", "ABA"]) if seed % 2 else "",
     }
-    with suppress(ConfigError):  # a dead end is no ConfigError
+    with suppress(ConfigError):  # a dead end is another error
         grammar = tune_grammar(alphabet, **request)
         read(walk(grammar, seed))
 
@@ -154,7 +154,7 @@ def test_another_program_finds_all_bars_full(tmp_path):
 JIG = "M:6/8\nK:Dmaj\n|:A|d2fe2d|(3ABcde=c2-|=c2BA3|1d3d2:|2d3d2|:f|a2bg2e|f3f2:|"
 
 
-def test_a_jig_with_all_that_there_is():
+def test_a_jig_with_every_feature_of_the_notation():
     tune_grammar(ALPHABET).check(JIG)
     tune_grammar(ALPHABET, meter=(6, 8), key=Key("D"), bars=6).check(JIG)
 
@@ -162,17 +162,17 @@ def test_a_jig_with_all_that_there_is():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("d2fe2d|", "d2fe2|"),  # a bar that is short
-        ("d2fe2d|", "d2fe2d2|"),  # or long
-        ("|:A|", "|:A2|"),  # a pick-up that the end doesn't complete
+        ("d2fe2d|", "d2fe2|"),  # a short bar
+        ("d2fe2d|", "d2fe2d2|"),  # a long bar
+        ("|:A|", "|:A2|"),  # a pick-up that the end does not complete
         ("e2d", "e4/2d"),  # not in lowest terms
         ("e2d", "e1/2d3/2"),
-        ("e2d", "^f2d"),  # an accidental that is in force anyway
-        ("c2-|=c", "c2-|=d"),  # a tie that leads to another pitch
+        ("e2d", "^f2d"),  # an accidental already in force
+        ("c2-|=c", "c2-|=d"),  # a tie to another pitch
         ("-|=c2", "-|c2"),
         ("(3ABc", "(3:2:3ABc"),
         ("(3ABc", "(3A3Bc"),
-        (":|2d3", ":|d3"),  # a second ending that isn't marked
+        (":|2d3", ":|d3"),  # a second ending without a sign
         ("|:f|", "f|"),
         ("K:Dmaj", "K:D"),
         ("|:A|", "|:z|"),  # a tune begins with a note
@@ -180,20 +180,20 @@ def test_a_jig_with_all_that_there_is():
         ("f3f2:|", "f3f2:|d"),
     ],
 )
-def test_what_does_not_add_up_is_refused_where_it_cannot_be_mended(right, wrong):
+def test_a_bar_is_rejected_at_the_first_character_that_makes_it_irregular(right, wrong):
     assert JIG.count(right) >= 1
-    with pytest.raises(ConfigError, match=r"character \d+ cannot be .* there may stand one of"):
+    with pytest.raises(ConfigError, match=r"character \d+ cannot be .*; allowed: "):
         tune_grammar(ALPHABET).check(JIG.replace(right, wrong, 1))
 
 
-def test_a_refusal_tells_the_place_and_what_might_stand_there():
+def test_an_error_names_the_position_and_the_allowed_characters():
     grammar = tune_grammar("\n/24:CKM]abcdefgjm|", meter=(2, 4), bars=1)
-    message = r"character 15 cannot be 'e' after 'M:2/4\\nK:Cmaj\\na4': .* one of '|'"
+    message = r"character 16 cannot be 'e' after 'M:2/4\\nK:Cmaj\\na4'; allowed: '\|'"
     with pytest.raises(ConfigError, match=message):
         grammar.check("M:2/4\nK:Cmaj\na4e4|]")
 
 
-def test_what_is_not_allowed_cannot_be_written():
+def test_forbidden_characters_cannot_be_written():
     grammar = tune_grammar(ALPHABET)
     with pytest.raises(ConfigError, match="cannot"):
         grammar.advance(grammar.start, "K")
@@ -201,7 +201,7 @@ def test_what_is_not_allowed_cannot_be_written():
 
 @pytest.mark.slow
 @needs_data
-def test_the_tunes_that_people_wrote_are_accepted():
+def test_people_s_tunes_are_accepted():
     folder = os.environ["CHARRNN_DATA"]
     texts = []
     for file in ("nottingham/jigs.abc", "nottingham/reelsa-c.abc", "nottingham/waltzes.abc"):
@@ -216,7 +216,7 @@ def test_the_tunes_that_people_wrote_are_accepted():
         except ConfigError:
             refused += 1
     assert len(texts) > 300
-    assert refused < 0.05 * len(texts)  # bars cut by an ending, a short last bar, a rest to begin
+    assert refused < 0.05 * len(texts)  # divided or short bars, opening rests
 
 
 # ---- requests that cannot be met ---------------------------------------------------------------
@@ -225,22 +225,22 @@ def test_the_tunes_that_people_wrote_are_accepted():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"meter": (6, 8)}, "the metre M:6/8 cannot be written: the alphabet lacks '6'"),
-        ({"key": Key("F#")}, "the key K:F#maj cannot be written: the alphabet lacks '#'"),
-        ({"form": "A"}, "no such tune can be written: the alphabet lacks ']'"),
-        ({"form": "ABA", "bars": 16}, "bars is 16.* take 15 or 18"),
-        ({"form": "AAA"}, "form is 'AAA'"),
-        ({"form": "aab"}, "form is 'aab'"),
-        ({"bars": 0}, "bars is 0"),
-        ({"bars": 1000}, "bars is 1000"),
-        ({"meter": (5, 32)}, "no notes fill a bar: the alphabet lacks '4'"),
-        ({"meter": (4, 3)}, r"the metre is 4/3"),
-        ({"meter": (0, 4)}, r"the metre is 0/4"),
-        ({"meter": (40, 4)}, r"the metre is 40/4"),
+        ({"meter": (6, 8)}, "cannot write the meter M:6/8: the alphabet lacks '6'"),
+        ({"key": Key("F#")}, "cannot write the key K:F#maj: the alphabet lacks '#'"),
+        ({"form": "A"}, "cannot write such tunes: the alphabet lacks ']'"),
+        ({"form": "ABA", "bars": 16}, "bars must be a multiple of 3.* such as 15 or 18, got 16"),
+        ({"form": "AAA"}, "form must be .* got 'AAA'"),
+        ({"form": "aab"}, "form must be .* got 'aab'"),
+        ({"bars": 0}, "bars must be 1 to 256, got 0"),
+        ({"bars": 1000}, "bars must be 1 to 256, got 1000"),
+        ({"meter": (5, 32)}, "cannot fill a bar: the alphabet lacks '4'"),
+        ({"meter": (4, 3)}, r"meter must be .* got 4/3"),
+        ({"meter": (0, 4)}, r"meter must be .* got 0/4"),
+        ({"meter": (40, 4)}, r"meter must be .* got 40/4"),
     ],
     ids=str,
 )
-def test_what_cannot_be_is_told_at_once(asked, message):
+def test_invalid_requests_are_errors(asked, message):
     lacking = re.findall("lacks '(.)'", message)
     alphabet = "".join(c for c in ALPHABET if c not in lacking)
     with pytest.raises(ConfigError, match=message):

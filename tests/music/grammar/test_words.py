@@ -42,6 +42,6 @@ def test_each_beginning_of_a_word_is_followed_by_the_characters_that_continue_it
 
 def test_words_of_which_none_can_be_written_are_an_error_that_names_the_first():
     alphabet = Alphabet("M:34/")
-    assert alphabet.writable("the metre", {"M:6/8": 0, "M:3/4": 1}) == {"M:3/4": 1}
-    with pytest.raises(ConfigError, match=r"the metre M:6/8 cannot be written.* lacks '6', '8'$"):
-        alphabet.writable("the metre", {"M:6/8": 0, "M:9/8": 1})
+    assert alphabet.writable("the meter", {"M:6/8": 0, "M:3/4": 1}) == {"M:3/4": 1}
+    with pytest.raises(ConfigError, match=r"cannot write the meter M:6/8: .* lacks '6', '8'$"):
+        alphabet.writable("the meter", {"M:6/8": 0, "M:9/8": 1})

@@ -1,4 +1,4 @@
-"""Texts drawn from a grammar, each allowed character being as likely as any other."""
+"""Texts drawn from a grammar, with all allowed characters equally likely."""
 
 import random
 
@@ -6,7 +6,7 @@ ALPHABET = "\n#'(,-/0123456789:=ABCDEFGKMT[]^_abcdefghijlmnoprxyz|"
 
 
 def walk(grammar, seed):
-    """Return a text drawn from what the grammar allows, up to its first empty line."""
+    """Return a random text that the grammar allows, up to its first empty line."""
     rng = random.Random(seed)
     state, text = grammar.start, ""
     while not text.endswith("\n\n"):

@@ -1,0 +1,331 @@
+"use strict";
+// The worker: what the page asks of the model, done off the page's thread. Each job is a generator that
+// yields after every character, and jobs are worked at for a few milliseconds at a time, so that a
+// message, such as one that stops a job, never waits.
+//
+// A message {kind, id, ...} starts a job of that kind, in place of the one before it; {kind: "stop",
+// job} ends it. Answers bear the kind and id of their job.
+
+const SLICE = 12; // milliseconds
+const STRIDE = 16; // characters between states that are kept
+const WINDOW = 2048; // of a long text, at least this many characters are read before it is continued
+const ALTERNATIVES = 5;
+const TRIES = 12; // draws of alternatives, of which some may be the same
+const SCALE = 127; // hidden outputs are kept as whole numbers from -127 to 127
+const TOP = 10; // characters that are shown with their probabilities
+
+let model, alphabet, engineOf;
+let activations = null; // of the text read last: {width, values}, the values of each character in a row
+
+// In the order of their urgency.
+const JOBS = { write, suggest, read, rank, unit };
+const EDITING = ["write", "suggest"]; // they share a memory, so one ends the other
+const running = new Map(); // kind to steps
+
+// What is posted here comes back when waiting messages have been dealt with.
+const turn = new MessageChannel();
+let waiting = false;
+turn.port1.onmessage = work;
+
+onmessage = ({ data }) => {
+  if (data.kind === "load") load(data);
+  else if (data.kind === "stop") running.delete(data.job);
+  else {
+    const answer = (content) => postMessage({ kind: data.kind, id: data.id, ...content });
+    if (EDITING.includes(data.kind)) for (const kind of EDITING) running.delete(kind);
+    running.set(data.kind, JOBS[data.kind](data, answer));
+    takeTurns();
+  }
+};
+
+function takeTurns() {
+  if (!waiting) turn.port2.postMessage(null);
+  waiting = true;
+}
+
+function work() {
+  waiting = false;
+  const until = performance.now() + SLICE;
+  for (const kind of Object.keys(JOBS)) {
+    while (running.has(kind) && performance.now() < until) {
+      if (running.get(kind).next().done) running.delete(kind);
+    }
+  }
+  if (running.size) takeTurns();
+}
+
+function load({ description, base64 }) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  model = description;
+  alphabet = new Alphabet(model);
+  const weights = readWeights(model, bytes.buffer);
+  const inputs = [];
+  engineOf = () => new Engine(model, weights, inputs);
+  memory = new Memory();
+  postMessage({ kind: "load" });
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+// What an engine has read, with its state every few characters: a text that was changed is read again
+// from where it differs.
+class Memory {
+  constructor() {
+    this.engine = engineOf();
+    this.ids = [];
+    this.states = [this.engine.state.slice()];
+  }
+
+  get logits() {
+    return this.engine.logits;
+  }
+
+  get state() {
+    return this.engine.state;
+  }
+
+  // Bring the engine to where it has read these ids.
+  *read(ids) {
+    let same = 0;
+    while (same < ids.length - 1 && ids[same] === this.ids[same]) same++;
+    const kept = Math.floor(same / STRIDE);
+    this.states.length = kept + 1;
+    this.ids = ids.slice(0, kept * STRIDE);
+    this.engine.state.set(this.states[kept]);
+    for (const id of ids.slice(kept * STRIDE)) {
+      this.step(id);
+      yield;
+    }
+  }
+
+  // Read one more.
+  step(id) {
+    this.engine.step(id);
+    if (this.ids.push(id) % STRIDE === 0) this.states.push(this.engine.state.slice());
+  }
+}
+
+let memory; // of the text in the editor
+
+// A model forgets: of a long text the last few thousand characters are read. Where they begin moves on
+// in leaps, so that what was read can be used again.
+function* readPrompt(text) {
+  const ids = alphabet.prompt(text);
+  const begin = Math.max(0, Math.floor(ids.length / WINDOW) - 1) * WINDOW;
+  yield* memory.read(ids.slice(begin));
+  return ids.length;
+}
+
+// The characters that continue `text`, which a reader, an engine or a memory, has read; the first one's
+// id may be given. Where one completes a document, the state starts afresh, as in training.
+function* drawn(reader, settings, stream, place, text, first) {
+  const end = alphabet.terminator;
+  let tail = text.slice(-end.length);
+  for (let at = place; ; at++) {
+    let id = at === place ? first : undefined;
+    id ??= choose(reader.logits, settings, random(settings.seed, stream, at));
+    const character = alphabet.characters[id];
+    tail = (tail + character).slice(-end.length);
+    const complete = end !== "" && tail === end;
+    yield { character, complete };
+    if (complete) reader.state.fill(0);
+    reader.step(id);
+  }
+}
+
+// Continue a text until it is stopped, or for `limit` characters, or to the end of a document.
+function* write({ text, settings, limit }, answer) {
+  const place = yield* readPrompt(text);
+  let written = "";
+  let count = 0;
+  let posted = -Infinity;
+  for (const { character, complete } of drawn(memory, settings, 0, place, text)) {
+    written += character;
+    const ended = complete && settings.stop_at_end;
+    if (ended || ++count === limit) {
+      answer({ text: written, done: ended ? "document" : "limit" });
+      return;
+    }
+    if (performance.now() - posted > SLICE) {
+      answer({ text: written });
+      written = "";
+      posted = performance.now();
+    }
+    yield;
+  }
+}
+
+// Alternative continuations of a text, each a few words. Those that are drawn alike are filled up with
+// ones that begin with the likeliest other characters.
+function* suggest({ text, settings }, answer) {
+  const place = yield* readPrompt(text);
+  const { engine } = memory;
+  const state = engine.state.slice();
+  const logits = engine.logits.slice();
+  const likeliest = largest(logits, TRIES);
+  const found = new Set();
+  for (let stream = 1; found.size < ALTERNATIVES && stream <= 2 * TRIES; stream++) {
+    engine.state.set(state);
+    engine.logits.set(logits);
+    const first = likeliest[stream - TRIES - 1];
+    const phrase = yield* drawPhrase(drawn(engine, settings, stream, place, text, first));
+    if (phrase && !found.has(phrase)) {
+      found.add(phrase);
+      answer({ text: phrase });
+    }
+  }
+  answer({ done: true });
+}
+
+const SHORT = 8; // characters that are too few to end a phrase
+const LONG = 20; // characters after which a phrase ends with a word
+const LONGEST = 48;
+
+// A few words: up to the end of a line, a bar of music or a document, or of a word once they are long
+// enough.
+function* drawPhrase(characters) {
+  let phrase = "";
+  for (const { character, complete } of characters) {
+    const length = phrase.trim().length;
+    if (length >= SHORT && (character === "\n" || (length >= LONG && /\s/u.test(character)))) break;
+    phrase += character;
+    if (complete || phrase.length >= LONGEST || (length >= SHORT && "|;。".includes(character))) break;
+    yield;
+  }
+  return phrase;
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+// Read a text as `charrnn evaluate` does: in one pass from a zero state, which starts afresh where a
+// document ends. The first character is not predicted; those that the model does not know are skipped.
+function* read({ text }, answer) {
+  const engine = engineOf();
+  const characters = Array.from(text);
+  const width = model.config.num_layers * model.config.hidden_size;
+  activations = { width, characters, values: new Int8Array(characters.length * width) };
+  let block = new Block(0);
+  let predicted = false;
+  let tail = "";
+  for (const [at, character] of characters.entries()) {
+    const id = alphabet.ids.get(character);
+    block.add(id !== undefined && predicted ? engine.logits : null, id);
+    if (id !== undefined) {
+      tail = (tail + character).slice(-alphabet.terminator.length);
+      if (alphabet.terminator && tail === alphabet.terminator) engine.state.fill(0);
+      engine.step(id);
+      predicted = true;
+      remember(engine, at);
+    }
+    if (performance.now() - block.began > 4 * SLICE) {
+      answer(block.content());
+      block = new Block(at + 1);
+    }
+    yield;
+  }
+  answer({ ...block.content(), done: true });
+}
+
+// What is found about some characters in a row: NaN bits for those that were not predicted.
+class Block {
+  constructor(from) {
+    Object.assign(this, { from, bits: [], ranks: [], known: [], ids: [], shares: [] });
+    this.began = performance.now();
+  }
+
+  add(logits, id) {
+    const { bits, rank } = logits ? surprise(logits, id) : { bits: NaN, rank: 0 };
+    this.bits.push(bits);
+    this.ranks.push(rank);
+    this.known.push(id !== undefined);
+    const p = logits && softmax(logits);
+    const top = logits ? largest(logits, TOP) : [];
+    this.ids.push(top);
+    this.shares.push(top.map((likely) => p[likely]));
+  }
+
+  content() {
+    const { from, bits, ranks, known, ids, shares } = this;
+    return { from, bits, ranks, known, ids, shares };
+  }
+}
+
+// ---- looking inside -----------------------------------------------------------------------------
+
+// Keep the outputs of all hidden units after a character.
+function remember(engine, at) {
+  const { num_layers: L, hidden_size: H } = model.config;
+  for (let layer = 0; layer < L; layer++) {
+    const h = engine.hidden(layer);
+    const start = at * activations.width + layer * H;
+    for (let i = 0; i < H; i++) activations.values[start + i] = Math.round(SCALE * h[i]);
+  }
+}
+
+// What a unit may track: a number for each character that has just been read.
+const FEATURES = {
+  "position in the line": (characters) => {
+    let column = 0;
+    return characters.map((character) => (character === "\n" ? (column = 0) : ++column));
+  },
+  "inside quotes": (characters) => {
+    let inside = 0;
+    return characters.map((character, at) => {
+      if (character === '"') inside = 1 - inside;
+      else if ("“«„".includes(character)) inside = 1;
+      else if ("”»".includes(character)) inside = 0;
+      else if (character === "\n" && characters[at - 1] === "\n") inside = 0;
+      return inside;
+    });
+  },
+  "inside brackets": (characters) => {
+    let depth = 0;
+    return characters.map((character) => {
+      if ("([{".includes(character)) depth++;
+      else if (")]}".includes(character)) depth = Math.max(0, depth - 1);
+      return Math.min(depth, 1);
+    });
+  },
+  "capitals": (characters) => characters.map((character) => Number(/\p{Lu}/u.test(character))),
+  "line ends": (characters) => characters.map((_, at) => Number(characters[at + 1] === "\n")),
+  "word ends": (characters) => {
+    const letter = (character) => /[\p{L}\p{N}]/u.test(character ?? "");
+    return characters.map((character, at) =>
+      Number(letter(character) && !letter(characters[at + 1])));
+  },
+};
+
+// The correlation of every unit with every feature, over the text that was read last (Pearson's r).
+function* rank(_, answer) {
+  const { width, characters, values } = activations;
+  const correlations = {};
+  for (const [name, feature] of Object.entries(FEATURES)) {
+    const numbers = feature(characters);
+    const mean = numbers.reduce((x, y) => x + y, 0) / numbers.length;
+    const [sum, squares, products] = [0, 1, 2].map(() => new Float64Array(width));
+    let variance = 0;
+    for (let at = 0; at < numbers.length; at++) {
+      const difference = numbers[at] - mean;
+      variance += difference * difference;
+      for (let unit = 0, k = at * width; unit < width; unit++, k++) {
+        sum[unit] += values[k];
+        squares[unit] += values[k] * values[k];
+        products[unit] += values[k] * difference;
+      }
+      if (at % 64 === 0) yield;
+    }
+    correlations[name] = sum.map((total, unit) => {
+      const spread = (squares[unit] - (total * total) / numbers.length) * variance;
+      return spread > 0 ? products[unit] / Math.sqrt(spread) : 0;
+    });
+  }
+  answer({ correlations });
+}
+
+// The outputs of one unit over the text that was read last, from -127 to 127.
+function* unit({ index }, answer) {
+  const { width, characters, values } = activations;
+  answer({ index, values: Int8Array.from(characters, (_, at) => values[at * width + index]) });
+}

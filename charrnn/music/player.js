@@ -1,0 +1,168 @@
+"use strict";
+// The player of a page of tunes, each an article as in page.py.
+//
+// Oscillators play the notes, scheduled on the audio clock a little ahead of time; the highlighted
+// note and the slider follow the same clock. Positions are in whole notes.
+const AHEAD = 1.5; // seconds; a hidden tab's timer ticks only once a second
+const HARMONICS = new Float32Array([0, 1, 0.45, 0.28, 0.1, 0.08, 0.04, 0.02]);
+const LOUDNESS = [0.16, 0.19, 0.23]; // of a note off the beat, on it, at the beginning of a bar
+
+let playing = null; // the player that sounds, if any
+let latest = null; // the player that the space bar starts
+
+class Player {
+  constructor(article) {
+    const find = (selector) => article.querySelector(selector);
+    this.article = article;
+    this.button = find(".play");
+    this.title = find("h2").textContent;
+    this.position = find(".position");
+    this.tempo = find(".tempo input");
+    this.output = find(".tempo output");
+    this.length = Number(article.dataset.length);
+    this.beat = Number(article.dataset.beat);
+    this.notes = JSON.parse(article.dataset.notes).map(
+      ([number, pitch, start, duration, sounds, stress]) =>
+        ({ number, pitch, start, end: start + duration, sounds, stress }));
+    this.lit = undefined; // the number of the highlighted note
+
+    this.button.addEventListener("click", () => this.toggle());
+    this.position.addEventListener("change", () => playing === this && this.play());
+    this.tempo.addEventListener("input", () => this.label());
+    this.tempo.addEventListener("change", () => playing === this && this.play());
+    find(".score").addEventListener("click", (event) => {
+      const shape = event.target.closest("[data-note]");
+      const note = shape && this.notes.find((note) => note.number === Number(shape.dataset.note));
+      if (note) {
+        this.position.value = note.start;
+        this.play();
+      }
+    });
+    find(".copy")?.addEventListener("click", (event) => copy(event.target, find("pre")));
+    this.label();
+  }
+
+  label() {
+    this.output.value = this.tempo.value + " bpm";
+    this.button.setAttribute("aria-label", (playing === this ? "Stop " : "Play ") + this.title);
+  }
+
+  toggle() {
+    if (playing === this) this.stop();
+    else this.play();
+  }
+
+  // Play from the slider's position.
+  play() {
+    playing?.silence();
+    playing = latest = this;
+    this.from = Number(this.position.value);
+    if (this.from >= this.length) this.from = 0;
+    this.speed = (this.tempo.value * this.beat) / 60; // whole notes a second
+    this.next = this.notes.findIndex((note) => note.start >= this.from);
+    if (this.next < 0) this.next = this.notes.length;
+    this.context = new AudioContext();
+    this.context.resume();
+    this.voice = this.context.createPeriodicWave(new Float32Array(HARMONICS.length), HARMONICS);
+    this.volume = this.context.createGain();
+    const filter = new BiquadFilterNode(this.context, { type: "lowpass", frequency: 3500 });
+    this.volume.connect(filter).connect(this.context.destination);
+    this.began = this.context.currentTime + 0.08;
+    this.timer = setInterval(() => this.schedule(), 200);
+    this.schedule();
+    this.article.classList.add("playing");
+    this.label();
+    this.follow();
+  }
+
+  stop() {
+    this.silence();
+    this.position.value = 0;
+  }
+
+  // Stop and keep the position.
+  silence() {
+    const { context, volume } = this;
+    clearInterval(this.timer);
+    cancelAnimationFrame(this.frame);
+    volume.gain.setTargetAtTime(0, context.currentTime, 0.01); // without a click
+    setTimeout(() => context.close(), 100);
+    playing = null;
+    this.light(null);
+    this.article.classList.remove("playing");
+    this.label();
+  }
+
+  time(position) {
+    return this.began + (position - this.from) / this.speed;
+  }
+
+  schedule() {
+    const until = this.context.currentTime + AHEAD;
+    for (; this.next < this.notes.length; this.next++) {
+      const note = this.notes[this.next];
+      if (this.time(note.start) > until) return;
+      if (note.sounds) this.sound(note);
+    }
+  }
+
+  // A soft pluck: a quick attack, a decay to less than half, a short release.
+  sound({ pitch, start, sounds, stress }) {
+    const begin = this.time(start);
+    const end = begin + (0.94 * sounds) / this.speed;
+    const envelope = this.context.createGain();
+    envelope.gain.setValueAtTime(0, begin);
+    envelope.gain.linearRampToValueAtTime(LOUDNESS[stress], begin + 0.01);
+    envelope.gain.setTargetAtTime(0.4 * LOUDNESS[stress], begin + 0.01, 0.25);
+    envelope.gain.setTargetAtTime(0, Math.max(end, begin + 0.02), 0.03);
+    const oscillator = this.context.createOscillator();
+    oscillator.setPeriodicWave(this.voice);
+    oscillator.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
+    oscillator.connect(envelope).connect(this.volume);
+    oscillator.start(begin);
+    oscillator.stop(end + 0.25);
+  }
+
+  // Follow the sound until the tune ends.
+  follow() {
+    const heard = this.context.currentTime - (this.context.outputLatency || 0);
+    const position = this.from + Math.max(0, heard - this.began) * this.speed;
+    if (position >= this.length) {
+      this.stop();
+      return;
+    }
+    if (!this.position.matches(":active")) this.position.value = position;
+    this.light(this.notes.find(({ start, end }) => start <= position && position < end));
+    this.frame = requestAnimationFrame(() => this.follow());
+  }
+
+  // A note may be drawn as several, tied.
+  light(note) {
+    if (note?.number === this.lit) return;
+    for (const shape of this.article.querySelectorAll(".lit")) shape.classList.remove("lit");
+    this.lit = note?.number;
+    for (const shape of this.article.querySelectorAll(`[data-note="${this.lit}"]`)) {
+      shape.classList.add("lit");
+    }
+  }
+}
+
+async function copy(button, source) {
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  } catch { // not allowed: select the text for the keyboard
+    getSelection().selectAllChildren(source);
+  }
+}
+
+const players = Array.from(document.querySelectorAll("article"), (article) => new Player(article));
+latest = players[0];
+document.addEventListener("keydown", (event) => {
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
+  if (event.code === "Space" && plain && latest && !event.target.closest("a, button, input, select, summary, textarea")) {
+    event.preventDefault();
+    (playing ?? latest).toggle();
+  }
+});

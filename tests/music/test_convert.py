@@ -1,0 +1,65 @@
+"""Converting never loses a file: not the source, and no other without `overwrite`."""
+
+import os
+
+import pytest
+
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.music.convert import convert
+from tests.helpers import assert_refused
+
+TUNE = "X:1\nT:Air\nC:Someone\nM:2/4\nL:1/8\nK:D\n~DE{a}FG|A2d2|AGFE|D4|]\nw:la la\n"
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "air.abc"
+    path.write_text(TUNE, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "alias",
+    [
+        lambda source: source,
+        lambda source: source.parent / "." / "sub" / ".." / source.name,
+        lambda source: symlink(source),
+        lambda source: hardlink(source),
+    ],
+    ids=["itself", "spelling", "symlink", "hardlink"],
+)
+def test_the_source_is_never_replaced(source, alias, overwrite):
+    (source.parent / "sub").mkdir()
+    target = alias(source)
+    with pytest.raises(ConfigError, match="is the source itself; choose another target"):
+        convert(source, target, overwrite=overwrite)
+    assert source.read_text("utf-8") == target.read_text("utf-8") == TUNE
+
+
+def symlink(source):
+    link = source.with_name("link.abc")
+    link.symlink_to(source)
+    return link
+
+
+def hardlink(source):
+    link = source.with_name("hard.abc")
+    os.link(source, link)
+    return link
+
+
+def test_an_existing_target_is_replaced_only_with_overwrite(source, cli, tmp_path):
+    target = tmp_path / "air.mid"
+    target.write_text("mine")
+    assert_refused(cli("convert", source, target), 1, "already exists; pass --overwrite")
+    with pytest.raises(CheckpointError, match="pass overwrite=True to replace it"):
+        convert(source, target)
+    assert target.read_text() == "mine"
+    assert cli("convert", source, target, "--overwrite").code == 0
+    assert target.read_bytes().startswith(b"MThd")
+
+
+def test_the_target_is_checked_before_the_source_is_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"unknown format '\.doc'"):
+        convert(tmp_path / "missing.abc", tmp_path / "target.doc")
