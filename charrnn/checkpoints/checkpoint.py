@@ -117,5 +117,7 @@ def part_of(
         raise CorpusError(
             "the model was trained without a held-out part; evaluate another text with `part='all'`"
         )
-    train, valid = split(corpus, config.documents, fraction)
+    train, valid = split(
+        corpus, config.documents, valid_fraction=fraction, hold_out=config.hold_out
+    )
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

@@ -11,7 +11,7 @@ from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, from_dict, require_known, require_range, setting
-from charrnn.text.documents import DOCUMENTS
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT
 
 MAX_CHUNK = 2**20
 MAX_SHARDS = 256
@@ -45,7 +45,13 @@ class TrainConfig:
         "Reset the state at the start of each file (whole), line, paragraph or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Hold out this fraction of each file for validation.")
+    valid_fraction: float = setting(0.1, "Hold out this fraction of the corpus for validation.")
+    hold_out: str = setting(
+        "random",
+        "Hold out random lines or paragraphs, or the last of each file.",
+        HOLD_OUT,
+        before="last",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

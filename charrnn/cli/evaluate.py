@@ -9,7 +9,6 @@ import click
 
 from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
-from charrnn.errors import counted
 
 
 @click.command(cls=Command)
@@ -82,9 +81,8 @@ def evaluate(
             "this corpus is not the one that the model was trained on; the model may have seen "
             f"some of its {part} part"
         )
-    lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
-    if lacking and unknown == "skip":
-        tell(f"skipped {counted(len(lacking), 'distinct character')} not in the model's alphabet")
+    for notice in texts.replaced(checkpoint.tokenizer, unknown):
+        tell(notice)
     result = measure(
         checkpoint,
         texts,

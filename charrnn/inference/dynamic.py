@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
+from charrnn.errors import CharRNNError
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import CharRNN
+from charrnn.nn.model import QUIET, CharRNN
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
@@ -66,17 +67,21 @@ def trainable_copy(checkpoint: Checkpoint) -> CharRNN:
     return CharRNN(checkpoint.config, len(checkpoint.tokenizer), parameters=parameters)
 
 
+@QUIET
 def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> Checkpoint:
     """Return a copy of the model, adapted to `corpus` in one pass.
 
-    Raises CorpusError for fewer than 2 characters, and UnknownCharacterError for characters outside
-    the model's alphabet (unless `unknown="skip"`).
+    Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters outside the
+    model's alphabet (unless `unknown` is "skip" or "fold"), and CharRNNError if the weights don't
+    stay finite.
     """
     text = part_of(checkpoint, corpus, unknown=unknown)
     require_two(text, "adaptation")
     network = trainable_copy(checkpoint)
     for _ in read_and_learn(network, text):
         pass
+    if not np.isfinite(network.parameters.flat).all():
+        raise CharRNNError("the model's weights are too large to adapt them: they became infinite")
     return Checkpoint(
         checkpoint.config,
         checkpoint.tokenizer,

@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
@@ -22,9 +23,13 @@ from charrnn.nn.blas import threads_for
 from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
+from charrnn.text.corpus import Corpus
 from charrnn.text.documents import DOCUMENTS
+from charrnn.text.spool import joined
+from charrnn.text.tokenizer import Ids
 
 Mask = NDArray[np.bool_]  # (B, V), the allowed characters
+Prompt = str | Corpus | Sequence[str | Corpus]
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
@@ -68,7 +73,7 @@ class SamplingOptions:
 
 def generate(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -94,7 +99,7 @@ def generate(
 
 def stream(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -116,7 +121,8 @@ def stream(
 
     Raises ConfigError for values out of range and for a prompt that the constraint rejects,
     UnknownCharacterError for a prompt with characters outside the model's alphabet (unless
-    `unknown="skip"`), and TypeError for arguments of the wrong type.
+    `unknown` is "skip", or "fold", which replaces them with similar ones), and TypeError for
+    arguments of the wrong type.
     """
     options = SamplingOptions.of("stream", temperature, seed, filters)
     prompts = _prompts(checkpoint, prompt, num_samples)
@@ -132,18 +138,30 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
     return texts
 
 
-def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: int) -> list[str]:
-    """Return one prompt per sample."""
+def require_samples(checkpoint: Checkpoint, num_samples: int) -> None:
+    """Raise TypeError or ConfigError unless samples of a model can be requested."""
     require_checkpoint(checkpoint)
     require_type(num_samples, int, "num_samples", "a whole number")
     require(
         1 <= num_samples <= MAX_SAMPLES,
         f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
     )
-    require_type(prompt, Sequence, "prompt", "a text or a list of texts")
-    prompts = [prompt] * num_samples if isinstance(prompt, str) else list(prompt)
+
+
+def require_length(name: str, value: int) -> None:
+    """Raise TypeError or ConfigError unless the setting `name` is a number of characters."""
+    require_type(value, int, name, "a whole number")
+    require(value >= 0, f"`{name}` must be at least 0, got {value}")
+
+
+def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
+    """Return one prompt per sample."""
+    require_samples(checkpoint, num_samples)
+    wanted = "a text, a Corpus, or a list of these"
+    require_type(prompt, (Sequence, Corpus), "prompt", wanted)
+    prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
     for text in prompts:
-        require_type(text, str, "prompt", "a text or a list of texts")
+        require_type(text, (str, Corpus), "prompt", wanted)
     require(
         len(prompts) == num_samples,
         f"`prompt` has {counted(len(prompts), 'text')} for {counted(num_samples, 'sample')}; give "
@@ -154,7 +172,7 @@ def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: i
 
 def draw(
     checkpoint: Checkpoint,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Corpus],
     length: int,
     options: SamplingOptions,
     rng: Rng,
@@ -169,8 +187,7 @@ def draw(
     what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
     characters, summed over the text.
     """
-    require_type(length, int, "length", "a whole number")
-    require(length >= 0, f"`length` must be at least 0, got {length}")
+    require_length("length", length)
     alphabet = checkpoint.tokenizer.alphabet
     require(
         constraint is None or constraint.alphabet == alphabet,
@@ -197,17 +214,46 @@ def draw(
 
 
 def _read_prompt(
-    checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
+    checkpoint: Checkpoint, prompt: str | Corpus, unknown: str, constraint: Constraint | None
 ) -> tuple[Any, Any, Any]:
     """Return the logits (V,) after a prompt, and the states of the network and the constraint."""
-    end = terminator(checkpoint)
-    if end:  # as in training, the state is reset at the last character before the document
-        prompt = end + prompt
-        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
-    ids = checkpoint.tokenizer.encode(prompt, unknown)
-    text = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
-    position = read(constraint, text) if constraint else None
+    ids, first = _prompt_ids(checkpoint, prompt, unknown)
+    decoded = checkpoint.tokenizer.decode
+    position = read(constraint, decoded(ids[first:])) if constraint else None
     return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+
+
+def _prompt_ids(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Ids, int]:
+    """Return the ids that the network reads (N,), and the position of the last document's first.
+
+    As in training, the state is reset at the last character before a document.
+    """
+    tokenizer = checkpoint.tokenizer
+    if isinstance(prompt, Corpus):
+        ids = prompt.encode(tokenizer, unknown).ids
+    else:
+        ids = tokenizer.encode(prompt, unknown)
+    if not (end := terminator(checkpoint)):
+        return ids, 0
+    end_ids = tokenizer.encode(end)
+    ids = joined(ids.dtype, [end_ids, ids])
+    return ids[_after_last(end_ids, ids) - 1 :], 1
+
+
+def document_start(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> str:
+    """Return the start of the document that continues `prompt`, as the model reads it."""
+    ids, first = _prompt_ids(checkpoint, prompt, unknown)
+    return checkpoint.tokenizer.decode(ids[first:])
+
+
+def _after_last(end: Ids, ids: Ids) -> int:
+    """Return the position in `ids` (N,) after the last `end` (n,), of which there is one."""
+    n = len(end)
+    for stop in range(len(ids), 0, -PROMPT_CHUNK):
+        windows = sliding_window_view(ids[max(0, stop - PROMPT_CHUNK - n + 1) : stop], n)
+        if len(found := np.flatnonzero((windows == end).all(axis=1))):
+            break
+    return stop - len(windows) + 1 + int(found[-1])
 
 
 def terminator(checkpoint: Checkpoint) -> str:
@@ -215,14 +261,14 @@ def terminator(checkpoint: Checkpoint) -> str:
     return DOCUMENTS[checkpoint.training.config.documents].terminator
 
 
-def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
+def _beginning(checkpoint: Checkpoint) -> Ids:
     """Return the id to feed in before the start of a text: a newline, or the alphabet's first
     character if it has no newline.
     """
-    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
+    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))], np.uint32)
 
 
-def _read(checkpoint: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
+def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
     """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
     reader, state = Reader(network, 1), network.zero_state(1)

@@ -18,12 +18,14 @@ def cross_entropy(
 
     With m = max(l), -log softmax(l)[y] = log sum e^(l - m) - (l[y] - m), which cannot overflow.
     """
-    np.subtract(logits, logits.max(axis=1, keepdims=True), out=logits)
-    chosen = logits[np.arange(len(targets)), targets]
+    rows = np.arange(len(targets))
+    likeliest = logits.argmax(axis=1)  # of equal logits, only the first counts
+    np.subtract(logits, logits[rows, likeliest][:, None], out=logits)
+    chosen = logits[rows, targets]
     np.exp(logits, out=logits)
     total = logits.sum(axis=1, keepdims=True)
     np.divide(logits, total, out=logits)
-    return np.log(total[:, 0]) - chosen, chosen == 0
+    return np.log(total[:, 0]) - chosen, likeliest == targets
 
 
 def cross_entropy_backward(

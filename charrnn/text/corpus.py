@@ -15,9 +15,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CorpusError
+from charrnn.errors import CorpusError, counted, require_choice
 from charrnn.text.batches import Encoded
 from charrnn.text.documents import Reading
+from charrnn.text.fold import UNKNOWN_CHOICES
 from charrnn.text.plain import PLAIN_TEXT
 from charrnn.text.spool import Spool, blocks, joined
 from charrnn.text.tokenizer import Ids, Tokenizer
@@ -61,6 +62,10 @@ class Corpus:
         """The texts, decoded."""
         return tuple(self.tokenizer.decode(ids) for ids in self.each())
 
+    def pieces(self) -> Iterator[str]:
+        """Yield all texts, decoded, a block at a time."""
+        return map(self.tokenizer.decode, blocks(self.ids))
+
     @cached_property
     def digest(self) -> str:
         """A SHA-256 over the texts and their boundaries, but not their names."""
@@ -83,24 +88,42 @@ class Corpus:
         return {self.tokenizer.alphabet[id] for id in np.flatnonzero(present)}
 
     def encode(self, tokenizer: Tokenizer, unknown: str = "error") -> Encoded:
-        """Return the texts in the ids of `tokenizer`. Raises UnknownCharacterError for characters
-        that it lacks; `unknown="skip"` skips them.
+        """Return the texts in the ids of `tokenizer`; `unknown` and errors as in
+        `Tokenizer.encode`.
         """
+        require_choice("unknown", unknown, UNKNOWN_CHOICES)
         table = tokenizer.find(self.tokenizer.alphabet)
-        lacking = table.min() < 0
-        tokenizer.encode("".join(self.characters()) if lacking else "", unknown)  # or its error
-        if lacking:
+        if table.min() < 0 and (replaced := tokenizer.replacements(self.characters(), unknown)):
             builder = Builder(tokenizer)
             for text in self.each():
                 for block in blocks(text):
-                    ids = table.take(block)
-                    builder.ids.append(ids[ids >= 0])
+                    known = self.tokenizer.decode(block).translate(replaced)
+                    builder.ids.append(tokenizer.find(known))
                 builder.end()
             return Encoded(builder.ids.array(), builder.ends.array())
         if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
             return Encoded(self.ids, self.ends)
         recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
         return Encoded(recoded, self.ends)
+
+    def replaced(self, tokenizer: Tokenizer, unknown: str) -> tuple[str, ...]:
+        """Return notices of how many characters `encode` folds and skips."""
+        if unknown == "error":
+            return ()
+        replacements = tokenizer.replacements(self.characters(), unknown)
+        counts = np.zeros(len(self.tokenizer), np.int64)
+        for block in blocks(self.ids):
+            counts += np.bincount(block, minlength=len(counts))
+        totals = {"folded": 0, "skipped": 0}
+        for code_point, text in replacements.items():
+            count = counts[self.tokenizer.alphabet.index(chr(code_point))]
+            totals["folded" if text else "skipped"] += int(count)
+        what = {"folded": "to similar ones in", "skipped": "not in"}
+        return tuple(
+            f"{verb} {counted(total, 'character')} {what[verb]} the model's alphabet"
+            for verb, total in totals.items()
+            if total
+        )
 
     def each(self) -> Iterator[Ids]:
         """Yield the ids (n,) of each text."""

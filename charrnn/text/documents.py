@@ -18,18 +18,20 @@ from charrnn.settings import from_dict
 
 @dataclass(frozen=True)
 class Documents:
-    """A kind of document: the terminator of each document ("" if there is none), and the address
-    of its `Reading`.
+    """A kind of document: the terminator of each document ("" if there is none), the address of its
+    `Reading`, and whether random documents can be held out (tunes are already in random order).
     """
 
     terminator: str
     reading: str = "charrnn.text.plain:PlainText"
+    random_split: bool = False
 
 
+HOLD_OUT = ("random", "last")
 DOCUMENTS = {
     "whole": Documents(""),
-    "lines": Documents("\n"),
-    "paragraphs": Documents("\n\n"),
+    "lines": Documents("\n", random_split=True),
+    "paragraphs": Documents("\n\n", random_split=True),
     "tunes": Documents("\n\n", reading="charrnn.music.dataset:TuneReading"),
 }
 

@@ -49,6 +49,7 @@ class Settings(TypedDict, total=False):
     seed: int
     documents: str
     valid_fraction: float
+    hold_out: str
     epochs: float | None
     max_steps: int | None
     minutes: float | None
@@ -87,8 +88,8 @@ def train(
 
     Raises ConfigError for settings out of range, CorpusError for files that cannot be read or a
     corpus that is too short, UnknownCharacterError if `valid` has characters that the corpus lacks
-    (unless `unknown="skip"`), CheckpointError for an `out` that cannot be written, and TypeError
-    for an unknown setting.
+    (unless `unknown` is "skip" or "fold"), CheckpointError for an `out` that cannot be written, and
+    TypeError for an unknown setting.
     """
     model, config, limits = _divided("train", settings)
     if out is not None and not isinstance(out, Output):

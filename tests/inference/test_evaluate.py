@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints.checkpoint import part_of
-from charrnn.errors import ConfigError, CorpusError
+from charrnn.errors import CharRNNError, ConfigError, CorpusError
 from charrnn.inference.evaluate import (
     Evaluation,
     evaluate,
@@ -16,6 +16,7 @@ from charrnn.nn.model import CharRNN, ModelConfig, Reader
 from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
 from tests.helpers import random_checkpoint
+from tests.inference.models import huge_model
 
 V = 9
 
@@ -200,3 +201,10 @@ def test_a_checkpoint_can_be_evaluated_on_a_part_of_a_corpus():
     )
     with pytest.raises(ConfigError, match="streams and block_size cannot be combined"):
         evaluate(checkpoint, corpus, streams=2, block_size=8)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_loss_that_is_not_finite_is_an_error(dynamic):
+    checkpoint = huge_model()
+    with pytest.raises(CharRNNError, match=r"the loss is (nan|inf): the model's weights are too"):
+        evaluate(checkpoint, Corpus.from_texts("abc cab\n" * 9), dynamic=dynamic)

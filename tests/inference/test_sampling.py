@@ -1,6 +1,7 @@
 """Sampling equals a naive loop over CharRNN.logits, a softmax, and a cut at the stop text."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from charrnn.inference.sampling import choose, generate, gumbel, stream
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig, Stepper
 from charrnn.rng import SAMPLE, generator
+from charrnn.text.corpus import Corpus
 from tests.inference.draws import P, assert_drawn_from, frequencies
 from tests.inference.models import ALPHABET, constant_model, random_model, trained_on
 
@@ -261,8 +263,8 @@ def test_invalid_values_fail_before_anything_is_sampled(model, name, value):
     [
         ({"checkpoint": "x.safetensors"}, r"checkpoint must be a Checkpoint, .*charrnn\.load"),
         ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
-        ({"prompt": None}, "prompt must be a text or a list of texts, got None"),
-        ({"prompt": [1]}, "prompt must be a text or a list of texts, got 1"),
+        ({"prompt": None}, "prompt must be a text, a Corpus, or a list of these, got None"),
+        ({"prompt": [1]}, "prompt must be a text, a Corpus, or a list of these, got 1"),
         ({"seed": 1.5}, r"seed must be a whole number, got 1\.5"),
         ({"length": "long"}, "length must be a whole number, got 'long'"),
         ({"num_samples": 2.0}, "num_samples must be a whole number"),
@@ -274,6 +276,33 @@ def test_invalid_values_fail_before_anything_is_sampled(model, name, value):
 def test_arguments_of_the_wrong_type_are_named(model, arguments, message):
     with pytest.raises(TypeError, match=message):
         generate(**{"checkpoint": model, **arguments})
+
+
+@pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1024])
+def test_a_corpus_can_be_the_prompt(monkeypatch, documents, chunk):
+    monkeypatch.setattr("charrnn.text.spool.BLOCK", chunk)
+    monkeypatch.setattr("charrnn.inference.sampling.PROMPT_CHUNK", chunk)
+    model = random_model(documents=documents)
+    for text in ("ab", "ab\n\ncd\ne", "\na", "\n\n\n", "a\n", "abc\n\n", "e" * 9, "a§\nb"):
+        corpus = Corpus.from_texts(*text.partition("b"))
+        expected = generate(model, text, length=9, seed=1, unknown="skip")
+        assert generate(model, corpus, length=9, seed=1, unknown="skip") == expected
+
+
+@pytest.mark.parametrize("documents", ["whole", "lines"])
+def test_a_longer_prompt_needs_no_more_memory(monkeypatch, documents):
+    monkeypatch.setattr("charrnn.text.spool.IN_MEMORY", 1 << 12)
+    logits = lambda _, ids, state: (np.zeros((len(ids), len(ALPHABET), 1), np.float32), state)  # noqa: E731
+    monkeypatch.setattr(CharRNN, "logits", logits)  # tracemalloc slows it down
+    model, peaks = random_model(documents=documents), []
+    for length in (2000, 20_000, 200_000):
+        prompt = Corpus.from_texts("abcde" * (length // 5))
+        tracemalloc.start()
+        generate(model, prompt, length=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 50_000
 
 
 @pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])

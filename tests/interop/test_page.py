@@ -26,7 +26,7 @@ from tests.interop.node import WEB, parts_of
 from tests.tiny import TEXT
 
 HOSTILE = "</script><!--<script><img src=x onerror=alert(1)>\"'&{title}\\u003c\u2028"
-ALPHABET = "".join(sorted(set(HOSTILE + "\n\0\x1b\ufeff\u202e𝄞\U0010ffff")))
+ALPHABET = "".join(sorted(set(HOSTILE + "\n\r\0\x1b\ufeff\u202e𝄞\U0010ffff")))
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,7 @@ def test_a_hostile_alphabet_and_text_are_only_text(visit):
     assert tab.evaluate("document.querySelector('#surprises').textContent") == HOSTILE
     assert tab.evaluate("document.querySelectorAll('img').length") == 0
     assert tab.evaluate("description.alphabet") == ALPHABET
+    assert tab.evaluate("text === field.value")
     assert tab.evaluate("document.querySelector('h1').textContent") == HOSTILE
 
 
@@ -300,12 +301,15 @@ def test_a_broken_link_does_no_harm(browser, website, hash):
     browser.close_tabs()
 
 
-def test_a_link_leaves_the_own_text_to_undo(browser, website):
+def test_a_link_sets_the_own_text_aside(browser, website):
     tab = Tab(browser, website)
     tab.evaluate("setText('mine'); saveText()")
     tab.send("Page.navigate", url=website + "?again#" + '{"text":"theirs"}')
     browser.wait("Page.loadEventFired")
     assert tab.evaluate("document.querySelector('#editor').value") == "theirs"
-    tab.click("#undo")
+    tab.reload()
+    assert tab.evaluate("document.querySelector('#editor').value") == "theirs"
+    tab.click("#aside")
     assert tab.evaluate("document.querySelector('#editor').value") == "mine"
+    assert tab.evaluate("document.querySelector('#aside').hidden")
     browser.close_tabs()

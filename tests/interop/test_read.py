@@ -248,7 +248,7 @@ def test_about_says_what_the_model_is(visit):
         "in 8 bits",
         "lines",
         "4 characters",
-        "best in validation is 1.250",
+        "best validation loss 1.250",
     ):
         assert words in about
     label = tab.evaluate("document.querySelector('.curves').getAttribute('aria-label')")

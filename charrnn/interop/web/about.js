@@ -32,9 +32,9 @@ function startAbout() {
         [make("dt", {}, name.replaceAll("_", " ")), make("dd", {}, String(value))]))),
     make("h2", {}, "Good to know"),
     make("p", {}, "Everything happens in this page: nothing is sent anywhere, and it works without a network. " +
-      "What you write stays in this browser until you delete it."),
-    make("p", {}, "The model predicts one character after another, from the characters before it. It knows nothing " +
-      "else, so what it states need not be true. It may have memorized parts of the text that it was trained on."),
+      "Your text stays in this browser until you delete it."),
+    make("p", {}, "The model predicts one character at a time from those before it, and knows nothing else: what it " +
+      "states need not be true. It may have memorized parts of its training text."),
   );
   if (description.tunes) {
     parts.push(make("p", {}, "In charrnn, the command ", make("code", {}, "compose"), " follows a grammar, so that the bars of a " +
@@ -81,6 +81,6 @@ function curves({ step, train, valid }, width) {
   line(valid, "valid"));
   const caption = make("figcaption", {},
     make("span", { class: "train" }, "training"), make("span", { class: "valid" }, "validation"),
-    ` loss in nats per character; the best in validation is ${number(Math.min(...valid), 3)}`);
+    ` loss in nats per character; best validation loss ${number(Math.min(...valid), 3)}`);
   return [drawing, caption];
 }

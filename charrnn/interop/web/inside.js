@@ -25,7 +25,7 @@ function lookInside() {
     cells = reading.characters.map((character) => make("span", character === "\n" ? { class: "line" } : {}, character));
     byId("activations").replaceChildren(...cells);
     if (!cells.length) {
-      byId("activations").append(make("p", { class: "empty" }, "There is no text yet: write something first, or choose one under Read."));
+      byId("activations").append(make("p", { class: "empty" }, "No text yet: write something first, or choose a text under Read."));
     }
     model.start("rank", {}, (answer) => {
       correlations = answer.correlations;
@@ -91,9 +91,9 @@ function startInside() {
   opened.inside = lookInside;
   const { num_layers: layers, hidden_size: size } = description.config;
   byId("inside-lead").textContent =
-    `All that the model knows of a text while it reads are ${number(layers * size)} numbers, its hidden ` +
-    "units. Nobody told them what to track, yet some come to mean something: how far a line has got, or " +
-    "whether a quotation is open. Here the text is colored by one unit at a time.";
+    `While it reads, the model keeps all it knows of the text in ${number(layers * size)} numbers, its hidden ` +
+    "units. No one designed them, yet some track something with a name: the position in a line, or whether " +
+    "a quotation is open. Here one unit at a time colors the text, blue below zero and orange above.";
   const features = ["position in the line", "inside quotes", "inside brackets", "capitals", "line ends", "word ends"];
   byId("feature").append(make("option", { value: "" }, "what it tracks best"),
     ...features.map((name) => make("option", { value: name }, name)));

@@ -37,7 +37,7 @@ function readText(value, done = () => {}) {
   });
   byId("surprises").replaceChildren();
   if (characters.length === 0) {
-    byId("surprises").append(make("p", { class: "empty" }, "There is nothing to read yet: write something, or read another text."));
+    byId("surprises").append(make("p", { class: "empty" }, "No text yet: write something first, or read another text."));
   }
   model.start("read", { text: characters.join("") }, (block) => {
     for (const name of ["bits", "ranks", "known", "ids", "shares"]) {

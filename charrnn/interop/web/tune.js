@@ -201,10 +201,12 @@ function performanceOf(tune) {
 
 // ---- drawing ------------------------------------------------------------------------------------
 
-const ROLL = { width: 1000, left: 34, right: 14, top: 20, gap: 14, height: 144, least: 2, most: 8 };
+const ROLL = { left: 12, right: 14, top: 20, gap: 14, height: 120, least: 2, most: 7 };
 
-// Bars in lines: a section begins a line, and a line has about four bars, or eight short ones.
+// Bars in lines: a section begins a line, and a line has about four bars, or eight short ones; half as
+// many where the window is narrow.
 function linesOf(measures) {
+  const bars = narrow.matches ? 2 : 4;
   const lines = [];
   let room = 0;
   for (const measure of measures) {
@@ -212,7 +214,7 @@ function linesOf(measures) {
     const length = measure.missing ? 0 : measure.duration;
     if (measure.begins || length > room + 1e-6) {
       lines.push([]);
-      room = full * (full <= 1 / 2 ? 8 : 4);
+      room = full * bars * (full <= 1 / 2 ? 2 : 1);
     }
     lines.at(-1).push(measure);
     room -= length;
@@ -229,7 +231,8 @@ function rollOf(tune) {
   const rows = high - low + 1;
   const row = Math.min(ROLL.most, Math.max(ROLL.least, ROLL.height / rows));
   const lengths = lines.map((line) => line.reduce((sum, { duration }) => sum + duration, 0));
-  const scale = Math.min((ROLL.width - ROLL.left - ROLL.right) / Math.max(...lengths, 0.25), 320);
+  const width = narrow.matches ? 500 : 1000;
+  const scale = Math.min((width - ROLL.left - ROLL.right) / Math.max(...lengths, 0.25), 320);
   const svg = makeSvg("svg", { class: "roll", role: "img", "aria-label": `Piano roll in ${tune.key.name}` });
   let top = 0;
   for (const line of lines) {
@@ -259,7 +262,7 @@ function rollOf(tune) {
     }
     top += rows * row + ROLL.gap;
   }
-  svg.setAttribute("viewBox", `0 0 ${ROLL.width} ${top}`);
+  svg.setAttribute("viewBox", `0 0 ${width} ${top}`);
   return svg;
 }
 

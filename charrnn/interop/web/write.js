@@ -23,7 +23,7 @@ const WHOLE = ["top_k", "seed"];
 
 const settings = { ...DEFAULTS };
 
-// Take over those of `values` that can be settings; they may come from a link, and be anything.
+// Set those of `values` that are settings. They may come from a link, so they may be anything.
 function takeSettings(values) {
   for (const name of Object.keys(DEFAULTS)) {
     const value = values?.[name];
@@ -41,9 +41,9 @@ function takeSettings(values) {
 
 function showSettings() {
   for (const [name, value] of Object.entries(settings)) {
-    const field = byId(name);
-    if (field.type === "checkbox") field.checked = value;
-    else if (field !== document.activeElement || field.type === "range") field.value = value ?? "";
+    const control = byId(name);
+    if (control.type === "checkbox") control.checked = value;
+    else if (control !== document.activeElement || control.type === "range") control.value = value ?? "";
   }
   byId("temperature-value").value = settings.temperature.toFixed(2);
 }
@@ -57,7 +57,7 @@ function startSettings() {
     kept.save({ settings });
     showSettings();
     dismiss();
-    if (run && !run.paced) { // what is being written goes on with the new settings
+    if (run && !run.paced) { // continue with the new settings
       field.setSelectionRange(run.at, run.at);
       writeOn();
     }
@@ -79,14 +79,15 @@ const MERGED = 1000; // milliseconds between keystrokes that are undone together
 const UNDONE = 1000; // changes that are kept
 
 const field = byId("editor");
-let text = ""; // what stands in the field
+let text = ""; // the field's value
 let ranges = []; // [start, end) of what the model wrote, in order
-let past = []; // changes that can be undone: {at, removed, inserted, before, after, group, time}
-let future = []; // those that can be redone
+let past = []; // changes to undo: {at, removed, inserted, before, after, group, time}
+let future = []; // changes to redo
 
-// Put `inserted` in the place of some characters. Changes of one `group` are undone together. The field
-// has a person's changes already.
-function change(at, length, inserted, { byModel = false, group = null, inField = false } = {}) {
+// Replace `length` characters by others. Changes of one `group` are undone together. A change that a
+// person made is in the field already.
+function change(at, length, words, { byModel = false, group = null, inField = false } = {}) {
+  const inserted = words.replace(/\r\n?/g, "\n"); // as the field does
   const removed = text.slice(at, at + length);
   const before = ranges;
   text = text.slice(0, at) + inserted + text.slice(at + length);
@@ -108,7 +109,7 @@ function change(at, length, inserted, { byModel = false, group = null, inField =
   afterChange();
 }
 
-// Ranges after a change: what is inserted within one divides it, what is removed is gone from it.
+// Ranges after a change: an insertion divides the range around it.
 function shifted(before, at, length, inserted) {
   const move = (place) => place - length + inserted;
   return before.flatMap(([start, end]) => {
@@ -119,7 +120,7 @@ function shifted(before, at, length, inserted) {
   });
 }
 
-// Ranges in order, those that touch as one.
+// Ranges in order, adjacent ones merged.
 function joined(parts) {
   const result = [];
   for (const [start, end] of parts.sort((a, b) => a[0] - b[0])) {
@@ -130,7 +131,7 @@ function joined(parts) {
   return result;
 }
 
-// Change the field where it differs, so that it does not scroll away.
+// Change only a part of the field, so that it keeps its scroll position and selection.
 function putInField(at, length, inserted) {
   const { selectionStart, selectionEnd } = field;
   field.setRangeText(inserted, at, at + length);
@@ -162,8 +163,8 @@ function replaceRange(at, length, inserted, itsRanges) {
   afterChange();
 }
 
-// Take up what a person did to the field: the part in which old and new differ.
-function takeUpField(kind) {
+// Record what a person changed in the field, and return what was inserted.
+function recordChange(kind) {
   const now = field.value;
   const most = Math.min(text.length, now.length);
   let start = 0;
@@ -172,14 +173,15 @@ function takeUpField(kind) {
   while (end < most - start && text.at(-1 - end) === now.at(-1 - end)) end++;
   const inserted = now.slice(start, now.length - end);
   const length = text.length - end - start;
-  if (inserted === "" && length === 0) return;
+  if (inserted === "" && length === 0) return "";
   const group = kind === "insertText" && !/\s/u.test(inserted) ? "typing"
     : kind === "deleteContentBackward" ? "deleting" : null;
   change(start, length, inserted, { group, inField: true });
+  return inserted;
 }
 
-const whenChanged = []; // functions that are called after each change of the text
-let saving = 0;
+const whenChanged = []; // functions to call after each change of the text
+let saving = 0; // timer
 
 function afterChange() {
   lastRun = null;
@@ -197,8 +199,8 @@ function saveText() {
   kept.save({ text, ranges });
 }
 
-// What is behind the field: the same text, unseen, with a tint where the model wrote it, and the
-// suggestion. It also gives the field its height.
+// Draw what is behind the field: the same text, transparent, with a tint where the model wrote it, and
+// the suggestion. The mirror also gives the field its height.
 function drawMirror() {
   const parts = [];
   const mark = (start, end) => make("mark", {}, text.slice(start, end));
@@ -215,11 +217,11 @@ function drawMirror() {
   parts.push(text.slice(at));
   const ghost = suggestion && atEnd(suggestion.at) ? suggestion.texts[suggestion.chosen] : "";
   if (ghost) parts.push(make("span", { class: "ghost" }, ghost.replace("\n", "↵\n")));
-  parts.push("\u200b"); // so that a last empty line has its height
+  parts.push("\u200b"); // gives an empty last line its height
   byId("mirror").replaceChildren(...parts);
 }
 
-// A suggestion is drawn in the text only where nothing is in its way; elsewhere the list shows it.
+// Whether nothing follows a place, so that a suggestion can be drawn there; elsewhere, the list shows it.
 function atEnd(place) {
   return text.slice(place).trim() === "" && !text.slice(place).includes("\n");
 }
@@ -228,7 +230,7 @@ function cursor() {
   return field.selectionEnd;
 }
 
-// Bring what is being written into sight, if it is below the window.
+// Scroll to what is being written, if it is below the window.
 function follow() {
   const pen = byId("mirror").querySelector(".pen");
   if (!pen) return;
@@ -238,11 +240,11 @@ function follow() {
 
 // ---- suggestions --------------------------------------------------------------------------------
 
-const PAUSE = 180; // milliseconds without a keystroke, after which there is a suggestion
+const PAUSE = 180; // milliseconds from the last keystroke to a suggestion
 
 const narrow = matchMedia("(max-width: 52rem)");
-let suggestion = null; // {at, texts, chosen}: what the model would write at a place
-let waiting = 0;
+let suggestion = null; // {at, texts, chosen}: alternatives for a place
+let waiting = 0; // timer
 
 function suggestSoon() {
   clearTimeout(waiting);
@@ -286,7 +288,7 @@ function chooseAlternative(step) {
   announceSuggestion();
 }
 
-// A person who types what is suggested keeps the suggestion: what is left of it.
+// Keep the rest of a suggestion when a person types its beginning.
 function typeThrough(before) {
   const typed = text.slice(suggestion.at, cursor());
   const grown = text.length - before.length;
@@ -332,7 +334,7 @@ function placeAlternatives(list) {
   list.style.top = `${bottom - sheet.top + 8}px`;
 }
 
-// Where a place of the text is in the window; the end of what is suggested, if that is drawn there.
+// Return where a place of the text is in the window, or the suggestion if it is drawn there.
 function boxAt(place) {
   const ghost = byId("mirror").querySelector(".ghost");
   if (ghost) return { left: ghost.getClientRects()[0].left, bottom: ghost.getBoundingClientRect().bottom };
@@ -352,11 +354,11 @@ function announceSuggestion() {
 // ---- writing on ---------------------------------------------------------------------------------
 
 const LIMIT = 100_000; // characters
-const OPENING = 420; // characters that a first visitor sees being written
-const PACE = 90; // of them in a second
+const OPENING = 420; // characters written for a first visitor
+const PACE = 90; // of them per second
 
-let run = null; // what is being written: {at, start, written, began}
-let lastRun = null; // what was written last, while nothing has changed it: {start, end}
+let run = null; // while the model writes: {at, start, paced, count, began, queue, ended}
+let lastRun = null; // where the model wrote last, until the text changes: {start, end}
 let runs = 0;
 
 function writeOn({ limit = LIMIT, paced = false } = {}) {
@@ -376,7 +378,7 @@ function writeOn({ limit = LIMIT, paced = false } = {}) {
     mine.at += piece.length;
     change(at, 0, piece, { byModel: true, group });
     if (following) field.setSelectionRange(mine.at, mine.at);
-    if (following && !paced) follow(); // a first visitor sees the whole page
+    if (following && !paced) follow(); // a first visitor should see the top of the page
   };
   model.start("write", { text: text.slice(0, at), settings, limit }, ({ text: piece, done }) => {
     mine.ended ||= Boolean(done);
@@ -388,7 +390,7 @@ function writeOn({ limit = LIMIT, paced = false } = {}) {
     if (done) stopWriting(done);
   });
   if (!paced) return;
-  // Let go of the queue at a pace at which it can be read along, or at once for those who prefer calm.
+  // Show the queue at a readable pace, or all at once with reduced motion.
   let before = performance.now();
   let due = 0;
   const frame = (now) => {
@@ -420,8 +422,8 @@ function stopWriting(why = "") {
   const figures = count > 50 ? `${number(count)} characters, ${number(speed)} a second` : "";
   const reasons = {
     document: "The model ended the document.",
-    limit: "That is as much as it writes at once.",
-    opening: "The model wrote this just now. Change it, or let it write on.",
+    limit: "Reached the limit.",
+    opening: "The model has just written this. Change it, or let it write on.",
   };
   say([reasons[why], why === "opening" ? "" : figures].filter(Boolean).join(" "));
   saveText();
@@ -480,15 +482,16 @@ function pressed(event) {
   does();
 }
 
-// What has been typed while the model was writing stops it: the text is the person's.
+// Typing stops the model.
 function typed(event) {
   const before = text;
   stopWriting();
-  takeUpField(event.inputType);
+  const inserted = recordChange(event.inputType);
   if (suggestion && typeThrough(before)) return;
   dismiss();
-  const unknown = new Set(Array.from(event.data ?? "").filter((character) => !alphabet.has(character)));
-  say(unknown.size ? `The model does not know ${[...unknown].map(visible).join(" ")}; it skips that.` : "");
+  const unknown = new Set(Array.from(inserted).filter((character) => !alphabet.has(character)));
+  const some = Array.from(unknown).slice(0, 5).map(visible).join(" ");
+  say(unknown.size ? `The model skips characters outside its alphabet: ${some}` : "");
   if (!event.isComposing) suggestSoon();
 }
 
@@ -496,10 +499,8 @@ async function copyText(value, what) {
   try {
     await navigator.clipboard.writeText(value);
     say(`${what} copied.`);
-  } catch { // not allowed: leave it selected, for the keyboard
-    field.focus();
-    field.select();
-    say("Press Ctrl+C to copy.");
+  } catch {
+    say("The browser does not allow copying; select the text and press Ctrl+C.");
   }
 }
 
@@ -522,7 +523,7 @@ function copyLink() {
   copyText(link.href, "Link");
 }
 
-// The text and settings of the link that the page was opened with, if there are any.
+// Take text and settings from the link that the page was opened with. A person's own text is set aside.
 function openLink() {
   let shared;
   try {
@@ -534,10 +535,28 @@ function openLink() {
   history.replaceState(null, "", location.pathname + location.search);
   takeSettings(shared.settings);
   showSettings();
-  const mine = text;
+  if (text) kept.save({ aside: kept.load().aside ?? text });
   setText(shared.text);
-  say(mine ? "Opened from a link; Undo brings your own text back." : "Opened from a link.");
+  say("Opened from a link.");
   return true;
+}
+
+function showAside() {
+  byId("aside").hidden = typeof kept.load().aside !== "string";
+}
+
+function takeAside() {
+  const { aside } = kept.load();
+  kept.save({ aside: null });
+  showAside();
+  setText(aside);
+}
+
+// Ranges as they were stored, or none.
+function storedRanges(value) {
+  const valid = (range) =>
+    Array.isArray(range) && range.every(Number.isInteger) && range[0] < range[1] && range[1] <= text.length;
+  return Array.isArray(value) && value.every(valid) ? joined(value) : [];
 }
 
 const alphabet = new Set(description.alphabet);
@@ -547,11 +566,12 @@ function startWrite() {
   const saved = kept.load();
   if (typeof saved.text === "string") {
     text = field.value = saved.text;
-    ranges = joined(Array.isArray(saved.ranges) ? saved.ranges.filter(([start, end]) => start < end) : []);
+    ranges = storedRanges(saved.ranges);
   }
   afterChange();
   field.setSelectionRange(text.length, text.length);
   const linked = openLink();
+  showAside();
 
   field.addEventListener("keydown", pressed);
   field.addEventListener("input", typed);
@@ -578,6 +598,7 @@ function startWrite() {
   byId("undo").addEventListener("click", goBack);
   byId("redo").addEventListener("click", goForward);
   byId("new").addEventListener("click", () => { setText(""); field.focus(); });
+  byId("aside").addEventListener("click", takeAside);
   byId("copy").addEventListener("click", () => copyText(text, "Text"));
   byId("download").addEventListener("click", download);
   byId("link").hidden = !location.protocol.startsWith("http");
