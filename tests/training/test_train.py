@@ -139,9 +139,10 @@ def test_a_copy_of_a_network_trains_independently(model_file):
     network = copy.deepcopy(charrnn.CharRNN(model.config, 9))
     ids = np.zeros((4, 2), np.uint8)
     network.parameters.flat[...] = 0.1
-    loss, _, _ = network.train(ids, ids, network.zero_state(2))
-    network.parameters.flat[...] -= 0.1 * network.gradients.flat
-    assert network.train(ids, ids, network.zero_state(2))[0] < loss
+    gradients = network.new_gradients()
+    loss, _, _ = network.train(ids, ids, network.zero_state(2), gradients)
+    network.parameters.flat[...] -= 0.1 * gradients.flat
+    assert network.train(ids, ids, network.zero_state(2), gradients)[0] < loss
 
 
 def test_a_trainer_cannot_be_copied(corpus_file):
