@@ -101,7 +101,7 @@ class Bench:
     def __init__(self, corpus: Path, out: Path, minutes: float, tunes: int) -> None:
         self.file, self.out, self.minutes, self.count = corpus, out, minutes, tunes
         self.corpus: Corpus = read(corpus)
-        parts = split(self.corpus, "tunes", 0.1)
+        parts = split(self.corpus, "tunes")
         self.train_texts, self.held_out_texts = (part.texts for part in parts)
         self.train, self.held_out = (
             [read_abc(text).tunes[0] for text in part.texts] for part in parts

@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    documents = list(split(read(arguments.files), "paragraphs", 0.0)[0].texts)
+    documents = list(split(read(arguments.files), "paragraphs", valid_fraction=0.0)[0].texts)
     train, held_out = drawn(documents, arguments.seed)
     print(f"{len(train):,} documents to fit, {len(held_out):,} held out", file=sys.stderr)
     grams = NGrams(train, arguments.max_order, len(set().union(*train, *held_out)))

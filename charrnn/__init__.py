@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UnknownCharacterError,
         WorkerError,
     )
+    from charrnn.inference.documents import stream_documents
     from charrnn.inference.dynamic import adapt
     from charrnn.inference.evaluate import Evaluation, evaluate
     from charrnn.inference.sampling import SamplingOptions, generate, stream
@@ -64,6 +65,7 @@ _HOMES = {
     "ModelConfig": "nn.model",
     "generate": "inference.sampling",
     "stream": "inference.sampling",
+    "stream_documents": "inference.documents",
     "SamplingOptions": "inference.sampling",
     "evaluate": "inference.evaluate",
     "Evaluation": "inference.evaluate",
@@ -131,6 +133,7 @@ __all__ = [
     "resume",
     "rewrite",
     "stream",
+    "stream_documents",
     "train",
     "write_abc",
     "write_folder",

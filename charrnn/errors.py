@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 _SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
@@ -121,3 +121,8 @@ def require(condition: bool, message: str) -> None:
     """Raise ConfigError with `message` unless `condition` holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def require_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Raise ConfigError unless the setting `name` is one of `choices`."""
+    require(value in choices, f"`{name}` must be one of {', '.join(choices)}; got {value!r:.60}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from charrnn.errors import ConfigError, UnknownFieldError, require
+from charrnn.errors import ConfigError, UnknownFieldError, require, require_choice
 
 T = TypeVar("T")
 
@@ -67,13 +67,8 @@ def check_fields(config: Any) -> None:
         )
         if type(value) is int and kind.startswith("float") and abs(value) < 2**53:
             object.__setattr__(config, field.name, float(value))
-        choices = field.metadata.get("choices")
-        if choices:
-            value = getattr(config, field.name)
-            require(
-                value in choices,
-                f"`{field.name}` must be one of {', '.join(choices)}; got {value!r:.60}",
-            )
+        if choices := field.metadata.get("choices"):
+            require_choice(field.name, getattr(config, field.name), choices)
 
 
 def from_dict(cls: type[T], values: object) -> T:

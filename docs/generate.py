@@ -18,7 +18,7 @@ DOCS = Path(__file__).parent
 SECTIONS = {
     "Train": ["train", "resume", "Trainer", "Report", "Limits", "TrainConfig"],
     "Models": ["load", "Checkpoint", "TrainingRecord", "HistoryEntry", "ModelConfig", "CharRNN"],
-    "Generate": ["generate", "stream", "adapt", "SamplingOptions"],
+    "Generate": ["generate", "stream", "stream_documents", "adapt", "SamplingOptions"],
     "Evaluate": ["evaluate", "Evaluation"],
     "Text": ["read", "Corpus", "Tokenizer"],
     "Tunes": [
@@ -41,6 +41,7 @@ current. Every command has one call with the same result:
 | `charrnn train` | `charrnn.train(...)`, then `.fit()` or a loop over its reports |
 | `charrnn train --resume` | `charrnn.resume(...)` |
 | `charrnn sample` | `charrnn.generate(...)`, or `charrnn.stream(...)` as the characters come |
+| `charrnn sample --unique`, `--new-against FILE`, ... | `charrnn.stream_documents(...)` |
 | `charrnn sample --adapt FILE` | `charrnn.generate(charrnn.adapt(model, corpus), ...)` |
 | `charrnn evaluate` | `charrnn.evaluate(...)` |
 | `charrnn info` | `charrnn.load(...).describe()` |

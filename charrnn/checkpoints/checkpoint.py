@@ -54,7 +54,7 @@ class Checkpoint:
 
     def model(self) -> CharRNN:
         """Return the network for inference; it shares the parameters."""
-        return CharRNN(self.config, len(self.tokenizer), parameters=self.parameters, training=False)
+        return CharRNN(self.config, len(self.tokenizer), parameters=self.parameters)
 
     def save(self, path: str | Path) -> str:
         """Write the model file and return its digest; raises CheckpointError if writing fails."""
@@ -117,5 +117,7 @@ def part_of(
         raise CorpusError(
             "the model was trained without a held-out part; evaluate another text with `part='all'`"
         )
-    train, valid = split(corpus, config.documents, fraction)
+    train, valid = split(
+        corpus, config.documents, valid_fraction=fraction, hold_out=config.hold_out
+    )
     return (valid if part == "valid" else train).encode(model.tokenizer, unknown)

@@ -11,7 +11,7 @@ from charrnn.nn.init import INITS
 from charrnn.nn.optim import OPTIMIZERS, SCHEDULES
 from charrnn.rng import MAX_SEED
 from charrnn.settings import check_fields, from_dict, require_known, require_range, setting
-from charrnn.text.documents import DOCUMENTS
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT
 
 MAX_CHUNK = 2**20
 MAX_SHARDS = 256
@@ -45,7 +45,13 @@ class TrainConfig:
         "Reset the state at the start of each file (whole), line, paragraph or tune.",
         DOCUMENTS,
     )
-    valid_fraction: float = setting(0.1, "Hold out this fraction of each file for validation.")
+    valid_fraction: float = setting(0.1, "Hold out this fraction of the corpus for validation.")
+    hold_out: str = setting(
+        "random",
+        "Hold out random lines or paragraphs, or the last of each file.",
+        HOLD_OUT,
+        before="last",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -81,10 +87,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class StoredReading:
-    """How the corpus files are read: the kind of document, and the settings of its Reading."""
+    """How the corpus files are read: the kind of document, and the settings of its Reading; and the
+    facts that it found out about them.
+    """
 
     documents: str = "whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,8 +155,10 @@ def parsed_reading(document: object) -> StoredReading:
     """Return the StoredReading in a JSON object; raises ConfigError if it is invalid."""
     reading = from_dict(StoredReading, document)
     require(
-        isinstance(reading.documents, str) and isinstance(reading.settings, Mapping),
-        "the reading must consist of a kind of document and its settings",
+        isinstance(reading.documents, str)
+        and isinstance(reading.settings, Mapping)
+        and isinstance(reading.facts, Mapping),
+        "the reading must consist of a kind of document, its settings, and facts",
     )
     return reading
 

@@ -19,18 +19,18 @@ from charrnn.cli.tunes import tunes_in
     metavar="PATH",
     type=click.Path(),
     multiple=True,
-    help="Compare with the tunes in this file, such as the training corpus; may be repeated.",
+    help="Compare with the tunes in this file or folder, such as the corpus; may be repeated.",
 )
 @JSON
 def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
     """Measure how well made and how original tunes are.
 
-    TUNES are .abc or .mid files.
+    TUNES are .abc or .mid files, or folders of them.
 
     \b
     Examples:
-      charrnn assess tunes/*.abc --against corpus.abc
-      charrnn assess tunes/*.abc --json
+      charrnn assess new --against corpus
+      charrnn assess new/*.abc --against 'corpus/*.abc' --json
 
     The figures include bars that add up, repeated bars and notes in the key. With --against, they
     also include the distance to the corpus and the longest copy in each tune, beside the figures

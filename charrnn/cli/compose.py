@@ -79,7 +79,7 @@ GROUPS = {
     metavar="PATH",
     type=click.Path(),
     multiple=True,
-    help="Compare the tunes with those in this file; may be repeated.",
+    help="Compare the tunes with those in this file or folder; may be repeated.",
 )
 @click.option(
     "--max-copy",

@@ -18,8 +18,8 @@ from charrnn.cli.tunes import tell_notices
 def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
     """Convert tunes between ABC, MIDI, audio, score and web page.
 
-    Read the tunes of SOURCE (.abc or .mid) and write them to TARGET, in the format of its suffix:
-    .abc, .mid, .wav, .svg or .html.
+    Read the tunes of SOURCE (.abc, .mid or a folder) and write them to TARGET, in the format of its
+    suffix: .abc, .mid, .wav, .svg or .html.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ import click
 
 from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
-from charrnn.errors import counted
+from charrnn.errors import as_options
 
 
 @click.command(cls=Command)
@@ -76,15 +76,14 @@ def evaluate(
     checkpoint = load(model)
     texts = read(corpus, encoding, reading=checkpoint.reading)
     for notice in texts.notices:
-        tell(notice)
+        tell(as_options(notice))
     if part != "all" and texts.digest != checkpoint.training.corpus:
         tell(
             "this corpus is not the one that the model was trained on; the model may have seen "
             f"some of its {part} part"
         )
-    lacking = texts.characters() - set(checkpoint.tokenizer.alphabet)
-    if lacking and unknown == "skip":
-        tell(f"skipped {counted(len(lacking), 'distinct character')} not in the model's alphabet")
+    for notice in texts.replaced(checkpoint.tokenizer, unknown):
+        tell(notice)
     result = measure(
         checkpoint,
         texts,

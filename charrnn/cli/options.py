@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.terminal import quoted
 from charrnn.errors import ConfigError, counted
+from charrnn.text.fold import UNKNOWN_CHOICES
 
 METAVARS: dict[type, str] = {int: "N", float: "X"}
 OTHERS = "Options"  # heading of the options that belong to no group
@@ -181,10 +182,11 @@ ENCODING = click.option(
 )
 UNKNOWN = click.option(
     "--unknown",
-    type=click.Choice(["error", "skip"]),
+    type=click.Choice(UNKNOWN_CHOICES),
     default="error",
     show_default=True,
-    help="Stop at characters missing from the model's alphabet (error), or skip them.",
+    help="Stop at characters missing from the model's alphabet (error), skip them, or fold them to "
+    "similar ones: quotes, dashes, spaces, letters without accents.",
 )
 EXISTING_MODEL = click.argument("model", type=click.Path())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
-from charrnn.errors import require
+from charrnn.errors import CharRNNError, require
 from charrnn.inference.dynamic import read_and_learn, trainable_copy
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import CharRNN
+from charrnn.nn.model import QUIET, CharRNN, Reader
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
@@ -62,10 +62,22 @@ def evaluate(
     first (`charrnn.inference.dynamic`).
 
     Raises CorpusError for fewer than 2 characters, UnknownCharacterError for characters outside the
-    model's alphabet (unless `unknown="skip"`), and ConfigError for counts below 1 and for options
-    that cannot be combined.
+    model's alphabet (unless `unknown` is "skip" or "fold"), ConfigError for counts below 1 and for
+    options that cannot be combined, and CharRNNError if the loss is not finite.
     """
     text = part_of(checkpoint, corpus, part, unknown)
+    result = _evaluate(checkpoint, text, streams, block_size, dynamic)
+    if not math.isfinite(result.nats_per_char):
+        raise CharRNNError(
+            f"the loss is {result.nats_per_char}: the model's weights are too large to evaluate it"
+        )
+    return result
+
+
+@QUIET
+def _evaluate(
+    checkpoint: Checkpoint, text: Encoded, streams: int, block_size: int | None, dynamic: bool
+) -> Evaluation:
     if not dynamic:
         return evaluate_text(checkpoint.model(), text, streams, block_size)
     other = "streams" if streams != 1 else "block_size"
@@ -138,7 +150,7 @@ def score(
     with threads_for(len(starts)):
         for group in range(0, len(starts), MAX_STREAMS):
             begin = starts[group : group + MAX_STREAMS]
-            state = model.zero_state(len(begin))
+            state, reader = model.zero_state(len(begin)), Reader(model, len(begin))
             chunk = max(1, CHUNK // len(begin))
             for t in range(-warm_up, length, chunk):
                 if stopped():
@@ -150,7 +162,7 @@ def score(
                     resets = np.zeros(at.shape, np.bool_) if resets is None else resets
                     resets |= at == 0
                 window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
-                losses, right, state = model.losses(*window, state, resets)
+                losses, right, state = reader.losses(*window, state, resets)
                 scored = (at >= begin) & (at < last) & (at < begin + length)
                 nats += float(losses[scored].sum(dtype=np.float64))
                 correct += int(right[scored].sum())

@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.checkpoint import Checkpoint, require_checkpoint
@@ -19,12 +20,16 @@ from charrnn.errors import CharRNNError, counted, require, require_type, unexpec
 from charrnn.inference.constraint import Biased, Constraint, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, Stepper
+from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
+from charrnn.text.corpus import Corpus
 from charrnn.text.documents import DOCUMENTS
+from charrnn.text.spool import joined
+from charrnn.text.tokenizer import Ids
 
 Mask = NDArray[np.bool_]  # (B, V), the allowed characters
+Prompt = str | Corpus | Sequence[str | Corpus]
 
 PROMPT_CHUNK = 1024
 NOISE_BLOCK = 1 << 14  # numbers
@@ -68,7 +73,7 @@ class SamplingOptions:
 
 def generate(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -94,7 +99,7 @@ def generate(
 
 def stream(
     checkpoint: Checkpoint,
-    prompt: str | Sequence[str] = "",
+    prompt: Prompt = "",
     *,
     length: int = 500,
     num_samples: int = 1,
@@ -116,7 +121,8 @@ def stream(
 
     Raises ConfigError for values out of range and for a prompt that the constraint rejects,
     UnknownCharacterError for a prompt with characters outside the model's alphabet (unless
-    `unknown="skip"`), and TypeError for arguments of the wrong type.
+    `unknown` is "skip", or "fold", which replaces them with similar ones), and TypeError for
+    arguments of the wrong type.
     """
     options = SamplingOptions.of("stream", temperature, seed, filters)
     prompts = _prompts(checkpoint, prompt, num_samples)
@@ -132,18 +138,30 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
     return texts
 
 
-def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: int) -> list[str]:
-    """Return one prompt per sample."""
+def require_samples(checkpoint: Checkpoint, num_samples: int) -> None:
+    """Raise TypeError or ConfigError unless samples of a model can be requested."""
     require_checkpoint(checkpoint)
     require_type(num_samples, int, "num_samples", "a whole number")
     require(
         1 <= num_samples <= MAX_SAMPLES,
         f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
     )
-    require_type(prompt, Sequence, "prompt", "a text or a list of texts")
-    prompts = [prompt] * num_samples if isinstance(prompt, str) else list(prompt)
+
+
+def require_length(name: str, value: int) -> None:
+    """Raise TypeError or ConfigError unless the setting `name` is a number of characters."""
+    require_type(value, int, name, "a whole number")
+    require(value >= 0, f"`{name}` must be at least 0, got {value}")
+
+
+def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
+    """Return one prompt per sample."""
+    require_samples(checkpoint, num_samples)
+    wanted = "a text, a Corpus, or a list of these"
+    require_type(prompt, (Sequence, Corpus), "prompt", wanted)
+    prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
     for text in prompts:
-        require_type(text, str, "prompt", "a text or a list of texts")
+        require_type(text, (str, Corpus), "prompt", wanted)
     require(
         len(prompts) == num_samples,
         f"`prompt` has {counted(len(prompts), 'text')} for {counted(num_samples, 'sample')}; give "
@@ -154,60 +172,93 @@ def _prompts(checkpoint: Checkpoint, prompt: str | Sequence[str], num_samples: i
 
 def draw(
     checkpoint: Checkpoint,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Corpus],
     length: int,
     options: SamplingOptions,
     rng: Rng,
     stop: str = "",
     unknown: str = "error",
-    constraint: Constraint | None = None,
+    constraint: Constraint | Sequence[Constraint] | None = None,
     costs: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Yield the continuations of the prompts, as `stream` does, with the random numbers of `rng`.
 
-    A `Biased` constraint makes some allowed characters more likely. `costs` (samples,) accumulates
-    what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
-    characters, summed over the text.
+    There is one constraint for all samples, or one for each: all `Biased`, or none. A `Biased`
+    constraint makes some allowed characters more likely. `costs` (samples,) accumulates what the
+    constraint costs each sample, in nats: -ln of the model's probability of the allowed characters,
+    summed over the text.
     """
-    require_type(length, int, "length", "a whole number")
-    require(length >= 0, f"`length` must be at least 0, got {length}")
+    constraints: Sequence[Constraint] = ()
+    if isinstance(constraint, Sequence):
+        constraints = constraint
+    elif constraint is not None:
+        constraints = [constraint] * len(prompts)
+    require_length("length", length)
     alphabet = checkpoint.tokenizer.alphabet
     require(
-        constraint is None or constraint.alphabet == alphabet,
+        all(each.alphabet == alphabet for each in constraints),
         "the constraint and the model have different alphabets",
     )
-    after = {
-        prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
+    after = {prompt: _read_prompt(checkpoint, prompt, unknown) for prompt in set(prompts)}
+    logits, states = zip(*(after[prompt] for prompt in prompts), strict=True)
+    pairs = list(zip(constraints, prompts, strict=False))
+    position = {
+        pair: read(pair[0], document_start(checkpoint, pair[1], unknown)) for pair in set(pairs)
     }
-    logits, states, positions = zip(*(after[prompt] for prompt in prompts), strict=True)
+    positions = [position[pair] for pair in pairs]
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
-        np.concatenate(logits, axis=1),
-        np.concatenate(states, axis=3),
+        np.stack(logits),
+        np.concatenate(states, axis=2),
         length,
         options.temperature,
         rng,
         [text for text in (stop, end) if text],
         dict(options.filters),
-        constraint,
-        list(positions),
+        constraints,
+        positions,
         costs,
     )
 
 
-def _read_prompt(
-    checkpoint: Checkpoint, prompt: str, unknown: str, constraint: Constraint | None
-) -> tuple[Any, Any, Any]:
-    """Return the logits (V, 1) after a prompt, and the states of the network and the constraint."""
-    end = terminator(checkpoint)
-    if end:  # as in training, the state is reset at the last character before the document
-        prompt = end + prompt
-        prompt = prompt[prompt.rfind(end) + len(end) - 1 :]
-    ids = checkpoint.tokenizer.encode(prompt, unknown)
-    text = checkpoint.tokenizer.decode(ids).removeprefix(end[-1:])
-    position = read(constraint, text) if constraint else None
-    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+def _read_prompt(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Any, Any]:
+    """Return the logits (V,) after a prompt, and the network's state."""
+    ids, _ = _prompt_ids(checkpoint, prompt, unknown)
+    return _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
+
+
+def _prompt_ids(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Ids, int]:
+    """Return the ids that the network reads (N,), and the position of the last document's first.
+
+    As in training, the state is reset at the last character before a document.
+    """
+    tokenizer = checkpoint.tokenizer
+    if isinstance(prompt, Corpus):
+        ids = prompt.encode(tokenizer, unknown).ids
+    else:
+        ids = tokenizer.encode(prompt, unknown)
+    if not (end := terminator(checkpoint)):
+        return ids, 0
+    end_ids = tokenizer.encode(end)
+    ids = joined(ids.dtype, [end_ids, ids])
+    return ids[_after_last(end_ids, ids) - 1 :], 1
+
+
+def document_start(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> str:
+    """Return the start of the document that continues `prompt`, as the model reads it."""
+    ids, first = _prompt_ids(checkpoint, prompt, unknown)
+    return checkpoint.tokenizer.decode(ids[first:])
+
+
+def _after_last(end: Ids, ids: Ids) -> int:
+    """Return the position in `ids` (N,) after the last `end` (n,), of which there is one."""
+    n = len(end)
+    for stop in range(len(ids), 0, -PROMPT_CHUNK):
+        windows = sliding_window_view(ids[max(0, stop - PROMPT_CHUNK - n + 1) : stop], n)
+        if len(found := np.flatnonzero((windows == end).all(axis=1))):
+            break
+    return stop - len(windows) + 1 + int(found[-1])
 
 
 def terminator(checkpoint: Checkpoint) -> str:
@@ -215,20 +266,20 @@ def terminator(checkpoint: Checkpoint) -> str:
     return DOCUMENTS[checkpoint.training.config.documents].terminator
 
 
-def _beginning(checkpoint: Checkpoint) -> NDArray[np.integer[Any]]:
+def _beginning(checkpoint: Checkpoint) -> Ids:
     """Return the id to feed in before the start of a text: a newline, or the alphabet's first
     character if it has no newline.
     """
-    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))])
+    return np.array([max(0, checkpoint.tokenizer.alphabet.find("\n"))], np.uint32)
 
 
-def _read(checkpoint: Checkpoint, ids: NDArray[np.integer[Any]]) -> tuple[Any, Any]:
-    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
+    """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
-    state = network.zero_state(1)
+    reader, state = Reader(network, 1), network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
-    return logits[-1], state
+        logits, state = reader.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1, 0], state
 
 
 def _continue(
@@ -240,32 +291,32 @@ def _continue(
     rng: Rng,
     stops: list[str],
     filters: dict[str, float],
-    constraint: Constraint | None,
+    constraints: Sequence[Constraint],
     states: list[Any],
     costs: NDArray[np.float64] | None,
 ) -> Iterator[tuple[int, str]]:
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
-    biased = constraint if isinstance(constraint, Biased) else None
-    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    biased = [each for each in constraints if isinstance(each, Biased)]
+    samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # the samples that haven't ended
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
+    noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
-            now = [states[index] for index in batch] if constraint else []
-            mask = _mask(constraint, now) if constraint else None
-            bias = np.array([biased.bias(state) for state in now]) if biased else None
+            allowed = [constraints[i].allowed(states[i]) for i in batch] if constraints else []
+            mask = _mask(allowed) if allowed else None
+            bias = np.array([biased[i].bias(states[i]) for i in batch]) if biased else None
             if costs is not None and mask is not None:
-                costs[batch] += _cost(logits.T, mask)
+                costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
-            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            ids = choose(logits, temperature, noise, filters, mask, bias)
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])
-                if constraint:
-                    states[index] = constraint.advance(states[index], alphabet[id])
+                if constraints:
+                    states[index] = constraints[index].advance(states[index], alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:
@@ -279,9 +330,8 @@ def _continue(
             logits = stepper.step(ids)
 
 
-def _mask(constraint: Constraint, states: list[Any]) -> Mask:
-    mask = np.concatenate([constraint.allowed(state) for state in states])
-    mask = mask.reshape(len(states), -1)
+def _mask(allowed: list[NDArray[np.bool_]]) -> Mask:
+    mask = np.concatenate(allowed).reshape(len(allowed), -1)
     if not mask.any(axis=1).all():
         raise CharRNNError("the constraint is incomplete: it allows no character in one state")
     return mask

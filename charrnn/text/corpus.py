@@ -8,18 +8,21 @@ the ids of a model.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CorpusError
+from charrnn.errors import CorpusError, counted, require_choice
+from charrnn.progress import watched
 from charrnn.text.batches import Encoded
 from charrnn.text.documents import Reading
+from charrnn.text.fold import UNKNOWN_CHOICES
 from charrnn.text.plain import PLAIN_TEXT
-from charrnn.text.spool import Spool, blocks, joined
+from charrnn.text.spool import BLOCK, Spool, blocks, joined
 from charrnn.text.tokenizer import Ids, Tokenizer
 
 NEWLINE = 0  # its id in every corpus
@@ -43,6 +46,7 @@ class Corpus:
     names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # for the user
     reading: Reading = PLAIN_TEXT  # how the files were read
+    facts: Mapping[str, Any] = field(default_factory=dict)  # that the reading found out
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:
@@ -60,6 +64,14 @@ class Corpus:
     def texts(self) -> tuple[str, ...]:
         """The texts, decoded."""
         return tuple(self.tokenizer.decode(ids) for ids in self.each())
+
+    def head(self, length: int = 1 << 20) -> str:
+        """Return the first `length` characters."""
+        return self.tokenizer.decode(self.ids[:length])
+
+    def pieces(self) -> Iterator[str]:
+        """Yield all texts, decoded, a block at a time."""
+        return map(self.tokenizer.decode, blocks(self.ids))
 
     @cached_property
     def digest(self) -> str:
@@ -83,24 +95,43 @@ class Corpus:
         return {self.tokenizer.alphabet[id] for id in np.flatnonzero(present)}
 
     def encode(self, tokenizer: Tokenizer, unknown: str = "error") -> Encoded:
-        """Return the texts in the ids of `tokenizer`. Raises UnknownCharacterError for characters
-        that it lacks; `unknown="skip"` skips them.
+        """Return the texts in the ids of `tokenizer`; `unknown` and errors as in
+        `Tokenizer.encode`.
         """
+        require_choice("unknown", unknown, UNKNOWN_CHOICES)
         table = tokenizer.find(self.tokenizer.alphabet)
-        lacking = table.min() < 0
-        tokenizer.encode("".join(self.characters()) if lacking else "", unknown)  # or its error
-        if lacking:
+        if table.min() < 0 and (replaced := tokenizer.replacements(self.characters(), unknown)):
             builder = Builder(tokenizer)
             for text in self.each():
                 for block in blocks(text):
-                    ids = table.take(block)
-                    builder.ids.append(ids[ids >= 0])
+                    known = self.tokenizer.decode(block).translate(replaced)
+                    builder.ids.append(tokenizer.find(known))
                 builder.end()
             return Encoded(builder.ids.array(), builder.ends.array())
         if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
             return Encoded(self.ids, self.ends)
-        recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
+        pieces = watched(blocks(self.ids), "encoding the corpus", len(self.ids) / BLOCK)
+        recoded = joined(tokenizer.dtype, map(table.take, pieces))
         return Encoded(recoded, self.ends)
+
+    def replaced(self, tokenizer: Tokenizer, unknown: str) -> tuple[str, ...]:
+        """Return notices of how many characters `encode` folds and skips."""
+        if unknown == "error":
+            return ()
+        replacements = tokenizer.replacements(self.characters(), unknown)
+        counts = np.zeros(len(self.tokenizer), np.int64)
+        for block in blocks(self.ids):
+            counts += np.bincount(block, minlength=len(counts))
+        totals = {"folded": 0, "skipped": 0}
+        for code_point, text in replacements.items():
+            count = counts[self.tokenizer.alphabet.index(chr(code_point))]
+            totals["folded" if text else "skipped"] += int(count)
+        what = {"folded": "to similar ones in", "skipped": "not in"}
+        return tuple(
+            f"{verb} {counted(total, 'character')} {what[verb]} the model's alphabet"
+            for verb, total in totals.items()
+            if total
+        )
 
     def each(self) -> Iterator[Ids]:
         """Yield the ids (n,) of each text."""
@@ -150,7 +181,8 @@ class Builder:
         names: Sequence[str] = (),
         notices: Sequence[str] = (),
         reading: Reading = PLAIN_TEXT,
+        facts: Mapping[str, Any] = {},
     ) -> Corpus:
         """Return the corpus of all texts; nothing can be added afterwards."""
         arrays = self.ids.array(), self.ends.array()
-        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading)
+        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading, facts)

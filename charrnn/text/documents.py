@@ -18,18 +18,20 @@ from charrnn.settings import from_dict
 
 @dataclass(frozen=True)
 class Documents:
-    """A kind of document: the terminator of each document ("" if there is none), and the address
-    of its `Reading`.
+    """A kind of document: the terminator of each document ("" if there is none), the address of its
+    `Reading`, and whether random documents can be held out (tunes are already in random order).
     """
 
     terminator: str
     reading: str = "charrnn.text.plain:PlainText"
+    random_split: bool = False
 
 
+HOLD_OUT = ("random", "last")
 DOCUMENTS = {
     "whole": Documents(""),
-    "lines": Documents("\n"),
-    "paragraphs": Documents("\n\n"),
+    "lines": Documents("\n", random_split=True),
+    "paragraphs": Documents("\n\n", random_split=True),
     "tunes": Documents("\n\n", reading="charrnn.music.dataset:TuneReading"),
 }
 
@@ -39,6 +41,16 @@ class File(NamedTuple):
 
     path: str | Path
     in_folder: bool
+
+
+class Contents(NamedTuple):
+    """What a Reading found: the files that it read, notices for the user, and facts about the
+    corpus for commands that use a model of it, fit for JSON.
+    """
+
+    names: Sequence[str]
+    notices: Sequence[str]
+    facts: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Reading(ABC):
     @abstractmethod
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Pass the pieces of each text to `add`, which returns its length; return the names of the
         files read and notices for the user. Raises CorpusError.
         """

@@ -1,4 +1,9 @@
-"""A corpus divided into documents, and the documents into a training and a held-out part."""
+"""A corpus divided into documents, and the documents into a training and a held-out part.
+
+A file may be sorted, such as names by frequency, so random documents are held out, and equal ones
+are kept on one side: each document falls into one of 2^16 buckets by a hash of its text, and whole
+buckets are held out. A file that is one document has its last part held out.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +15,78 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import require
+from charrnn.errors import require, require_choice
+from charrnn.progress import report, watched
 from charrnn.text.corpus import NEWLINE, Builder, Corpus
-from charrnn.text.documents import DOCUMENTS, Reading
+from charrnn.text.documents import DOCUMENTS, HOLD_OUT, Reading
+from charrnn.text.hashing import text_blocks, text_hashes
 from charrnn.text.spool import Spool, blocks, joined
+
+BUCKETS = 1 << 16
 
 
 def split(
-    corpus: Corpus, documents: str = "whole", valid_fraction: float = 0.1
+    corpus: Corpus,
+    documents: str = "whole",
+    *,
+    valid_fraction: float = 0.1,
+    hold_out: str = "random",
 ) -> tuple[Corpus, Corpus]:
-    """Return the training documents and the held-out documents: the last part of every file.
+    """Return the training documents and the held-out documents.
 
-    A file that is one document is cut at a character, others between documents. Every line or
-    paragraph ends with its terminator; a missing one is added.
+    Of lines and paragraphs, `hold_out` selects "random" ones, always the same, or the "last" of
+    every file. Of whole files, it is always the last part, cut at a character; of tunes, which are
+    already in random order, the last ones. Every line or paragraph ends with its terminator; a
+    missing one is added.
     """
-    require(
-        documents in DOCUMENTS,
-        f"`documents` must be one of {', '.join(DOCUMENTS)}, got {documents!r}",
-    )
+    require_choice("documents", documents, DOCUMENTS)
+    require_choice("hold_out", hold_out, HOLD_OUT)
     require(
         0 <= valid_fraction < 1,
         f"`valid_fraction` must be at least 0 and below 1, got {valid_fraction}",
     )
-    terminator = DOCUMENTS[documents].terminator
+    kind, terminator = DOCUMENTS[documents], DOCUMENTS[documents].terminator
     borders = [0, *(corpus.ends + 1).tolist()]
     if terminator:
         corpus, borders = _divided(corpus, terminator)
+    if kind.random_split and hold_out == "random":
+        return _random_parts(corpus, valid_fraction)
     cuts = [start + int((stop - start) * (1 - valid_fraction)) for start, stop in pairwise(borders)]
     if terminator:
         cuts = list(map(partial(_between, corpus.ends), borders, cuts, borders[1:]))
     train, valid = zip(borders, cuts, strict=False), zip(cuts, borders[1:], strict=True)
     return _parts(corpus, train), _parts(corpus, valid)
+
+
+def _random_parts(corpus: Corpus, valid_fraction: float) -> tuple[Corpus, Corpus]:
+    """Return two random parts of a corpus, each in order, with equal texts in the same part."""
+    hashes, sizes, begin = text_hashes(corpus), np.zeros(BUCKETS, np.int64), 0
+    for block, ends in zip(blocks(hashes), blocks(corpus.ends), strict=True):
+        np.add.at(sizes, _buckets(block), np.diff(ends + 1, prepend=begin))
+        begin = ends[-1] + 1
+    held_out, wanted = np.zeros(BUCKETS, np.bool_), valid_fraction * len(corpus.ids)
+    for bucket in np.flatnonzero(sizes).tolist():
+        if sizes[bucket] / 2 <= wanted:  # a larger one, such as many equal lines, is trained on
+            held_out[bucket] = True
+            wanted -= sizes[bucket]
+    return _texts_in(corpus, hashes, ~held_out), _texts_in(corpus, hashes, held_out)
+
+
+def _buckets(hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return (hashes >> np.uint64(48)).astype(np.intp)
+
+
+def _texts_in(corpus: Corpus, hashes: NDArray[np.uint64], wanted: NDArray[np.bool_]) -> Corpus:
+    """Return the texts in the `wanted` buckets."""
+    result, end = Builder(corpus.tokenizer), -1
+    for _, ids, texts, begins, lengths in text_blocks(corpus):
+        # One more text may begin in the block than end in it.
+        kept = wanted[_buckets(hashes[texts.start : texts.stop + 1])]
+        result.ids.append(ids[np.repeat(kept, lengths[: len(kept)])])
+        ends = end + np.cumsum(np.diff(begins)[kept[: len(begins) - 1]])
+        result.ends.append(ends)
+        end = int(ends[-1]) if len(ends) else end
+    return result.corpus()
 
 
 def _between(ends: NDArray[np.int64], start: int, cut: int, stop: int) -> int:
@@ -81,6 +127,7 @@ def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
         # A block may end within a line, which is kept until its end shows whether it is blank.
         begin, filled_so_far, filled_before = len(result.ids), False, False
         for block in chain(blocks(text), [np.full(2, NEWLINE, text.dtype)]):
+            report("splitting the corpus", len(result.ids) / len(corpus.ids))
             newlines = np.flatnonzero(block == NEWLINE)
             ids, rest = np.split(block, newlines[-1:] + 1) if len(newlines) else (block[:0], block)
             if len(ids):
@@ -112,6 +159,8 @@ def augmented(training: Corpus, reading: Reading) -> Corpus:
     if reading.copies == 1:
         return training
     builder = Builder(training.tokenizer)
-    for text in reading.augmented(training.texts):
+    texts = training.texts
+    variants = reading.augmented(texts)
+    for text in watched(variants, "augmenting the corpus", reading.copies * len(texts)):
         builder.add([text])
     return builder.corpus()

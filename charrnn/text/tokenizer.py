@@ -12,13 +12,14 @@ array([2, 1, 3], dtype=uint8)
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharRNNError, UnknownCharacterError, require
+from charrnn.errors import CharRNNError, UnknownCharacterError, require, require_choice
+from charrnn.text.fold import UNKNOWN_CHOICES, folded
 
 Ids = NDArray[np.unsignedinteger[Any]]  # (N,), the smallest type that holds the alphabet
 
@@ -53,13 +54,24 @@ class Tokenizer:
 
     def encode(self, text: str, unknown: str = "error") -> Ids:
         """Return the ids (N,) of `text`. Raises UnknownCharacterError for characters outside the
-        alphabet; `unknown="skip"` skips them.
+        alphabet, unless `unknown` is "skip" or "fold", which skips only those without similar
+        characters in the alphabet.
         """
-        require(unknown in ("error", "skip"), f"`unknown` must be error or skip, got {unknown!r}")
+        require_choice("unknown", unknown, UNKNOWN_CHOICES)
         ids = self.find(text)
-        if unknown == "error" and ids.min(initial=0) < 0:
-            raise UnknownCharacterError(self._describe_unknown(text))
-        return ids[ids >= 0].astype(self.dtype)
+        if ids.min(initial=0) < 0:
+            ids = self.find(text.translate(self.replacements(text, unknown)))
+        return ids.astype(self.dtype)
+
+    def replacements(self, characters: Iterable[str], unknown: str) -> dict[int, str]:
+        """Return the texts to replace those code points of `characters` with that the alphabet
+        lacks; "" skips one. Raises UnknownCharacterError as `encode` does.
+        """
+        alphabet = set(self.alphabet)
+        lacking = sorted(set(characters) - alphabet)
+        if lacking and unknown == "error":
+            raise UnknownCharacterError(_describe_unknown(lacking))
+        return {ord(each): folded(each, alphabet) if unknown == "fold" else "" for each in lacking}
 
     def find(self, text: str) -> NDArray[np.int32]:
         """Return the ids (N,) of `text`, with -1 for each character outside the alphabet."""
@@ -75,14 +87,14 @@ class Tokenizer:
         """Return the text of `ids` (N,)."""
         return self._code_points.take(ids).tobytes().decode("utf-32-le")
 
-    def _describe_unknown(self, text: str) -> str:
-        unknown = sorted(set(text) - set(self.alphabet))
-        some = ", ".join(describe(character) for character in unknown[:5])
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        return (
-            f"the model's alphabet lacks {some}{more}; remove these characters, or skip them with "
-            "`unknown='skip'`"
-        )
+
+def _describe_unknown(lacking: Sequence[str]) -> str:
+    some = ", ".join(describe(character) for character in lacking[:5])
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return (
+        f"the model's alphabet lacks {some}{more}; replace them with similar characters "
+        "(`unknown='fold'`), or skip them (`unknown='skip'`)"
+    )
 
 
 def describe(character: str) -> str:

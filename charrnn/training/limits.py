@@ -18,6 +18,7 @@ DEFAULT_MINUTES = 10.0
 # than this fraction of them.
 EVALUATIONS = 15
 MOST_EVALUATING = 0.1
+LEAST_STEPS = 10  # between two of them
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Limits:
             return counters.step % every == 0
         if counters.step - last >= every:
             return True
+        if counters.step - last < LEAST_STEPS:  # the first one also waits for the workers to start
+            return False
         pause = 1 / EVALUATIONS
         if last:  # the first evaluation comes early, whatever it costs
             seconds = 60 * (self.minutes or DEFAULT_MINUTES)

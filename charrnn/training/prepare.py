@@ -8,6 +8,7 @@ from charrnn.checkpoints.records import StoredReading, TrainConfig
 from charrnn.errors import counted
 from charrnn.text.batches import Encoded, fit
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import DOCUMENTS
 from charrnn.text.split import augmented, split
 from charrnn.text.tokenizer import Tokenizer
 
@@ -51,22 +52,30 @@ def prepare(
 
     New characters are added to a `tokenizer` to start from. Raises CorpusError for a corpus that is
     too short, and UnknownCharacterError if `valid` has characters that `corpus` lacks (unless
-    `unknown="skip"`).
+    `unknown` is "skip" or "fold").
     """
     notices = [*corpus.notices, *(valid.notices if valid is not None else ())]
     if config.documents == "whole":
         config = replace(config, documents=corpus.reading.documents)
     if valid is not None:
         config = replace(config, valid_fraction=0.0)
-    training, held_out = split(corpus, config.documents, config.valid_fraction)
+    if not DOCUMENTS[config.documents].random_split:
+        config = replace(config, hold_out="last")
+    training, held_out = split(
+        corpus,
+        config.documents,
+        valid_fraction=config.valid_fraction,
+        hold_out=config.hold_out,
+    )
     training = augmented(training, corpus.reading)
     characters = training.characters() | held_out.characters()
     known = tokenizer
     tokenizer = known.extended(characters) if known else Tokenizer("".join(sorted(characters)))
     if valid is not None:
-        held_out, _ = split(valid, config.documents, 0.0)
+        held_out, _ = split(valid, config.documents, valid_fraction=0.0)
     text = training.encode(tokenizer)
     validation = held_out.encode(tokenizer, unknown)
+    notices += held_out.replaced(tokenizer, unknown)
     if len(validation) < 2 and (valid is not None or config.valid_fraction > 0):
         notices.append(
             "the held-out part is too short for validation; the last weights will be saved"
@@ -86,7 +95,7 @@ def prepare(
         text,
         validation if len(validation) >= 2 else None,
         replace(config, batch_size=batch_size, seq_len=seq_len),
-        StoredReading(corpus.reading.documents, asdict(corpus.reading)),
+        StoredReading(corpus.reading.documents, asdict(corpus.reading), corpus.facts),
         digests(corpus, valid),
         {"corpus": corpus.names, "valid": valid.names if valid is not None else ()},
         tuple(notices),

@@ -120,9 +120,9 @@ class Trainer:
         selected.
 
         Raises CorpusError for a corpus that is too short, UnknownCharacterError if `valid` has
-        characters that the corpus lacks (unless `unknown="skip"`), ConfigError for a `model` of
-        another shape than `init_from`, and CheckpointError for an `out` that cannot be written or
-        that another run is writing.
+        characters that the corpus lacks (unless `unknown` is "skip" or "fold"), ConfigError for a
+        `model` of another shape than `init_from`, and CheckpointError for an `out` that cannot be
+        written or that another run is writing.
         """
         if out is not None and not isinstance(out, Output):
             out = Output.new(out, overwrite)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import charrnn
+from tests.helpers import rewrite
 
 FORMATS = Path(__file__).with_name("formats")
 RELEASES = {
@@ -149,6 +150,31 @@ def test_a_model_of_tunes_rewrites_bars(folder, name, cli, tmp_path):
     assert len(new) == len(bars)
     assert changed
     assert set(changed) <= {2, 3}
+
+
+def test_files_from_before_random_splits_keep_the_last_tenth_held_out(cli, tmp_path):
+    text = "".join(f"name {number}\n" for number in range(300))
+    (tmp_path / "names.txt").write_text(text)
+    settings = ["--documents=lines", "--hidden-size=8", "--workers=1", "--schedule=constant"]
+    settings += ["--learning-rate=0.01"]
+    for name, steps in (("expected", 6), ("old", 3)):
+        limit = ["--hold-out=last", "--max-steps", steps, "-o", f"{name}.safetensors"]
+        assert cli("train", "names.txt", *settings, *limit).code == 0
+    for name in ("old.safetensors", "old.resume.safetensors"):
+        rewrite(tmp_path / name, lambda document: without_hold_out(document["training"]))
+    figures = cli("evaluate", "old.safetensors", "names.txt", "--split=valid", "--json").out
+    assert json.loads(figures)["characters"] == len("name 299\n" * 29) - 1
+    limit = ["--max-steps", 6, "--resume", "-o", "old.safetensors"]
+    result = cli("train", "names.txt", *settings, *limit)
+    assert result.code == 0, result.err
+    ours, theirs = (charrnn.load(tmp_path / f"{name}.safetensors") for name in ("old", "expected"))
+    np.testing.assert_array_equal(ours.parameters.flat, theirs.parameters.flat)
+    assert ours.training.config.hold_out == "last"
+
+
+def without_hold_out(training):
+    """Remove the field from the training record of a model or the settings in a resume file."""
+    del training.get("config", training)["hold_out"]
 
 
 def resume(cli, name, run):

@@ -8,6 +8,7 @@ import pytest
 from charrnn.checkpoints.checkpoint import load
 from tests.cli.runs import save_constant_model
 from tests.helpers import assert_refused
+from tests.inference.models import huge_model
 
 
 def evaluated(cli, *arguments):
@@ -42,7 +43,15 @@ def test_the_perplexity_of_a_uniform_model_is_the_size_of_its_alphabet(cli, tmp_
     figures = evaluated(cli, model, "text.txt")
     assert figures["bits_per_char"] == pytest.approx(2)
     assert figures["perplexity"] == pytest.approx(4)
+    assert figures["accuracy"] == pytest.approx(9 / 39)  # one of four equally likely characters
     assert figures["characters"] == 39
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_a_loss_that_is_not_finite_is_an_error(cli, tmp_path, form):
+    huge_model().save(tmp_path / "m.safetensors")
+    (tmp_path / "text.txt").write_text("abc cab\n" * 9)
+    assert_refused(cli("evaluate", "m.safetensors", "text.txt", *form), 1, "the loss is nan")
 
 
 def test_the_parts_are_those_of_the_training_split(cli, model_file, corpus_file):
@@ -99,7 +108,17 @@ def test_evaluate_names_or_skips_unknown_characters(cli, model_file, tmp_path):
     assert_refused(cli("evaluate", model_file, "text.txt"), 1, "U+00E5", "--unknown skip")
     result = cli("evaluate", model_file, "text.txt", "--unknown", "skip", "--json")
     assert json.loads(result.out)["characters"] == len("The ct sat\n") - 1
-    assert result.err == "charrnn: skipped 1 distinct character not in the model's alphabet\n"
+    assert result.err == "charrnn: skipped 1 character not in the model's alphabet\n"
+
+
+def test_evaluate_folds_unknown_characters(cli, model_file, tmp_path):
+    (tmp_path / "text.txt").write_text("The cåt ж\u00a0sat\n", encoding="utf-8")
+    result = cli("evaluate", model_file, "text.txt", "--unknown", "fold", "--json")
+    assert json.loads(result.out)["characters"] == len("The cat  sat\n") - 1
+    assert result.err == (
+        "charrnn: folded 2 characters to similar ones in the model's alphabet\n"
+        "charrnn: skipped 1 character not in the model's alphabet\n"
+    )
 
 
 @pytest.mark.parametrize(

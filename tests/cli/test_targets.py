@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers import posix
 from tests.processes import PATIENCE
-from tests.tiny import TEXT
+from tests.tiny import OPTIONS, TEXT
 
 pytestmark = posix
 MINE = b"my own work"
@@ -21,8 +21,10 @@ TUNES = "".join(f"X:{n}\nM:2/4\nL:1/8\nK:D\nDEFG|A2d{n}|AGFE|D{n}|]\n\n" for n i
 
 # Words of the command before the target, and the suffix of the target.
 COMMANDS = {
+    "train": (("train", "text.txt", *OPTIONS, "--max-steps=2", "-o"), ".safetensors"),
     "compose": (("compose", "tunes.safetensors", "--seed=1", "--formats=abc", "-o"), ""),
     "convert": (("convert", "tune.abc"), ".abc"),
+    "import": (("import", "text.safetensors", "--alphabet", "text.txt", "-o"), ".safetensors"),
     "export": (("export", "text.safetensors"), ".html"),
 }
 REPLACED = {"convert", "export"}  # with --overwrite, any file

@@ -18,3 +18,8 @@ def random_model(cell="lstm", documents="whole"):
 
 def constant_model(probabilities, alphabet=ALPHABET, documents="whole"):
     return constant_checkpoint(alphabet, probabilities, training=trained_on(documents))
+
+
+def huge_model():
+    """Return a model with finite weights whose logits overflow."""
+    return random_checkpoint(ModelConfig("gru", 32, 1, 4), "\n abc", scale=5e37)

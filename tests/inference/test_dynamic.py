@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.errors import ConfigError, CorpusError
+from charrnn.errors import CharRNNError, ConfigError, CorpusError
 from charrnn.inference.dynamic import EPSILON, RATE, SEGMENT, adapt, read_and_learn, trainable_copy
 from charrnn.inference.evaluate import evaluate
 from charrnn.nn.cells import CELLS
@@ -11,6 +11,7 @@ from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus
 from tests.helpers import random_checkpoint
+from tests.inference.models import huge_model
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
@@ -50,16 +51,15 @@ def test_the_steps_follow_the_equations():
     twin = CharRNN(
         model.config,
         len(model.tokenizer),
-        np.float64,
-        Parameters(model.parameters.shapes, np.float64),
+        parameters=Parameters(model.parameters.shapes, np.float64),
     )
-    w = twin.parameters.flat
+    w, gradients = twin.parameters.flat, twin.new_gradients()
     w[...] = model.parameters.flat
     state, squares = twin.zero_state(1), []
     for start in range(0, len(text) - 1, SEGMENT):
         ids = text.ids[start : start + SEGMENT + 1, None]
-        _, state, _ = twin.train(ids[:-1], ids[1:], state)
-        g = twin.gradients.flat
+        _, state, _ = twin.train(ids[:-1], ids[1:], state, gradients)
+        g = gradients.flat
         squares.append(g * g)
         w -= RATE * g / (np.sqrt(np.mean(squares, axis=0)) + EPSILON)
     np.testing.assert_allclose(network.parameters.flat, w, atol=1e-5)
@@ -112,3 +112,8 @@ def test_a_text_too_short_is_refused():
         adapt(model, Corpus.from_texts("a"))
     with pytest.raises(CorpusError, match="the text has 1 character; evaluation needs at least 2"):
         evaluate(model, Corpus.from_texts("a"), dynamic=True)
+
+
+def test_adapting_a_model_with_huge_weights_is_an_error():
+    with pytest.raises(CharRNNError, match="the model's weights are too large to adapt them"):
+        adapt(huge_model(), Corpus.from_texts("abc cab " * 20))

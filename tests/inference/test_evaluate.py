@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.checkpoints.checkpoint import part_of
-from charrnn.errors import ConfigError, CorpusError
+from charrnn.errors import CharRNNError, ConfigError, CorpusError
 from charrnn.inference.evaluate import (
     Evaluation,
     evaluate,
@@ -12,17 +12,18 @@ from charrnn.inference.evaluate import (
     validate,
     validated_characters,
 )
-from charrnn.nn.model import CharRNN, ModelConfig
+from charrnn.nn.model import CharRNN, ModelConfig, Reader
 from charrnn.text.batches import Encoded
 from charrnn.text.corpus import Corpus
 from tests.helpers import random_checkpoint
+from tests.inference.models import huge_model
 
 V = 9
 
 
 def make_model(cell="gru", embedding_size=3, dtype=np.float64):
     config = ModelConfig(cell, 4, 2, embedding_size, 0.5)
-    model = CharRNN(config, V, dtype, training=False)
+    model = CharRNN(config, V, dtype=dtype)
     model.parameters.flat[:] = np.random.default_rng(0).normal(0, 0.6, model.parameters.flat.shape)
     return model
 
@@ -42,7 +43,7 @@ def naive(model, text, fresh=()):
         if at in fresh or at in text.ends:
             state = model.zero_state(1)
         logits, state = model.logits(text.ids[at : at + 1, None], state)
-        z, target = logits[0, :, 0], text.ids[at + 1]
+        z, target = logits[0, 0], text.ids[at + 1]
         nats += np.log(np.exp(z).sum()) - z[target]
         correct += z.argmax() == target
     count = len(text) - 1
@@ -121,8 +122,8 @@ def test_each_block_is_scored_from_a_zero_state(block_size):
 def test_a_huge_block_takes_a_single_pass(monkeypatch):
     model, text = make_model(), make_text(300)
     calls = []
-    losses = model.losses
-    monkeypatch.setattr(model, "losses", lambda *chunk: calls.append(1) or losses(*chunk))
+    losses = Reader.losses
+    monkeypatch.setattr(Reader, "losses", lambda *chunk: calls.append(1) or losses(*chunk))
     evaluate_text(model, text, block_size=10**5)
     assert len(calls) == 1
 
@@ -200,3 +201,10 @@ def test_a_checkpoint_can_be_evaluated_on_a_part_of_a_corpus():
     )
     with pytest.raises(ConfigError, match="streams and block_size cannot be combined"):
         evaluate(checkpoint, corpus, streams=2, block_size=8)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_loss_that_is_not_finite_is_an_error(dynamic):
+    checkpoint = huge_model()
+    with pytest.raises(CharRNNError, match=r"the loss is (nan|inf): the model's weights are too"):
+        evaluate(checkpoint, Corpus.from_texts("abc cab\n" * 9), dynamic=dynamic)

@@ -1,6 +1,7 @@
 """Sampling equals a naive loop over CharRNN.logits, a softmax, and a cut at the stop text."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from charrnn.inference.sampling import choose, generate, gumbel, stream
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharRNN, ModelConfig, Stepper
 from charrnn.rng import SAMPLE, generator
+from charrnn.text.corpus import Corpus
 from tests.inference.draws import P, assert_drawn_from, frequencies
 from tests.inference.models import ALPHABET, constant_model, random_model, trained_on
 
@@ -23,7 +25,7 @@ from tests.inference.models import ALPHABET, constant_model, random_model, train
 @pytest.mark.parametrize("embedding_size", [3, 0], ids=["embedding", "onehot"])
 def test_stepping_equals_reading_in_one_pass(cell, num_layers, embedding_size):
     T, B, V = 9, 4, 7
-    network = CharRNN(ModelConfig(cell, 6, num_layers, embedding_size), V, np.float64)
+    network = CharRNN(ModelConfig(cell, 6, num_layers, embedding_size), V, dtype=np.float64)
     rng = np.random.default_rng(0)
     network.parameters.flat[:] = rng.normal(0, 0.7, network.parameters.flat.shape)
     ids = rng.integers(0, V, (T, B))
@@ -38,7 +40,7 @@ def test_stepping_equals_reading_in_one_pass(cell, num_layers, embedding_size):
         stepper.step(row)
     stepper.keep(going)
     stepped = [stepper.step(row[going]).copy() for row in ids[5:]]
-    np.testing.assert_allclose(stepped, expected[5:][:, :, going], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(stepped, expected[5:][:, going], rtol=0, atol=1e-12)
 
 
 def by_hand(checkpoint, prompt, length, pick):
@@ -47,7 +49,7 @@ def by_hand(checkpoint, prompt, length, pick):
     network = checkpoint.model()
     for _ in range(length):
         logits, _ = network.logits(np.array(ids)[:, None], network.zero_state(1))
-        ids.append(int(pick(logits[-1].T)[0]))
+        ids.append(int(pick(logits[-1])[0]))
     return checkpoint.tokenizer.decode(np.array(ids))[len(prompt) :]
 
 
@@ -94,7 +96,7 @@ def test_a_long_prompt_is_read_completely_with_the_state_carried(model):
         logits = stepper.step(np.array([id]))
     expected = ""
     for _ in range(20):
-        id = logits[:, 0].argmax()
+        id = logits[0].argmax()
         expected += ALPHABET[id]
         logits = stepper.step(np.array([id]))
     assert generate(model, prompt, length=20, temperature=0) == [expected]
@@ -120,7 +122,7 @@ def test_each_sample_of_a_batch_continues_its_own_text(model):
     ids = np.repeat(model.tokenizer.encode("abc")[:, None], 3, axis=1)
     for _ in range(20):
         logits, _ = network.logits(ids, network.zero_state(3))
-        ids = np.vstack([ids, choose(logits[-1].T, 1.0, next(noise), {})])
+        ids = np.vstack([ids, choose(logits[-1], 1.0, next(noise), {})])
     expected = [model.tokenizer.decode(ids[3:, b]) for b in range(3)]
     assert generate(model, "abc", length=20, seed=2, num_samples=3) == expected
 
@@ -261,8 +263,8 @@ def test_invalid_values_fail_before_anything_is_sampled(model, name, value):
     [
         ({"checkpoint": "x.safetensors"}, r"checkpoint must be a Checkpoint, .*charrnn\.load"),
         ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
-        ({"prompt": None}, "prompt must be a text or a list of texts, got None"),
-        ({"prompt": [1]}, "prompt must be a text or a list of texts, got 1"),
+        ({"prompt": None}, "prompt must be a text, a Corpus, or a list of these, got None"),
+        ({"prompt": [1]}, "prompt must be a text, a Corpus, or a list of these, got 1"),
         ({"seed": 1.5}, r"seed must be a whole number, got 1\.5"),
         ({"length": "long"}, "length must be a whole number, got 'long'"),
         ({"num_samples": 2.0}, "num_samples must be a whole number"),
@@ -274,6 +276,33 @@ def test_invalid_values_fail_before_anything_is_sampled(model, name, value):
 def test_arguments_of_the_wrong_type_are_named(model, arguments, message):
     with pytest.raises(TypeError, match=message):
         generate(**{"checkpoint": model, **arguments})
+
+
+@pytest.mark.parametrize("documents", ["whole", "lines", "paragraphs"])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1024])
+def test_a_corpus_can_be_the_prompt(monkeypatch, documents, chunk):
+    monkeypatch.setattr("charrnn.text.spool.BLOCK", chunk)
+    monkeypatch.setattr("charrnn.inference.sampling.PROMPT_CHUNK", chunk)
+    model = random_model(documents=documents)
+    for text in ("ab", "ab\n\ncd\ne", "\na", "\n\n\n", "a\n", "abc\n\n", "e" * 9, "a§\nb"):
+        corpus = Corpus.from_texts(*text.partition("b"))
+        expected = generate(model, text, length=9, seed=1, unknown="skip")
+        assert generate(model, corpus, length=9, seed=1, unknown="skip") == expected
+
+
+@pytest.mark.parametrize("documents", ["whole", "lines"])
+def test_a_longer_prompt_needs_no_more_memory(monkeypatch, documents):
+    monkeypatch.setattr("charrnn.text.spool.IN_MEMORY", 1 << 12)
+    logits = lambda _, ids, state: (np.zeros((len(ids), len(ALPHABET), 1), np.float32), state)  # noqa: E731
+    monkeypatch.setattr(CharRNN, "logits", logits)  # tracemalloc slows it down
+    model, peaks = random_model(documents=documents), []
+    for length in (2000, 20_000, 200_000):
+        prompt = Corpus.from_texts("abcde" * (length // 5))
+        tracemalloc.start()
+        generate(model, prompt, length=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 50_000
 
 
 @pytest.mark.parametrize(("documents", "end"), [("lines", "\n"), ("paragraphs", "\n\n")])

@@ -47,6 +47,31 @@ def test_unknown_characters_are_refused_or_skipped():
     np.testing.assert_array_equal(text.ends, [1, 2])
 
 
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_unknown_characters_are_folded_and_counted(monkeypatch, block):
+    monkeypatch.setattr("charrnn.text.spool.BLOCK", block)
+    texts = Corpus.from_texts("à la", "ж", "“ab”ж")
+    tokenizer = Tokenizer(' "abl')
+    text = texts.encode(tokenizer, unknown="fold")
+    assert tokenizer.decode(text.ids) == 'a la"ab"'
+    np.testing.assert_array_equal(text.ends, [3, 7])
+    assert texts.replaced(tokenizer, "fold") == (
+        "folded 3 characters to similar ones in the model's alphabet",
+        "skipped 2 characters not in the model's alphabet",
+    )
+    assert texts.replaced(tokenizer, "skip") == (
+        "skipped 5 characters not in the model's alphabet",
+    )
+
+
+def test_no_notice_without_unknown_characters():
+    train, valid = splitting.split(Corpus.from_texts("abababab?"))
+    tokenizer = Tokenizer("ab")
+    assert train.replaced(tokenizer, "skip") == ()
+    assert valid.replaced(tokenizer, "skip") == ("skipped 1 character not in the model's alphabet",)
+    assert valid.replaced(tokenizer, "error") == ()
+
+
 def test_each_part_of_a_split_is_checked_for_unknown_characters():
     train, valid = splitting.split(Corpus.from_texts("abababab?"))
     assert len(train.encode(Tokenizer("ab"))) == 8

@@ -130,3 +130,21 @@ def test_descriptions_distinguish_look_alikes():
     assert describe("а") == "'а' (U+0430 CYRILLIC SMALL LETTER A)"
     assert describe("\n") == r"'\n' (U+000A)"
     assert describe("🎶") == "'🎶' (U+1F3B6 MULTIPLE MUSICAL NOTES)"
+
+
+def test_unknown_characters_are_folded_or_else_skipped():
+    tokenizer = Tokenizer.from_text("""abcdef '"-.\n""")
+    for text, expected in [
+        ("“café” – abc…", '"cafe" - abc...'),
+        ("ж a🎶b\u200b", " ab"),
+        ("ж", ""),
+        ("abc", "abc"),
+    ]:
+        ids = tokenizer.encode(text, "fold")
+        assert ids.dtype == tokenizer.dtype
+        assert tokenizer.decode(ids) == expected
+
+
+def test_unknown_must_be_a_choice():
+    with pytest.raises(ConfigError, match="unknown must be one of error, fold, skip; got 'maybe'"):
+        Tokenizer("ab").encode("ab", "maybe")

@@ -64,6 +64,18 @@ def test_notices_of_the_corpus_are_passed_on():
     assert make_trainer(corpus=corpus, valid=corpus).notices == list(2 * corpus.notices)
 
 
+def test_unknown_characters_in_the_validation_text_are_folded_with_a_notice():
+    corpus, valid = Corpus.from_texts("cafe " * 99), Corpus.from_texts("café § " * 2)
+    with pytest.raises(UnknownCharacterError, match=r"U\+00A7"):
+        prepare(corpus, TRAIN, valid)
+    data = prepare(corpus, TRAIN, valid, unknown="fold")
+    assert data.tokenizer.decode(data.valid.ids) == "cafe  cafe  "
+    assert data.notices == (
+        "folded 2 characters to similar ones in the model's alphabet",
+        "skipped 2 characters not in the model's alphabet",
+    )
+
+
 def test_characters_of_the_held_out_part_are_in_the_alphabet():
     assert make_trainer(
         corpus=Corpus.from_texts(make_text() + "Ω")
