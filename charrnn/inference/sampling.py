@@ -20,7 +20,7 @@ from charrnn.errors import CharRNNError, counted, require, require_type, unexpec
 from charrnn.inference.constraint import Biased, Constraint, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, Stepper
+from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.corpus import Corpus
@@ -178,49 +178,54 @@ def draw(
     rng: Rng,
     stop: str = "",
     unknown: str = "error",
-    constraint: Constraint | None = None,
+    constraint: Constraint | Sequence[Constraint] | None = None,
     costs: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Yield the continuations of the prompts, as `stream` does, with the random numbers of `rng`.
 
-    A `Biased` constraint makes some allowed characters more likely. `costs` (samples,) accumulates
-    what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
-    characters, summed over the text.
+    There is one constraint for all samples, or one for each: all `Biased`, or none. A `Biased`
+    constraint makes some allowed characters more likely. `costs` (samples,) accumulates what the
+    constraint costs each sample, in nats: -ln of the model's probability of the allowed characters,
+    summed over the text.
     """
+    constraints: Sequence[Constraint] = ()
+    if isinstance(constraint, Sequence):
+        constraints = constraint
+    elif constraint is not None:
+        constraints = [constraint] * len(prompts)
     require_length("length", length)
     alphabet = checkpoint.tokenizer.alphabet
     require(
-        constraint is None or constraint.alphabet == alphabet,
+        all(each.alphabet == alphabet for each in constraints),
         "the constraint and the model have different alphabets",
     )
-    after = {
-        prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
+    after = {prompt: _read_prompt(checkpoint, prompt, unknown) for prompt in set(prompts)}
+    logits, states = zip(*(after[prompt] for prompt in prompts), strict=True)
+    pairs = list(zip(constraints, prompts, strict=False))
+    position = {
+        pair: read(pair[0], document_start(checkpoint, pair[1], unknown)) for pair in set(pairs)
     }
-    logits, states, positions = zip(*(after[prompt] for prompt in prompts), strict=True)
+    positions = [position[pair] for pair in pairs]
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
-        np.concatenate(logits, axis=1),
-        np.concatenate(states, axis=3),
+        np.stack(logits),
+        np.concatenate(states, axis=2),
         length,
         options.temperature,
         rng,
         [text for text in (stop, end) if text],
         dict(options.filters),
-        constraint,
-        list(positions),
+        constraints,
+        positions,
         costs,
     )
 
 
-def _read_prompt(
-    checkpoint: Checkpoint, prompt: str | Corpus, unknown: str, constraint: Constraint | None
-) -> tuple[Any, Any, Any]:
-    """Return the logits (V, 1) after a prompt, and the states of the network and the constraint."""
-    ids, first = _prompt_ids(checkpoint, prompt, unknown)
-    decoded = checkpoint.tokenizer.decode
-    position = read(constraint, decoded(ids[first:])) if constraint else None
-    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+def _read_prompt(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Any, Any]:
+    """Return the logits (V,) after a prompt, and the network's state."""
+    ids, _ = _prompt_ids(checkpoint, prompt, unknown)
+    return _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
 
 
 def _prompt_ids(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Ids, int]:
@@ -269,12 +274,12 @@ def _beginning(checkpoint: Checkpoint) -> Ids:
 
 
 def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
-    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+    """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
-    state = network.zero_state(1)
+    reader, state = Reader(network, 1), network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
-    return logits[-1], state
+        logits, state = reader.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1, 0], state
 
 
 def _continue(
@@ -286,32 +291,32 @@ def _continue(
     rng: Rng,
     stops: list[str],
     filters: dict[str, float],
-    constraint: Constraint | None,
+    constraints: Sequence[Constraint],
     states: list[Any],
     costs: NDArray[np.float64] | None,
 ) -> Iterator[tuple[int, str]]:
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
-    biased = constraint if isinstance(constraint, Biased) else None
-    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    biased = [each for each in constraints if isinstance(each, Biased)]
+    samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # the samples that haven't ended
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
+    noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
-            now = [states[index] for index in batch] if constraint else []
-            mask = _mask(constraint, now) if constraint else None
-            bias = np.array([biased.bias(state) for state in now]) if biased else None
+            allowed = [constraints[i].allowed(states[i]) for i in batch] if constraints else []
+            mask = _mask(allowed) if allowed else None
+            bias = np.array([biased[i].bias(states[i]) for i in batch]) if biased else None
             if costs is not None and mask is not None:
-                costs[batch] += _cost(logits.T, mask)
+                costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
-            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            ids = choose(logits, temperature, noise, filters, mask, bias)
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])
-                if constraint:
-                    states[index] = constraint.advance(states[index], alphabet[id])
+                if constraints:
+                    states[index] = constraints[index].advance(states[index], alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:
@@ -325,9 +330,8 @@ def _continue(
             logits = stepper.step(ids)
 
 
-def _mask(constraint: Constraint, states: list[Any]) -> Mask:
-    mask = np.concatenate([constraint.allowed(state) for state in states])
-    mask = mask.reshape(len(states), -1)
+def _mask(allowed: list[NDArray[np.bool_]]) -> Mask:
+    mask = np.concatenate(allowed).reshape(len(allowed), -1)
     if not mask.any(axis=1).all():
         raise CharRNNError("the constraint is incomplete: it allows no character in one state")
     return mask

@@ -100,7 +100,7 @@ def _cost(checkpoint: Checkpoint, rounded: Parameters, corpus: Corpus) -> Cost:
     text = part_of(checkpoint, corpus, "valid" if held_out else "all")
     before = validate(checkpoint.model(), text)
     shape = checkpoint.config, len(checkpoint.tokenizer)
-    after = validate(CharRNN(*shape, parameters=rounded, training=False), text)
+    after = validate(CharRNN(*shape, parameters=rounded), text)
     return Cost(before.nats_per_char, after.nats_per_char, before.characters)
 
 

@@ -91,7 +91,7 @@ def test_every_character_is_colored_by_surprise_or_rank(read, model):
     tab = read(model, text)
     ids = model.tokenizer.encode(text)[:, None]
     network = model.model()
-    logits = network.logits(ids[:-1], network.zero_state(1))[0][:, :, 0]
+    logits = network.logits(ids[:-1], network.zero_state(1))[0][:, 0]
     chosen = logits[np.arange(len(text) - 1), ids[1:, 0]]
     ranks = 1 + (logits > chosen[:, None]).sum(axis=1)
     losses = np.log(np.exp(logits).sum(axis=1)) - chosen
@@ -110,7 +110,7 @@ def test_pointing_at_a_character_shows_the_ten_likeliest(read, model):
     tab = read(model, text)
     network = model.model()
     ids = model.tokenizer.encode(text)[:, None]
-    logits = network.logits(ids, network.zero_state(1))[0][:, :, 0]
+    logits = network.logits(ids, network.zero_state(1))[0][:, 0]
     tab.click("#surprises span:nth-child(5)")
     tab.until(SHOWN)
     likeliest = np.argsort(-logits[3], kind="stable")[:10]
