@@ -65,6 +65,10 @@ class Corpus:
         """The texts, decoded."""
         return tuple(self.tokenizer.decode(ids) for ids in self.each())
 
+    def head(self, length: int = 1 << 20) -> str:
+        """Return the first `length` characters."""
+        return self.tokenizer.decode(self.ids[:length])
+
     def pieces(self) -> Iterator[str]:
         """Yield all texts, decoded, a block at a time."""
         return map(self.tokenizer.decode, blocks(self.ids))

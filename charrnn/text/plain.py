@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from charrnn.text.formats import format_of, opened
 STDIN = "-"
 SOME = 3  # names of skipped files in a notice
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+SHORTEST_LIST = 20  # lines
+LONG_LINE = 40  # characters
+OTHER_LINES = 0.03  # share of lines in a list that don't look like one
 ZEROS = 1 << 12  # consecutive NUL characters that no text has
 
 
@@ -64,6 +68,26 @@ def skipped(noun: str, errors: Sequence[tuple[str, str]]) -> list[str]:
         return [f"skipped 1 {noun}: {error}" for _, error in errors]
     names = ", ".join([name for name, _ in errors[:SOME]] + ["..."] * (len(errors) > SOME))
     return [f"skipped {counted(len(errors), noun)} ({names}); the first: {errors[0][1]}"]
+
+
+def is_list(text: str) -> bool:
+    """Return whether a text is a list, such as of names: short lines, nearly none of them blank,
+    indented, or ended by punctuation, as many lines of prose, verse and source code are.
+
+    >>> is_list("Ada\\nGrace\\nJoan Clarke\\n" * 10)
+    True
+    >>> is_list("If I were you,\\nI would.\\n\\n" * 10)
+    False
+    """
+    lines = text.split("\n")[:-1]
+    others = sum(
+        not line.strip()
+        or len(line) > LONG_LINE
+        or line[0].isspace()
+        or unicodedata.category(line.rstrip()[-1])[0] in "PS"
+        for line in lines
+    )
+    return len(lines) >= SHORTEST_LIST and others <= OTHER_LINES * len(lines)
 
 
 def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) -> Iterator[str]:
