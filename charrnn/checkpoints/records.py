@@ -87,10 +87,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class StoredReading:
-    """How the corpus files are read: the kind of document, and the settings of its Reading."""
+    """How the corpus files are read: the kind of document, and the settings of its Reading; and the
+    facts that it found out about them.
+    """
 
     documents: str = "whole"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,10 @@ def parsed_reading(document: object) -> StoredReading:
     """Return the StoredReading in a JSON object; raises ConfigError if it is invalid."""
     reading = from_dict(StoredReading, document)
     require(
-        isinstance(reading.documents, str) and isinstance(reading.settings, Mapping),
-        "the reading must consist of a kind of document and its settings",
+        isinstance(reading.documents, str)
+        and isinstance(reading.settings, Mapping)
+        and isinstance(reading.facts, Mapping),
+        "the reading must consist of a kind of document, its settings, and facts",
     )
     return reading
 

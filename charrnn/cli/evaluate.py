@@ -9,6 +9,7 @@ import click
 
 from charrnn.cli.options import ENCODING, EXISTING_MODEL, JSON, UNKNOWN, Command
 from charrnn.cli.terminal import tell
+from charrnn.errors import as_options
 
 
 @click.command(cls=Command)
@@ -75,7 +76,7 @@ def evaluate(
     checkpoint = load(model)
     texts = read(corpus, encoding, reading=checkpoint.reading)
     for notice in texts.notices:
-        tell(notice)
+        tell(as_options(notice))
     if part != "all" and texts.digest != checkpoint.training.corpus:
         tell(
             "this corpus is not the one that the model was trained on; the model may have seen "

@@ -19,7 +19,7 @@ from charrnn.cli.options import (
     given,
 )
 from charrnn.cli.terminal import Output, tell
-from charrnn.errors import counted
+from charrnn.errors import as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -185,7 +185,7 @@ def sample(
 
 def _tell(notices: Iterable[str]) -> None:
     for notice in notices:
-        tell(notice)
+        tell(as_options(notice))
 
 
 def _in_order(pieces: Samples, num_samples: int) -> Samples:

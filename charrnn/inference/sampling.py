@@ -178,25 +178,34 @@ def draw(
     rng: Rng,
     stop: str = "",
     unknown: str = "error",
-    constraint: Constraint | None = None,
+    constraint: Constraint | Sequence[Constraint] | None = None,
     costs: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Yield the continuations of the prompts, as `stream` does, with the random numbers of `rng`.
 
-    A `Biased` constraint makes some allowed characters more likely. `costs` (samples,) accumulates
-    what the constraint costs each sample, in nats: -ln of the model's probability of the allowed
-    characters, summed over the text.
+    There is one constraint for all samples, or one for each: all `Biased`, or none. A `Biased`
+    constraint makes some allowed characters more likely. `costs` (samples,) accumulates what the
+    constraint costs each sample, in nats: -ln of the model's probability of the allowed characters,
+    summed over the text.
     """
+    constraints: Sequence[Constraint] = ()
+    if isinstance(constraint, Sequence):
+        constraints = constraint
+    elif constraint is not None:
+        constraints = [constraint] * len(prompts)
     require_length("length", length)
     alphabet = checkpoint.tokenizer.alphabet
     require(
-        constraint is None or constraint.alphabet == alphabet,
+        all(each.alphabet == alphabet for each in constraints),
         "the constraint and the model have different alphabets",
     )
-    after = {
-        prompt: _read_prompt(checkpoint, prompt, unknown, constraint) for prompt in set(prompts)
+    after = {prompt: _read_prompt(checkpoint, prompt, unknown) for prompt in set(prompts)}
+    logits, states = zip(*(after[prompt] for prompt in prompts), strict=True)
+    pairs = list(zip(constraints, prompts, strict=False))
+    position = {
+        pair: read(pair[0], document_start(checkpoint, pair[1], unknown)) for pair in set(pairs)
     }
-    logits, states, positions = zip(*(after[prompt] for prompt in prompts), strict=True)
+    positions = [position[pair] for pair in pairs]
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
@@ -207,20 +216,16 @@ def draw(
         rng,
         [text for text in (stop, end) if text],
         dict(options.filters),
-        constraint,
-        list(positions),
+        constraints,
+        positions,
         costs,
     )
 
 
-def _read_prompt(
-    checkpoint: Checkpoint, prompt: str | Corpus, unknown: str, constraint: Constraint | None
-) -> tuple[Any, Any, Any]:
-    """Return the logits (V,) after a prompt, and the states of the network and the constraint."""
-    ids, first = _prompt_ids(checkpoint, prompt, unknown)
-    decoded = checkpoint.tokenizer.decode
-    position = read(constraint, decoded(ids[first:])) if constraint else None
-    return *_read(checkpoint, ids if len(ids) else _beginning(checkpoint)), position
+def _read_prompt(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Any, Any]:
+    """Return the logits (V,) after a prompt, and the network's state."""
+    ids, _ = _prompt_ids(checkpoint, prompt, unknown)
+    return _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
 
 
 def _prompt_ids(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Ids, int]:
@@ -286,21 +291,21 @@ def _continue(
     rng: Rng,
     stops: list[str],
     filters: dict[str, float],
-    constraint: Constraint | None,
+    constraints: Sequence[Constraint],
     states: list[Any],
     costs: NDArray[np.float64] | None,
 ) -> Iterator[tuple[int, str]]:
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
-    biased = constraint if isinstance(constraint, Biased) else None
+    biased = [each for each in constraints if isinstance(each, Biased)]
     samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # the samples that haven't ended
     noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
-            now = [states[index] for index in batch] if constraint else []
-            mask = _mask(constraint, now) if constraint else None
-            bias = np.array([biased.bias(state) for state in now]) if biased else None
+            allowed = [constraints[i].allowed(states[i]) for i in batch] if constraints else []
+            mask = _mask(allowed) if allowed else None
+            bias = np.array([biased[i].bias(states[i]) for i in batch]) if biased else None
             if costs is not None and mask is not None:
                 costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
@@ -310,8 +315,8 @@ def _continue(
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])
-                if constraint:
-                    states[index] = constraint.advance(states[index], alphabet[id])
+                if constraints:
+                    states[index] = constraints[index].advance(states[index], alphabet[id])
                 if count == length - 1:
                     text += sample.held
                 if text:
@@ -325,9 +330,8 @@ def _continue(
             logits = stepper.step(ids)
 
 
-def _mask(constraint: Constraint, states: list[Any]) -> Mask:
-    mask = np.concatenate([constraint.allowed(state) for state in states])
-    mask = mask.reshape(len(states), -1)
+def _mask(allowed: list[NDArray[np.bool_]]) -> Mask:
+    mask = np.concatenate(allowed).reshape(len(allowed), -1)
     if not mask.any(axis=1).all():
         raise CharRNNError("the constraint is incomplete: it allows no character in one state")
     return mask

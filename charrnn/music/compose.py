@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -17,15 +18,22 @@ from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.dataset import TuneReading
+from charrnn.music.dataset import TuneFacts, TuneReading
+from charrnn.music.grammar.form import section_size
+from charrnn.music.grammar.form import sections as sections_of_form
+from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.metrics import Sample, melody
+from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
-from charrnn.music.transpose import to_tonic
+from charrnn.music.structure import pickups_of
+from charrnn.music.transpose import SEMITONES, semitones_to, to_tonic
 from charrnn.music.tune import Key, Meter, Tune, parse_meter
-from charrnn.rng import BODIES, HEADERS, generator
+from charrnn.rng import BODIES, HEADERS, KEYS, Rng, generator
 
 MAX_CHARACTERS = 4000  # of a tune
+MIN_NOTES = 5  # of the key's scale in a range
+EIGHT = 8  # bars in most sections
 CANDIDATES = 4  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
@@ -40,6 +48,7 @@ def compose(
     key: Key | str | None = None,
     bars: int | None = None,
     form: str = "",
+    pitches: range | str | None = None,
     temperature: float = 0.9,
     seed: int = 0,
     prompt: str = "",
@@ -52,7 +61,10 @@ def compose(
 
     `meter` and `key` may be texts such as "6/8" and "Dmaj". `meter`, `key`, `bars` and `form` are
     those of the grammar (`charrnn.music.grammar.tunes`); the model chooses what is not given.
-    `prompt` is the beginning of each tune in ABC, header included.
+    `prompt` is the beginning of each tune in ABC, header included. `pitches` is the range of the
+    notes: MIDI numbers, an instrument or two pitches (`charrnn.music.ranges`), by default the range
+    of the tunes that the model was trained on. Without a key, a model of tunes on one tonic draws
+    the tonic of each tune as its training tunes have it.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
     tune is the best of CANDIDATES with the same header: the one that the grammar constrained
@@ -82,43 +94,67 @@ def compose(
         max_copy is None or against is not None,
         "`max_copy` needs tunes to compare with; pass them as `against`",
     )
-    start, tonic = "", key
+    facts = TuneFacts.parsed(checkpoint.training.reading.facts)
+    span = parse_range(pitches) if isinstance(pitches, str) else pitches
+    usual = span or (facts.pitches if facts else RANGE)
+    start = ""
     if prompt:
         begun = _begun(prompt)
-        tonic = key or begun.key
-        start = _opening(begun, prompt, reading)
-    constraint: Constraint | None = None
-    if constrained:
-        read_in = reading.placed(Tune((), key)).key if key else None
-        alphabet, titles = checkpoint.tokenizer.alphabet, reading.keep_titles
-        grammar = tune_grammar(
-            alphabet, meter, read_in, bars, form, titles=titles, countdown=reading.countdown
+        key = key or begun.key
+        start = _opening(begun, prompt, reading, bars, form)
+        require(
+            span is None or _widened(span, begun) == span,
+            f"the prompt has notes outside `pitches` {pitches}; widen the range",
         )
-        constraint = Refrain(grammar)
+        usual = span or _widened(usual, begun)
+    require(key is None or fits(usual, key), _unfit(usual, key))
     if against is not None and not isinstance(against, Sample):
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
+
+    @cache
+    def constraint(up: int) -> Constraint:
+        """Return the constraint for texts that will be transposed by `up` semitones."""
+        return Refrain(
+            tune_grammar(
+                checkpoint.tokenizer.alphabet,
+                meter,
+                reading.placed(Tune((), key)).key if key else None,
+                bars,
+                form,
+                range(usual.start - up, usual.stop - up),
+                reading.keep_titles,
+                reading.countdown,
+            )
+        )
+
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
-        starts = [start] * count
-        if constraint and not start:
-            starts = _headers(checkpoint, count, constraint, options, attempt)
-        starts = [start for start in starts for _ in range(candidates)]
-        costs = np.zeros(len(starts))
-        rng = generator(seed, BODIES, attempt)
+        if start or not constrained:
+            starts, keys = [start] * count, [key] * count
+        else:
+            starts = _headers(checkpoint, count, constraint(0), options, attempt)
+            keys = [key] * count
+            if facts and not key and reading.transpose == "tonic":
+                rng = generator(seed, KEYS, attempt)
+                keys = [_drawn_key(facts, usual, text, rng) for text in starts]
+        ways = [_way(*pair) for pair in zip(starts, keys, strict=True)]
+        each = [n for n in range(count) for _ in range(candidates)]
+        costs = np.zeros(len(each))
         drawn = draw(
             checkpoint,
-            starts,
+            [starts[n] for n in each],
             MAX_CHARACTERS,
             options,
-            rng,
-            constraint=constraint,
+            generator(seed, BODIES, attempt),
+            constraint=[constraint(ways[n]) for n in each] if constrained else None,
             costs=costs,
         )
-        texts = collected(len(starts), drawn)
-        texts = [start + text for start, text in zip(starts, texts, strict=True)]
-        for best_first in costs.reshape(count, candidates).argsort(axis=1, kind="stable"):
+        texts = collected(len(each), drawn)
+        texts = [starts[n] + text for n, text in zip(each, texts, strict=True)]
+        order = costs.reshape(count, candidates).argsort(axis=1, kind="stable")
+        for tonic, best_first in zip(keys, order, strict=True):
             own, texts = texts[:candidates], texts[candidates:]
             for index in best_first.tolist():
                 tune = _tune(own[index], tonic)
@@ -157,6 +193,51 @@ def _headers(
     return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
 
 
+def fits(pitches: range, key: Key) -> bool:
+    """Return whether tunes in a key can be played within a range: it has the tonic, and at least
+    MIN_NOTES of the scale.
+    """
+    classes = [pitch % 12 for pitch in pitches]
+    scale = key.scale()
+    return key.pitch_class in classes and sum(pc in scale for pc in classes) >= MIN_NOTES
+
+
+def _unfit(pitches: range, key: Key | None) -> str:
+    return (
+        f"`pitches` {name_of(pitches.start)}-{name_of(pitches.stop - 1)} fits no tune in "
+        f"{key or 'any key'}; it must include the tonic and {MIN_NOTES} notes of the scale"
+    )
+
+
+def _key(header: str) -> Key:
+    """Return the key of a header that the model wrote."""
+    return Key.parse(header.partition("K:")[2].partition("\n")[0])
+
+
+def _way(header: str, key: Key | None) -> int:
+    """Return by how many semitones a text with this header will be transposed."""
+    return semitones_to(_key(header), key.pitch_class) if key else 0
+
+
+def _drawn_key(facts: TuneFacts, pitches: range, header: str, rng: Rng) -> Key:
+    """Draw a key with the header's mode as often as the tunes that the model was trained on have
+    it, of those that fit in a range.
+    """
+    own = _key(header)
+    keys = [key for key in facts.keys if key.mode == own.mode and fits(pitches, key)]
+    if not keys:
+        keys = [own.transposed(up) for up in SEMITONES if fits(pitches, own.transposed(up))]
+        require(bool(keys), _unfit(pitches, None))
+    weights = np.array([facts.keys.get(key, 1) for key in keys])
+    return keys[rng.choice(len(keys), p=weights / weights.sum())]
+
+
+def _widened(pitches: range, tune: Tune) -> range:
+    """Return a range with the pitches of the tune, too."""
+    ends = [*pitches[:: len(pitches) - 1], *(event.pitch for event in tune.events())]
+    return range(min(ends), max(ends) + 1)
+
+
 def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
     """Return how the model reads tunes; raises ConfigError for a model of something else."""
     require_checkpoint(checkpoint)
@@ -184,11 +265,30 @@ def _begun(prompt: str) -> Tune:
     return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
 
 
-def _opening(begun: Tune, prompt: str, reading: TuneReading) -> str:
+def _opening(begun: Tune, prompt: str, reading: TuneReading, bars: int | None, form: str) -> str:
     """Return the canonical text of the tune in the key in which the model reads it, without the
     final bar line that the prompt does not have.
+
+    Where nothing is requested, the section that the prompt ends in is taken to have a multiple of
+    EIGHT bars, and to be the last from the second on.
     """
-    text = reading.text(begun).rstrip("\n")
-    if prompt.rstrip().endswith(("|", ":|", "]")):
-        return text if text.endswith(":|") else text.removesuffix("|]") + "|"
+    prompt = prompt.rstrip()
+    sections = begun.sections()
+    pickups = pickups_of(begun)
+    written = [
+        sum(index not in pickups and begun.bars[index].ending != 2 for index in section)
+        for section in sections
+    ]
+    closed = prompt.endswith((":|", "::", "||"))
+    planned = sections_of_form(form)
+    size = section_size(bars, planned)
+    if bars and not planned:
+        size -= sum(written[:-1])
+    more = 0 if closed else (size or -(-(written[-1] + 1) // EIGHT) * EIGHT) - written[-1]
+    last = len(sections) == (len(planned) or 2) and not closed
+    if bars and not planned:
+        last = not closed
+    text = reading.text(begun, max(0, more), last).rstrip("\n")
+    if prompt.endswith(("|", "]")):
+        return text if text.endswith(":|") else text.removesuffix("|]") + ("||" if closed else "|")
     return text.removesuffix("|]").removesuffix(":|")

@@ -25,8 +25,9 @@ ALL_MARKS = MARKS + LAST_MARKS
 FULL = 2  # the index of the mark of a full last bar
 
 
-def countdown(tune: Tune) -> list[str]:
-    """Return the mark of each bar.
+def countdown(tune: Tune, more: int = 0, last: bool = True) -> list[str]:
+    """Return the mark of each bar, for a tune with `more` bars to come in its final section, and
+    with other sections to come unless that is the `last`.
 
     A pick-up does not count, so it has the mark of the bar that follows. Bars before a second
     ending count those of the first.
@@ -40,15 +41,16 @@ def countdown(tune: Tune) -> list[str]:
     pickups, meters = set(pickups_of(tune)), tune.meters()
     sections = tune.sections()
     for section in sections:
-        letters = LAST_MARKS if section is sections[-1] else MARKS
-        left, last = 0, FULL
+        final = section is sections[-1]
+        letters = LAST_MARKS if final and last else MARKS
+        left, end = more if final else 0, FULL
         for index in reversed(section):
             bar, meter = tune.bars[index], meters[index]
             if index not in pickups:
                 left += 1
             if left == 1 and index not in pickups:
-                last = shortness(Fraction(*meter) - bar.duration if meter else Fraction(0))
-            marks[index] = letters[index_of(left, last)]
+                end = shortness(Fraction(*meter) - bar.duration if meter else Fraction(0))
+            marks[index] = letters[index_of(left, end)]
             if bar.ending == 2:
                 left = 0
     return marks
@@ -59,6 +61,6 @@ def shortness(missing: Fraction) -> int:
     return FULL if missing <= 0 else 1 if missing <= Fraction(1, 8) else 0
 
 
-def index_of(left: int, last: int = FULL) -> int:
-    """Return the index of the mark of a bar; `last` is that of the section's last bar."""
-    return last if left <= 1 else min(left + FULL - 1, len(MARKS) - 1)
+def index_of(left: int, end: int = FULL) -> int:
+    """Return the index of the mark of a bar; `end` is that of the section's last bar."""
+    return end if left <= 1 else min(left + FULL - 1, len(MARKS) - 1)

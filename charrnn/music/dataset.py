@@ -1,24 +1,30 @@
 """Tunes as a training text: one after another in canonical ABC, without duplicates.
 
 A duplicate, even in another key, could be both in training and in validation. Tunes whose bars do
-not add up are skipped, since a model would learn to write such bars. The order is random: many
-collections are sorted by kind, and the end of the text is held out. TuneReading has the options.
+not add up are repaired or skipped, since a model would learn to write such bars. The order is
+random: many collections are sorted by kind, and the end of the text is held out. TuneReading has
+the options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from charrnn.errors import CorpusError, counted
+from charrnn.errors import ConfigError, CorpusError, counted
 from charrnn.music.abc_writer import canonical
 from charrnn.music.countdown import countdown
 from charrnn.music.formats import Found, read_tunes, together
+from charrnn.music.ranges import range_of
+from charrnn.music.repair import repaired
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
-from charrnn.music.tune import Tune
+from charrnn.music.tune import Key, Tune
+from charrnn.progress import watched
 from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
-from charrnn.text.documents import File, Reading
+from charrnn.text.documents import Contents, File, Reading
 
 # The key in which a tune is read. "all" respells it, so that each of the twelve keys has one name.
 TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
@@ -50,6 +56,8 @@ class TuneReading(Reading):
         "all twelve keys (all); or keep the keys as written (none).",
         TRANSPOSE,
     )
+    keep_titles: bool = setting(False, "Train on the titles of tunes too.")
+    keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
     bar_marks: str = setting(
         "countdown",
         "Mark each bar of the training text with the number of bars left in its section "
@@ -57,8 +65,7 @@ class TuneReading(Reading):
         ("countdown", "none"),
         before="none",
     )
-    keep_titles: bool = setting(False, "Train on the titles of tunes too.")
-    keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
+    as_written: bool = setting(False, "Do not repair tunes whose bars do not add up.", before=True)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -77,9 +84,11 @@ class TuneReading(Reading):
         """Whether bars are marked with the number of bars left in their section."""
         return self.bar_marks == "countdown"
 
-    def text(self, tune: Tune) -> str:
-        """Return the tune as canonical text, with titles and marks as trained on."""
-        marks = countdown(tune) if self.countdown else ()
+    def text(self, tune: Tune, more: int = 0, last: bool = True) -> str:
+        """Return the tune as canonical text, with titles and marks as trained on; `more` and `last`
+        are those of `charrnn.music.countdown`.
+        """
+        marks = countdown(tune, more, last) if self.countdown else ()
         return canonical(self.placed(tune), self.keep_titles, marks)
 
     def read(
@@ -87,29 +96,65 @@ class TuneReading(Reading):
         files: Sequence[File],
         encoding: str,  # noqa: ARG002 (each file's bytes show its encoding)
         add: Callable[[Iterable[str]], int],
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Add the tunes of all files as one text."""
         parts = []
-        for path, _ in files:
+        for path, _ in watched(files, "reading tunes"):
             try:
                 parts.append(read_tunes(path))
             except CorpusError as error:
                 parts.append(Found(unread=(str(error),)))
         found = together(parts)
-        collection, notices = collect(found.tunes, self.keep_irregular), found.notices()
+        collection = collect(
+            found.tunes, keep_irregular=self.keep_irregular, as_written=self.as_written
+        )
+        notices = found.notices()
         if not collection.tunes:
             raise CorpusError(
                 "the corpus has no usable tunes: " + "; ".join([*notices, *collection.notices])
             )
         notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[self.transpose]}")
-        add(map(self.text, collection.tunes))
-        return list(found.names), [*notices, *collection.notices]
+        add(map(self.text, watched(collection.tunes, "transposing tunes")))
+        facts = TuneFacts.of(collection.tunes).document()
+        return Contents(found.names, [*notices, *collection.notices], facts)
 
     def augmented(self, documents: Iterable[str]) -> Iterable[str]:
         """Return the documents, in all twelve keys with `transpose="all"`; raises CorpusError for
         a document that is not a tune.
         """
         return in_all_keys(documents) if self.transpose == "all" else documents
+
+
+@dataclass(frozen=True)
+class TuneFacts:
+    """What a model file says of the tunes that a model was trained on, as they were before they
+    were transposed: how many are in each key, and the range that covers them.
+    """
+
+    keys: Mapping[Key, int]
+    pitches: range
+
+    @classmethod
+    def of(cls, tunes: Sequence[Tune]) -> TuneFacts:
+        """Return the facts about some tunes."""
+        return cls(Counter(tune.key for tune in tunes), range_of(tunes) or range(128))
+
+    def document(self) -> dict[str, Any]:
+        """Return the facts as JSON has them."""
+        keys = sorted((str(key), count) for key, count in self.keys.items())
+        return {"keys": dict(keys), "range": [self.pitches.start, self.pitches.stop]}
+
+    @classmethod
+    def parsed(cls, document: Mapping[str, Any]) -> TuneFacts | None:
+        """Return the facts in a document; None if it has none. Raises ConfigError for others."""
+        if not document:
+            return None
+        match document:
+            case {"keys": dict(keys), "range": [int(low), int(high)]} if 0 <= low < high <= 128:
+                counts = [count for count in keys.values() if isinstance(count, int) and count > 0]
+                if len(counts) == len(keys):
+                    return cls({Key.parse(name): keys[name] for name in keys}, range(low, high))
+        raise ConfigError("the model's facts about its tunes are damaged")
 
 
 @dataclass(frozen=True)
@@ -120,16 +165,26 @@ class Collection:
     notices: tuple[str, ...]
 
 
-def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
+def collect(
+    tunes: Sequence[Tune], *, keep_irregular: bool = False, as_written: bool = False
+) -> Collection:
     """Return the tunes in random order, without duplicates in any key (the first one stays) and,
-    unless `keep_irregular`, without those whose bars do not add up.
+    unless `keep_irregular`, without those whose bars do not add up. Unless `as_written`, tunes
+    are repaired where possible.
     """
+    notices = []
+    if not as_written:
+        repairs = [repaired(tune) for tune in watched(tunes, "repairing tunes")]
+        tunes = [tune for tune, _ in repairs]
+        if changed := sum(bool(kinds) for _, kinds in repairs):
+            kinds = sum((kinds for _, kinds in repairs), Counter[str]())
+            listed = ", ".join(counted(count, kind) for kind, count in kinds.most_common())
+            notices.append(f"repaired {counted(changed, 'tune')}: {listed}")
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     wanted = tunes if keep_irregular else regular
     kept: dict[object, Tune] = {}
-    for tune in wanted:
+    for tune in watched(wanted, "comparing tunes"):
         kept.setdefault(tune.fingerprint(), tune)
-    notices = []
     if twice := len(wanted) - len(kept):
         notices.append(f"skipped {counted(twice, 'duplicate tune')} (transpositions included)")
     if irregular := len(tunes) - len(regular):
@@ -144,6 +199,6 @@ def training_and_held_out(tunes: Sequence[Tune]) -> tuple[tuple[Tune, ...], tupl
     """Return tunes as training divides them: without duplicates, in random order, the last tenth
     held out. Irregular tunes are kept.
     """
-    kept = collect(tunes, keep_irregular=True).tunes
+    kept = collect(tunes, keep_irregular=True, as_written=True).tunes
     last = len(kept) - len(kept) // 10
     return kept[:last], kept[last:]

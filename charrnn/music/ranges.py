@@ -57,6 +57,16 @@ def parse_pitch(text: str) -> int | None:
     return None
 
 
+def name_of(pitch: int) -> str:
+    """Return a pitch in scientific notation.
+
+    >>> name_of(60), name_of(82)
+    ('C4', 'Bb5')
+    """
+    names = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+    return f"{names[pitch % 12]}{pitch // 12 - 1}"
+
+
 def range_of(tunes: Iterable[Tune]) -> range | None:
     """Return the range that covers COVERED of the tunes' notes; None without notes.
 

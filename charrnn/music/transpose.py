@@ -21,8 +21,13 @@ def to_tonic(tune: Tune, pitch_class: int = 0) -> Tune:
     >>> str(to_tonic(Tune((), Key("E", "dor"))).key)
     'Cdor'
     """
-    up = (pitch_class - tune.key.pitch_class) % 12
-    return tune.transposed(up if up in SEMITONES else up - 12)
+    return tune.transposed(semitones_to(tune.key, pitch_class))
+
+
+def semitones_to(key: Key, pitch_class: int) -> int:
+    """Return the shortest way from a key's tonic to one of this pitch class."""
+    up = (pitch_class - key.pitch_class) % 12
+    return up if up in SEMITONES else up - 12
 
 
 def in_all_keys(texts: Iterable[str]) -> Iterator[str]:

@@ -8,19 +8,21 @@ the ids of a model.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, counted, require_choice
+from charrnn.progress import watched
 from charrnn.text.batches import Encoded
 from charrnn.text.documents import Reading
 from charrnn.text.fold import UNKNOWN_CHOICES
 from charrnn.text.plain import PLAIN_TEXT
-from charrnn.text.spool import Spool, blocks, joined
+from charrnn.text.spool import BLOCK, Spool, blocks, joined
 from charrnn.text.tokenizer import Ids, Tokenizer
 
 NEWLINE = 0  # its id in every corpus
@@ -44,6 +46,7 @@ class Corpus:
     names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()  # for the user
     reading: Reading = PLAIN_TEXT  # how the files were read
+    facts: Mapping[str, Any] = field(default_factory=dict)  # that the reading found out
 
     @classmethod
     def from_texts(cls, *texts: str) -> Corpus:
@@ -61,6 +64,10 @@ class Corpus:
     def texts(self) -> tuple[str, ...]:
         """The texts, decoded."""
         return tuple(self.tokenizer.decode(ids) for ids in self.each())
+
+    def head(self, length: int = 1 << 20) -> str:
+        """Return the first `length` characters."""
+        return self.tokenizer.decode(self.ids[:length])
 
     def pieces(self) -> Iterator[str]:
         """Yield all texts, decoded, a block at a time."""
@@ -103,7 +110,8 @@ class Corpus:
             return Encoded(builder.ids.array(), builder.ends.array())
         if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
             return Encoded(self.ids, self.ends)
-        recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
+        pieces = watched(blocks(self.ids), "encoding the corpus", len(self.ids) / BLOCK)
+        recoded = joined(tokenizer.dtype, map(table.take, pieces))
         return Encoded(recoded, self.ends)
 
     def replaced(self, tokenizer: Tokenizer, unknown: str) -> tuple[str, ...]:
@@ -173,7 +181,8 @@ class Builder:
         names: Sequence[str] = (),
         notices: Sequence[str] = (),
         reading: Reading = PLAIN_TEXT,
+        facts: Mapping[str, Any] = {},
     ) -> Corpus:
         """Return the corpus of all texts; nothing can be added afterwards."""
         arrays = self.ids.array(), self.ends.array()
-        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading)
+        return Corpus(self.tokenizer, *arrays, tuple(names), tuple(notices), reading, facts)

@@ -43,6 +43,16 @@ class File(NamedTuple):
     in_folder: bool
 
 
+class Contents(NamedTuple):
+    """What a Reading found: the files that it read, notices for the user, and facts about the
+    corpus for commands that use a model of it, fit for JSON.
+    """
+
+    names: Sequence[str]
+    notices: Sequence[str]
+    facts: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True)
 class Reading(ABC):
     """How files become text.
@@ -61,7 +71,7 @@ class Reading(ABC):
     @abstractmethod
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]
-    ) -> tuple[list[str], list[str]]:
+    ) -> Contents:
         """Pass the pieces of each text to `add`, which returns its length; return the names of the
         files read and notices for the user. Raises CorpusError.
         """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charrnn.errors import CharRNNError, ConfigError, CorpusError
+from charrnn.errors import CharRNNError, ConfigError, CorpusError, reason
 from charrnn.registry import resolve
 from charrnn.text.spool import BLOCK
 
@@ -86,6 +86,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         raise
     except FileNotFoundError:
         raise CorpusError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CorpusError(f"{path} cannot be read: {reason}") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {reason(error)}") from None
+    except ValueError as error:  # a NUL character in the path
+        raise CorpusError(f"{path} cannot be read: {error}") from None

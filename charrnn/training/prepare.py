@@ -95,7 +95,7 @@ def prepare(
         text,
         validation if len(validation) >= 2 else None,
         replace(config, batch_size=batch_size, seq_len=seq_len),
-        StoredReading(corpus.reading.documents, asdict(corpus.reading)),
+        StoredReading(corpus.reading.documents, asdict(corpus.reading), corpus.facts),
         digests(corpus, valid),
         {"corpus": corpus.names, "valid": valid.names if valid is not None else ()},
         tuple(notices),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from charrnn.music.countdown import LAST_MARKS, MARKS
+from charrnn.music.countdown import ALL_MARKS
 from charrnn.music.grammar.bar import BarGrammar, BarState
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.constraint import Grammar, State
@@ -13,7 +13,7 @@ from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.words import Alphabet, Pitch
 from charrnn.music.tune import Key, Meter
 
-_LAST = str.maketrans(MARKS, LAST_MARKS)
+_UNMARKED = str.maketrans("", "", ALL_MARKS)
 
 
 class TunePlace(NamedTuple):
@@ -21,6 +21,7 @@ class TunePlace(NamedTuple):
 
     song: SongState
     sections: tuple[tuple[str, str], ...] = ()  # letters and texts of the form's sections so far
+    due: str = ""  # what must come after a mark
 
 
 class TunePlan:
@@ -33,22 +34,34 @@ class TunePlan:
 
     def next_bar(self, state: State[TunePlace]) -> State[TunePlace]:
         """Return the state at the beginning of the next bar."""
-        (song, sections), bar, text, due = state
+        (song, sections, due_after), bar, text, due = state
+        due = due or due_after
         line, form = bar.word, self._song.form
         after, begun = self._next(song, line, bar.ticks, bar.tone.held)
         if not form:
             return State(TunePlace(after), begun)
         if line in INNER:
-            return State(TunePlace(after, sections), begun, text, due)
+            return self._state(after, sections, begun, text, due)
         if song.in_header or after.in_header:
             sections = ()
         else:
             sections = (*sections, (form[song.section].letter, text.removesuffix(line)))
         again = dict(sections).get(form[after.section].letter, "")
-        if after.last:
-            again = again.translate(_LAST)
-        due = again and again + self._song.closing_line(after.section)
-        return State(TunePlace(after, sections), begun, due=due)
+        due = again and again.translate(_UNMARKED) + self._song.closing_line(after.section)
+        return self._state(after, sections, begun, "", due)
+
+    def _state(
+        self,
+        song: SongState,
+        sections: tuple[tuple[str, str], ...],
+        bar: BarState,
+        text: str,
+        due: str,
+    ) -> State[TunePlace]:
+        """Return a state in which `due` must come next, after the mark of the bar if it has one."""
+        if song.marked:
+            return State(TunePlace(song, sections), bar, text, due)
+        return State(TunePlace(song, sections, due), bar, text)
 
     @cached_method
     def _next(
