@@ -7,6 +7,7 @@ that is short for its time budget, training ends after MOST_EPOCHS epochs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
 from charrnn.text.batches import fit
 from charrnn.text.tokenizer import Ids
+from charrnn.training.cores import batch_for
 from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import DEFAULT_MINUTES, Limits
 from charrnn.training.prepare import Data
@@ -96,7 +98,8 @@ def choose(
     in steps.
     """
     shape = {name: stated.pop(name) for name in list(stated) if name in _MODEL_FIELDS}
-    train = TrainConfig(**stated)
+    selected = {} if {"batch_size", "shards"} & stated.keys() else _sizes(cores, stated)
+    train = TrainConfig(**selected | stated)
     limits = _ending(limits or Limits())
     for size in reversed(SIZES):
         least, hidden_size, learning_rate = size
@@ -117,9 +120,17 @@ def choose(
         epochs,
         minutes=epochs * characters / (cores * speed),
         cores=cores,
-        chosen=tuple(name for name in CHOSEN if name not in kept),
+        chosen=tuple(name for name in (*CHOSEN, *selected) if name not in kept),
         stated=tuple(shape | stated),
     )
+
+
+def _sizes(cores: int, stated: Mapping[str, Any]) -> dict[str, int]:
+    """Return the batch size and chunk length for many cores; {} where the defaults serve."""
+    batch_size, seq_len = batch_for(cores)
+    if batch_size == TrainConfig().batch_size:
+        return {}
+    return {"batch_size": batch_size} | ({} if "seq_len" in stated else {"seq_len": seq_len})
 
 
 _MODEL_FIELDS = {field.name for field in fields(ModelConfig)}
