@@ -93,7 +93,7 @@ def _settings() -> Groups:
     metavar="N",
     default="auto",
     show_default=True,
-    help="Share each batch between N processes; auto uses as many as the cores allow.",
+    help="Share each batch among N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
 @UNKNOWN
@@ -112,7 +112,7 @@ def train(
 ) -> int:
     """Train a model on text or tunes.
 
-    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
+    CORPUS can be text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:
@@ -237,7 +237,7 @@ def _tell_plan(choice: Choice, loss: float | None) -> None:
 
     plan = f"plan: about {in_epochs(choice.epochs)} in {max(0.1, choice.minutes):,.1f} min"
     if loss is not None:
-        plan += f"; expected loss about {loss:.1f} nats/char (estimated from bzip2)"
+        plan += f"; expected loss about {loss:.1f} nats/char (estimated with bzip2)"
     tell(plan)
 
 

@@ -36,11 +36,12 @@ def recurrent_shapes(
 
     Raises ConfigError for an unknown cell or sizes below 1.
     """
-    require(cell in CELLS, f"`cell` is {cell!r}: choose one of {', '.join(CELLS)}")
+    require(cell in CELLS, f"`cell` must be one of {', '.join(CELLS)}; got {cell!r}")
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-        require(size >= 1, f"`{name}` is {size}: it must be at least 1")
+        require(size >= 1, f"`{name}` must be at least 1, got {size}")
     require(
-        1 <= num_layers <= MAX_LAYERS, f"`num_layers` is {num_layers}: it must be 1 to {MAX_LAYERS}"
+        1 <= num_layers <= MAX_LAYERS,
+        f"`num_layers` must be between 1 and {MAX_LAYERS}, got {num_layers}",
     )
     rows = CELLS[cell].gates * hidden_size
     shapes: dict[str, tuple[int, ...]] = {}
@@ -71,7 +72,7 @@ class Recurrent:
         prefix: str = "",
     ) -> None:
         for name, rate in (("dropout", dropout), ("weight_dropout", weight_dropout)):
-            require(0 <= rate < 1, f"`{name}` is {rate}: it must be at least 0 and below 1")
+            require(0 <= rate < 1, f"`{name}` must be at least 0 and below 1, got {rate}")
         self.dropout, self.weight_dropout = dropout, weight_dropout
         self.layers: list[Layer] = []
         while f"{prefix}weight_hh_l{len(self.layers)}" in weights:

@@ -332,10 +332,10 @@ def test_shapes_and_names_are_those_of_torch():
     ("arguments", "named"),
     [
         (("elman", 3, 5, 1), "'elman'"),
-        (("gru", 0, 5, 1), "input_size is 0"),
-        (("gru", 3, 0, 1), "hidden_size is 0"),
-        (("gru", 3, 5, 0), "num_layers is 0"),
-        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers is 9"),
+        (("gru", 0, 5, 1), "input_size must be .* got 0"),
+        (("gru", 3, 0, 1), "hidden_size must be .* got 0"),
+        (("gru", 3, 5, 0), "num_layers must be .* got 0"),
+        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers must be .* got 9"),
     ],
 )
 def test_shapes_out_of_range_are_refused_by_name(arguments, named):
