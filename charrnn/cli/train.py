@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.log import opened, report_record, require_loggable, run_record
 from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
-from charrnn.cli.progress import shown
+from charrnn.cli.progress import preparing, shown
 from charrnn.cli.terminal import pasted, quoted, tell, write_line
 from charrnn.errors import as_options, counted
 
@@ -147,7 +147,8 @@ def train(
         raise click.UsageError(f"--log cannot be {log}, a file of the run; choose another name")
     if log:
         require_loggable(log, resume, overwrite)
-    trainer = _make_trainer(ctx, output)
+    with preparing():
+        trainer = _make_trainer(ctx, output)
     for notice in trainer.notices:
         tell(as_options(notice))
     if resume and trainer.finished():

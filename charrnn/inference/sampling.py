@@ -20,7 +20,7 @@ from charrnn.errors import CharRNNError, counted, require, require_type, unexpec
 from charrnn.inference.constraint import Biased, Constraint, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, Stepper
+from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.corpus import Corpus
@@ -211,8 +211,8 @@ def draw(
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
-        np.concatenate(logits, axis=1),
-        np.concatenate(states, axis=3),
+        np.stack(logits),
+        np.concatenate(states, axis=2),
         length,
         options.temperature,
         rng,
@@ -225,7 +225,7 @@ def draw(
 
 
 def _read_prompt(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Any, Any]:
-    """Return the logits (V, 1) after a prompt, and the network's state."""
+    """Return the logits (V,) after a prompt, and the network's state."""
     ids, _ = _prompt_ids(checkpoint, prompt, unknown)
     return _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
 
@@ -276,12 +276,12 @@ def _beginning(checkpoint: Checkpoint) -> Ids:
 
 
 def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
-    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+    """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
-    state = network.zero_state(1)
+    reader, state = Reader(network, 1), network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
-    return logits[-1], state
+        logits, state = reader.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1, 0], state
 
 
 def _continue(
@@ -300,20 +300,20 @@ def _continue(
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
     biased = [each for each in constraints if isinstance(each, Biased)]
-    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # the samples that haven't ended
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
+    noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
             allowed = [constraints[i].allowed(states[i]) for i in batch] if constraints else []
             mask = _mask(allowed) if allowed else None
             bias = np.array([biased[i].bias(states[i]) for i in batch]) if biased else None
             if costs is not None and mask is not None:
-                costs[batch] += _cost(logits.T, mask)
+                costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
-            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            ids = choose(logits, temperature, noise, filters, mask, bias)
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])

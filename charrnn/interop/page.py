@@ -104,7 +104,7 @@ def _cost(checkpoint: Checkpoint, rounded: Parameters, corpus: Corpus) -> Cost:
     text = part_of(checkpoint, corpus, "valid" if held_out else "all")
     before = validate(checkpoint.model(), text)
     shape = checkpoint.config, len(checkpoint.tokenizer)
-    after = validate(CharRNN(*shape, parameters=rounded, training=False), text)
+    after = validate(CharRNN(*shape, parameters=rounded), text)
     return Cost(before.nats_per_char, after.nats_per_char, before.characters)
 
 
@@ -167,8 +167,8 @@ def _assembled(description: dict[str, Any], data: bytes) -> str:
     script += _joined(START)
     values = {
         "policy": _POLICY.format(script=_hash(script), style=_hash(style)),
-        "title": html.escape(_NOT_HTML.sub("\N{REPLACEMENT CHARACTER}", description["name"])),
-        "version": html.escape(description["version"]),
+        "title": _escaped(description["name"]),
+        "version": _escaped(description["version"]),
         # Within a script element, "<" is all that could end it, or begin a comment.
         "description": json.dumps(description, allow_nan=False).replace("<", "\\u003c"),
         "weights": base64.b64encode(data).decode(),
@@ -177,6 +177,11 @@ def _assembled(description: dict[str, Any], data: bytes) -> str:
         "style": style,
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], _joined("page.html"))
+
+
+def _escaped(text: str) -> str:
+    """Return `text` as HTML, without the characters that HTML cannot have."""
+    return html.escape(_NOT_HTML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _joined(*names: str) -> str:

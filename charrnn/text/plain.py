@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.errors import CorpusError, counted
+from charrnn.progress import report
 from charrnn.text.documents import Contents, File, Reading
 from charrnn.text.formats import format_of, opened
 
 STDIN = "-"
 SOME = 3  # names of skipped files in a notice
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+SHORTEST_LIST = 20  # lines
+LONG_LINE = 40  # characters
+OTHER_LINES = 0.03  # share of lines in a list that don't look like one
 ZEROS = 1 << 12  # consecutive NUL characters that no text has
 
 
@@ -64,6 +70,26 @@ def skipped(noun: str, errors: Sequence[tuple[str, str]]) -> list[str]:
     return [f"skipped {counted(len(errors), noun)} ({names}); the first: {errors[0][1]}"]
 
 
+def is_list(text: str) -> bool:
+    """Return whether a text is a list, such as of names: short lines, nearly none of them blank,
+    indented, or ended by punctuation, as many lines of prose, verse and source code are.
+
+    >>> is_list("Ada\\nGrace\\nJoan Clarke\\n" * 10)
+    True
+    >>> is_list("If I were you,\\nI would.\\n\\n" * 10)
+    False
+    """
+    lines = text.split("\n")[:-1]
+    others = sum(
+        not line.strip()
+        or len(line) > LONG_LINE
+        or line[0].isspace()
+        or unicodedata.category(line.rstrip()[-1])[0] in "PS"
+        for line in lines
+    )
+    return len(lines) >= SHORTEST_LIST and others <= OTHER_LINES * len(lines)
+
+
 def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) -> Iterator[str]:
     """Yield a file's text without its byte order mark and with CRLF as LF; add its path to `crlf`
     if it has CRLF.
@@ -93,4 +119,8 @@ def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) ->
 def _read(path: str | Path, encoding: str) -> Iterator[str]:
     stdin = str(path) == STDIN
     with nullcontext(sys.stdin.buffer) if stdin else opened(path) as file:
-        yield from format_of(path).read(file, str(path), encoding)
+        size = 0 if stdin else os.fstat(file.fileno()).st_size
+        for piece in format_of(path).read(file, str(path), encoding):
+            if size:
+                report(f"reading {path}", min(1.0, file.tell() / size))
+            yield piece

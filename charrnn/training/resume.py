@@ -37,7 +37,7 @@ from charrnn.training.limits import Limits
 from charrnn.training.state import Counters, Snapshot
 
 # The first version with this arithmetic: since then, equal settings give equal bits.
-BITS = "0.1.0"
+BITS = "0.2.0"
 GOOD = "good."  # prefix of the tensors to return to after a divergence
 
 

@@ -303,13 +303,13 @@ class Leaky(RNN):
     """h' = (h + a + u) / 2"""
 
     @staticmethod
-    def forward(a, u, old, new):
+    def forward(a, u, kept, old, new):
         np.add(a, u, out=a)
         np.add(a, old, out=new)
         np.multiply(new, 0.5, out=new)
 
     @staticmethod
-    def backward(a, u, old, new, d, tmp):
+    def backward(a, kept, old, new, d, direct, tmp):
         np.multiply(d, 0.5, out=d)
         np.copyto(a, d)
 

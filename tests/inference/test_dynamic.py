@@ -51,16 +51,15 @@ def test_the_steps_follow_the_equations():
     twin = CharRNN(
         model.config,
         len(model.tokenizer),
-        np.float64,
-        Parameters(model.parameters.shapes, np.float64),
+        parameters=Parameters(model.parameters.shapes, np.float64),
     )
-    w = twin.parameters.flat
+    w, gradients = twin.parameters.flat, twin.new_gradients()
     w[...] = model.parameters.flat
     state, squares = twin.zero_state(1), []
     for start in range(0, len(text) - 1, SEGMENT):
         ids = text.ids[start : start + SEGMENT + 1, None]
-        _, state, _ = twin.train(ids[:-1], ids[1:], state)
-        g = twin.gradients.flat
+        _, state, _ = twin.train(ids[:-1], ids[1:], state, gradients)
+        g = gradients.flat
         squares.append(g * g)
         w -= RATE * g / (np.sqrt(np.mean(squares, axis=0)) + EPSILON)
     np.testing.assert_allclose(network.parameters.flat, w, atol=1e-5)
