@@ -93,7 +93,7 @@ def _settings() -> Groups:
     metavar="N",
     default="auto",
     show_default=True,
-    help="Share each batch between N processes; auto uses as many as the cores allow.",
+    help="Share each batch among N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
 @UNKNOWN
@@ -112,7 +112,7 @@ def train(
 ) -> int:
     """Train a model on text or tunes.
 
-    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
+    CORPUS can be text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:

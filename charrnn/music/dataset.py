@@ -60,8 +60,8 @@ class TuneReading(Reading):
     keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
     bar_marks: str = setting(
         "countdown",
-        "Mark each bar of the training text with the number of bars left in its section "
-        "(countdown), so that the model knows where sections end; or with nothing (none).",
+        "Mark each bar in the training text with the number of bars left in its section "
+        "(countdown), so that the model learns where sections end, or add no marks (none).",
         ("countdown", "none"),
         before="none",
     )
