@@ -18,11 +18,15 @@ from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
+from charrnn.music.countdown import FULL, LAST_MARKS, MARKS, countdown
 from charrnn.music.dataset import TuneFacts, TuneReading
 from charrnn.music.grammar.form import section_size
 from charrnn.music.grammar.form import sections as sections_of_form
+from charrnn.music.grammar.song import known_marks
 from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
+from charrnn.music.grammar.words import Alphabet
 from charrnn.music.metrics import Sample, melody
 from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
@@ -101,7 +105,8 @@ def compose(
     if prompt:
         begun = _begun(prompt)
         key = key or begun.key
-        start = _opening(begun, prompt, reading, bars, form)
+        alphabet = Alphabet(checkpoint.tokenizer.alphabet)
+        start = _opening(begun, prompt, reading, bars, form, alphabet)
         require(
             span is None or _widened(span, begun) == span,
             f"the prompt has notes outside `pitches` {pitches}; widen the range",
@@ -265,30 +270,39 @@ def _begun(prompt: str) -> Tune:
     return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
 
 
-def _opening(begun: Tune, prompt: str, reading: TuneReading, bars: int | None, form: str) -> str:
+def _opening(
+    begun: Tune,
+    prompt: str,
+    reading: TuneReading,
+    bars: int | None,
+    form: str,
+    alphabet: Alphabet,
+) -> str:
     """Return the canonical text of the tune in the key in which the model reads it, without the
     final bar line that the prompt does not have.
 
-    Where nothing is requested, the section that the prompt ends in is taken to have a multiple of
-    EIGHT bars, and to be the last from the second on.
+    If nothing is requested, the section in which the prompt ends has the next multiple of EIGHT
+    bars, or as many as the model knows, and it is the last from the second on.
     """
     prompt = prompt.rstrip()
-    sections = begun.sections()
-    pickups = pickups_of(begun)
+    planned = sections_of_form(form)
+    sections, pickups = begun.sections(), pickups_of(begun)
     written = [
         sum(index not in pickups and begun.bars[index].ending != 2 for index in section)
         for section in sections
     ]
     closed = prompt.endswith((":|", "::", "||"))
-    planned = sections_of_form(form)
-    size = section_size(bars, planned)
-    if bars and not planned:
-        size -= sum(written[:-1])
-    more = 0 if closed else (size or -(-(written[-1] + 1) // EIGHT) * EIGHT) - written[-1]
-    last = len(sections) == (len(planned) or 2) and not closed
-    if bars and not planned:
-        last = not closed
-    text = reading.text(begun, max(0, more), last).rstrip("\n")
+    known = [known_marks(alphabet, marks) for marks in (MARKS, LAST_MARKS)]
+    if size := section_size(bars, planned):
+        size -= 0 if planned else sum(written[:-1])
+    else:
+        eights = -(-(written[-1] + 1) // EIGHT) * EIGHT
+        size = max(written[-1] + 1, min(eights, max(map(len, known)) - FULL))
+    last = not closed and (len(sections) == (len(planned) or 2) or bool(bars and not planned))
+    marks = countdown(begun, 0 if closed else max(0, size - written[-1]), last, known)
+    home = reading.placed(begun)
+    text = canonical(home, reading.keep_titles, marks if reading.countdown else ())
+    text = text.rstrip("\n")
     if prompt.endswith(("|", "]")):
         return text if text.endswith(":|") else text.removesuffix("|]") + ("||" if closed else "|")
     return text.removesuffix("|]").removesuffix(":|")
