@@ -33,7 +33,8 @@ def countdown(
     known: Sequence[Sequence[str]] = (MARKS, LAST_MARKS),
 ) -> list[str]:
     """Return the mark of each bar, for a tune with `more` bars to come in its final section, and
-    with other sections to come unless that is the `last`. The first marks of both kinds are `known`.
+    with other sections to come unless that is the `last`. Of both kinds, the first marks are
+    `known`.
 
     A pick-up does not count, so it has the mark of the bar that follows. Bars before a second
     ending count those of the first.

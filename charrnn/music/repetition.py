@@ -19,8 +19,8 @@ from charrnn.music.grammar.constraint import Grammar, State
 from charrnn.music.grammar.tunes import TunePlace
 
 PHRASE = 4  # bars
-# Nats for each character of a bar like one in the same section, or in an earlier one; found on Irish
-# tunes (benchmarks/README.md).
+# Nats for each character of a bar like one in the same section, or in an earlier one; found on
+# Irish tunes (benchmarks/README.md).
 SAME, EARLIER = 4.5, 3.0
 
 Echoes = tuple[tuple[str, bool], ...]  # bars to repeat, and whether each is in this section

@@ -49,13 +49,13 @@ NO_KEY = Key()
 
 
 def known_marks(alphabet: Alphabet, marks: str) -> list[str]:
-    """Return the first of the marks that the alphabet can write, up to one that it lacks; [] if
-    there is none for a last bar.
+    """Return the first of the marks that the alphabet can write, up to one that it lacks.
 
-    Where it lacks some of those for a last bar, another one takes their place.
+    Where it lacks some of those for a last bar, another one takes their place. Returns [] if it
+    lacks all of them, or the mark of the bar before: then it has the others for the names of keys.
     """
     ends = [mark for mark in marks[FULL::-1] if alphabet.can_write(mark)]
-    if not ends:
+    if not ends or not alphabet.can_write(marks[FULL + 1]):
         return []
     ends = [mark if mark in ends else ends[0] for mark in marks[: FULL + 1]]
     return [*ends, *takewhile(alphabet.can_write, marks[FULL + 1 :])]
