@@ -20,7 +20,7 @@ from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
-from charrnn.music.countdown import FULL, LAST_MARKS, MARKS, countdown
+from charrnn.music.countdown import FULL, countdown
 from charrnn.music.dataset import TuneFacts, TuneReading
 from charrnn.music.grammar.form import section_size
 from charrnn.music.grammar.form import sections as sections_of_form
@@ -301,14 +301,13 @@ def _opening(
         for section in sections
     ]
     closed = prompt.endswith((":|", "::", "||"))
-    known = [known_marks(alphabet, marks) for marks in (MARKS, LAST_MARKS)]
+    known = known_marks(alphabet)
     if size := section_size(bars, planned):
         size -= 0 if planned else sum(written[:-1])
     else:
         eights = -(-(written[-1] + 1) // EIGHT) * EIGHT
         size = max(written[-1] + 1, min(eights, max(map(len, known)) - FULL))
     last = not closed and (len(sections) == (len(planned) or 2) or bool(bars and not planned))
-    last = last or not known[False]
     marks = countdown(begun, 0 if closed else max(0, size - written[-1]), last, known)
     home = reading.placed(begun)
     text = canonical(home, reading.keep_titles, marks if reading.countdown else ())
