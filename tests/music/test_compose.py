@@ -157,8 +157,8 @@ def test_no_note_is_outside_the_range(model, pitches, low, high):
 
 
 def test_a_range_is_widened_by_the_prompt_unless_it_is_requested(model):
-    prompt = "M:6/8\nL:1/8\nK:D\na2d AdA|d3 A3|"
-    assert compose(model, prompt=prompt, seed=1)[0].events()[0].pitch == 81
+    prompt = "M:6/8\nL:1/8\nK:Bb\nB,2F FB,F|B,3 F3|"
+    assert compose(model, prompt=prompt, seed=1)[0].events()[0].pitch == 58
     with pytest.raises(ConfigError, match="the prompt has notes outside pitches D4-G5"):
         compose(model, prompt=prompt, pitches="D4-G5")
 
