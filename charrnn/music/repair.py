@@ -18,7 +18,9 @@ from charrnn.music.tune import FREE, Bar, Meter, Note, Tune
 MOST_PARTS = 8  # into which a bar is divided
 LONGEST_BAR = 4  # times as long as others
 LONGEST_PICK_UP = Fraction(3, 4)  # of a bar
+MOST_IRREGULAR = 0.9  # of the bars, unless the meter is wrong
 MOST_MISPRINTS = 16  # bars of a tune, and at most an eighth of all
+TUPLETS = {5: 2, 7: 2, 9: 4}  # sizes, and how much longer they may be meant
 
 Rhythm = tuple[tuple[Fraction, bool], ...]  # durations, and whether they are rests
 
@@ -31,7 +33,10 @@ def repaired(tune: Tune) -> tuple[Tune, Counter[str]]:
     kinds: Counter[str] = Counter()
     result = tune
     for kind, repair in REPAIRS:
-        if not result.irregular_bars():
+        irregular = len(result.irregular_bars())
+        if not irregular or (
+            kind != REPAIRS[0][0] and irregular > MOST_IRREGULAR * len(result.bars)
+        ):
             break
         result, count = repair(result)
         if count:
@@ -228,6 +233,26 @@ def mark_triplets(tune: Tune) -> tuple[Tune, int]:
     return replace(tune, bars=tuple(bars)), count
 
 
+def correct_tuplets(tune: Tune) -> tuple[Tune, int]:
+    """Play five or seven notes in the time of four, or nine in that of eight, instead of two."""
+    bars = list(tune.bars)
+    count = 0
+    for index, full in _misprinted(tune):
+        for size, factor in TUPLETS.items():
+            notes = tuple(
+                replace(
+                    note,
+                    duration=note.duration * (1 if note.duration.denominator % size else factor),
+                )
+                for note in bars[index].notes
+            )
+            if sum(note.duration for note in notes) == full:
+                bars[index] = replace(bars[index], notes=notes)
+                count += 1
+                break
+    return replace(tune, bars=tuple(bars)), count
+
+
 def correct_rhythms(tune: Tune) -> tuple[Tune, int]:
     """Give a bar the most similar rhythm among the other bars of the tune."""
     irregular = set(tune.irregular_bars())
@@ -389,6 +414,7 @@ REPAIRS: list[tuple[str, Callable[[Tune], tuple[Tune, int]]]] = [
     ("extra bar line", join_endings),
     ("unmarked meter change", mark_meters),
     ("missing triplet", mark_triplets),
+    ("wrong tuplet", correct_tuplets),
     ("misprinted rhythm", correct_rhythms),
     ("unmarked meter change", lambda tune: mark_meters(tune, strict=False)),
     ("misplaced repeat", move_repeats),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.errors import CorpusError, counted
+from charrnn.progress import report
 from charrnn.text.documents import Contents, File, Reading
 from charrnn.text.formats import format_of, opened
 
@@ -117,4 +119,8 @@ def _pieces(path: str | Path, encoding: str, in_folder: bool, crlf: set[str]) ->
 def _read(path: str | Path, encoding: str) -> Iterator[str]:
     stdin = str(path) == STDIN
     with nullcontext(sys.stdin.buffer) if stdin else opened(path) as file:
-        yield from format_of(path).read(file, str(path), encoding)
+        size = 0 if stdin else os.fstat(file.fileno()).st_size
+        for piece in format_of(path).read(file, str(path), encoding):
+            if size:
+                report(f"reading {path}", min(1.0, file.tell() / size))
+            yield piece

@@ -31,7 +31,7 @@ def test_train_writes_the_file_that_the_command_writes(
     cli, corpus_file, tmp_path, cores, monkeypatch
 ):
     """In one process, for any number of workers of the command."""
-    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: cores)
+    monkeypatch.setattr("charrnn.training.cores.usable_cores", lambda: cores)
     monkeypatch.setattr("charrnn.training.train.usable_cores", lambda: cores)
     assert cli("train", corpus_file, "-o", "command.safetensors", *options(TINY)).code == 0
     charrnn.train(corpus_file, out=tmp_path / "python.safetensors", **TINY).fit()
@@ -139,9 +139,10 @@ def test_a_copy_of_a_network_trains_independently(model_file):
     network = copy.deepcopy(charrnn.CharRNN(model.config, 9))
     ids = np.zeros((4, 2), np.uint8)
     network.parameters.flat[...] = 0.1
-    loss, _, _ = network.train(ids, ids, network.zero_state(2))
-    network.parameters.flat[...] -= 0.1 * network.gradients.flat
-    assert network.train(ids, ids, network.zero_state(2))[0] < loss
+    gradients = network.new_gradients()
+    loss, _, _ = network.train(ids, ids, network.zero_state(2), gradients)
+    network.parameters.flat[...] -= 0.1 * gradients.flat
+    assert network.train(ids, ids, network.zero_state(2), gradients)[0] < loss
 
 
 def test_a_trainer_cannot_be_copied(corpus_file):
