@@ -19,7 +19,7 @@ import numpy as np
 from charrnn.nn.cells import CELLS
 from charrnn.nn.optim import OPTIMIZERS
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.recurrent import Recurrent, recurrent_shapes
+from charrnn.nn.recurrent import Recurrent, Tape, recurrent_shapes
 
 T, CHUNKS, B, H = 25, 20, 32, 32
 NOISE, LEARNING_RATE = 0.1, 0.01
@@ -33,29 +33,31 @@ class Forecaster:
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         self.parameters.flat[:] = rng.uniform(-1, 1, self.parameters.flat.shape) / np.sqrt(H)
         self.optimizer = OPTIMIZERS["adam"](self.parameters.flat.size)
-        self.recurrent = Recurrent(cell, self.parameters, self.gradients)
+        self.recurrent = Recurrent(cell, self.parameters)
 
-    def forecast(self, x: Array, state: Array) -> tuple[Array, Array, Array]:
-        """Return what follows each of `x` (T, 1, B), likewise; h (T, H, B); the next state."""
-        h, state = self.recurrent.forward(x, state)
-        return self.parameters["weight"] @ h + self.parameters["bias"], h, state
+    def forecast(self, x: Array, state: Array) -> tuple[Array, Array, Array, Tape]:
+        """Return what follows each of `x` (T, B, 1), likewise; h (T, B, H); the next state; and
+        what the backward pass needs.
+        """
+        h, state, tape = self.recurrent.forward(x, state)
+        return h @ self.parameters["weight"].T + self.parameters["bias"], h, state, tape
 
     def learn(self, x: Array, target: Array, state: Array, rate: float) -> tuple[Array, Array]:
         """Forecast, take one step downhill, and return the forecasts and the next state."""
-        y, h, state = self.forecast(x, state)
+        y, h, state, tape = self.forecast(x, state)
         d_y = 2 * (y - target) / target.size
-        self.gradients["weight"][:] = np.einsum("tib,thb->ih", d_y, h)
+        self.gradients["weight"][:] = np.einsum("tbi,tbh->ih", d_y, h)
         self.gradients["bias"][:] = d_y.sum()
-        self.recurrent.backward(self.parameters["weight"].T @ d_y)
+        self.recurrent.backward(tape, d_y @ self.parameters["weight"], self.gradients)
         self.optimizer.step(self.parameters.flat, self.gradients.flat, rate)
         return y, state
 
 
 def sines(steps: int, streams: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return sines of random phase and period (steps, 1, streams), without noise and with it."""
+    """Return sines of random phase and period (steps, streams, 1), without noise and with it."""
     t = np.arange(steps)[:, None, None]
     phase, period = rng.uniform(0, 2 * np.pi, streams), rng.uniform(12, 36, streams)
-    clean = np.sin(phase + 2 * np.pi * t / period).astype(np.float32)
+    clean = np.sin(phase + 2 * np.pi * t / period).astype(np.float32).transpose(0, 2, 1)
     return clean, clean + NOISE * rng.standard_normal(clean.shape, np.float32)
 
 
@@ -83,13 +85,13 @@ def main() -> None:
 
     print("\nA new sine (o, or hidden), and its forecast (*), made from the forecasts before:")
     clean, noisy = sines(130, 1, rng)
-    y, _, state = model.forecast(noisy[:100], model.recurrent.zero_state(1))
+    y, _, state, _ = model.forecast(noisy[:100], model.recurrent.zero_state(1))
     for truth in clean[100:, 0, 0]:
         line = [" "] * 61
         for value, mark in ((truth, "o"), (y[-1, 0, 0], "*")):
             line[int(np.clip(30.5 + 24 * value, 0, 60))] = mark
         print("".join(line).rstrip())
-        y, _, state = model.forecast(y[-1:], state)
+        y, _, state, _ = model.forecast(y[-1:], state)
 
 
 if __name__ == "__main__":

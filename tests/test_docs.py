@@ -79,3 +79,9 @@ def test_the_list_of_files_is_complete():
     shared = {"progress.py", "log.py", "terminal.py"}
     expected = modules - {"__init__.py", "__main__.py"} - (commands - shared)
     assert {name for name in expected if name not in listed} == set()
+
+
+def test_the_index_lists_every_page():
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"({page})" not in index} == set()

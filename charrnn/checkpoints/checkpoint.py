@@ -54,7 +54,7 @@ class Checkpoint:
 
     def model(self) -> CharRNN:
         """Return the network for inference; it shares the parameters."""
-        return CharRNN(self.config, len(self.tokenizer), parameters=self.parameters, training=False)
+        return CharRNN(self.config, len(self.tokenizer), parameters=self.parameters)
 
     def save(self, path: str | Path) -> str:
         """Write the model file and return its digest; raises CheckpointError if writing fails."""

@@ -5,21 +5,50 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.terminal import columns, one_line, sparkline, wrapped, write_line
+from charrnn.cli.terminal import columns, one_line, sparkline, tell, wrapped, write_line
 from charrnn.errors import as_options
+from charrnn.progress import listening
 
 if TYPE_CHECKING:
     from charrnn.training.state import Report
     from charrnn.training.trainer import Trainer
 
 SECONDS_BETWEEN_LINES = 10
+SILENCE = 1.0  # seconds after which the preparation of a run says what it is doing
 PREVIEW = 100  # characters
 POINTS = 30  # evaluations in a sparkline, at most
 INDENT = "    "
 BAR = 10  # columns
+
+
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Show what takes more than a moment in this context: as a bar on a terminal, or as lines."""
+    bar, since, pause = None, time.monotonic(), SILENCE
+
+    def show(what: str, fraction: float) -> None:
+        nonlocal bar, since, pause
+        if bar is None and time.monotonic() - since < pause:
+            return
+        if not sys.stderr.isatty():
+            tell(f"{what}: {fraction:.0%}")
+            since, pause = time.monotonic(), SECONDS_BETWEEN_LINES
+            return
+        bar = bar or _bar()
+        bar.set_description_str(what, refresh=what != bar.desc)
+        bar.update(int(1000 * fraction) - bar.n)
+
+    try:
+        with listening(show):
+            yield
+    finally:
+        if bar is not None:
+            bar.leave = False
+            bar.close()
 
 
 def shown(trainer: Trainer) -> Iterator[Report]:

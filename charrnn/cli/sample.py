@@ -19,7 +19,7 @@ from charrnn.cli.options import (
     given,
 )
 from charrnn.cli.terminal import Output, tell
-from charrnn.errors import counted
+from charrnn.errors import as_options, counted
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -66,9 +66,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[flo
     default="1.0",
     show_default=True,
     help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "
-    "character. Several (0.5,0.8,1.1) are used in turn.",
+    "character. Several values (0.5,0.8,1.1) are used in turn.",
 )
-@click.option("--stop", metavar="TEXT", default="", help="Stop before this text.")
+@click.option(
+    "--stop", metavar="TEXT", default="", help="Stop before the first occurrence of this text."
+)
 @click.option(
     "--num-samples", metavar="N", default=1, show_default=True, help="Generate this many texts."
 )
@@ -185,7 +187,7 @@ def sample(
 
 def _tell(notices: Iterable[str]) -> None:
     for notice in notices:
-        tell(notice)
+        tell(as_options(notice))
 
 
 def _in_order(pieces: Samples, num_samples: int) -> Samples:

@@ -37,8 +37,8 @@ def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDA
     Yield for each segment the losses of its predictions in nats, before the model trained on it,
     and whether the most likely character was right, both (T,).
     """
-    assert network.gradients is not None
-    w, g = network.parameters.flat, network.gradients.flat
+    gradients = network.new_gradients()
+    w, g = network.parameters.flat, gradients.flat
     v, step = np.zeros_like(w), np.empty_like(w)
     state = network.zero_state(1)
     with threads_for(1):
@@ -48,7 +48,7 @@ def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDA
             resets = text.resets(np.array([start]), len(inputs))
             losses, correct, _ = network.losses(inputs, targets, state, resets)
             yield losses[:, 0], correct[:, 0]
-            _, state, _ = network.train(inputs, targets, state, resets)
+            _, state, _ = network.train(inputs, targets, state, gradients, resets=resets)
             np.multiply(g, g, out=step)
             np.subtract(step, v, out=step)
             np.multiply(step, 1 / k, out=step)
@@ -61,7 +61,7 @@ def read_and_learn(network: CharRNN, text: Encoded) -> Iterator[tuple[Array, NDA
 
 
 def trainable_copy(checkpoint: Checkpoint) -> CharRNN:
-    """Return a network with its own weights and gradients."""
+    """Return a network with its own weights."""
     parameters = Parameters(checkpoint.parameters.shapes)
     parameters.flat[...] = checkpoint.parameters.flat
     return CharRNN(checkpoint.config, len(checkpoint.tokenizer), parameters=parameters)
@@ -81,7 +81,7 @@ def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> 
     for _ in read_and_learn(network, text):
         pass
     if not np.isfinite(network.parameters.flat).all():
-        raise CharRNNError("the model's weights are too large to adapt them: they became infinite")
+        raise CharRNNError("the model's weights are too large to adapt; they became infinite")
     return Checkpoint(
         checkpoint.config,
         checkpoint.tokenizer,

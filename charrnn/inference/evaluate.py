@@ -13,7 +13,7 @@ from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import CharRNNError, require
 from charrnn.inference.dynamic import read_and_learn, trainable_copy
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, CharRNN
+from charrnn.nn.model import QUIET, CharRNN, Reader
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
@@ -150,7 +150,7 @@ def score(
     with threads_for(len(starts)):
         for group in range(0, len(starts), MAX_STREAMS):
             begin = starts[group : group + MAX_STREAMS]
-            state = model.zero_state(len(begin))
+            state, reader = model.zero_state(len(begin)), Reader(model, len(begin))
             chunk = max(1, CHUNK // len(begin))
             for t in range(-warm_up, length, chunk):
                 if stopped():
@@ -162,7 +162,7 @@ def score(
                     resets = np.zeros(at.shape, np.bool_) if resets is None else resets
                     resets |= at == 0
                 window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
-                losses, right, state = model.losses(*window, state, resets)
+                losses, right, state = reader.losses(*window, state, resets)
                 scored = (at >= begin) & (at < last) & (at < begin + length)
                 nats += float(losses[scored].sum(dtype=np.float64))
                 correct += int(right[scored].sum())

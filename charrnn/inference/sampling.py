@@ -20,7 +20,7 @@ from charrnn.errors import CharRNNError, counted, require, require_type, unexpec
 from charrnn.inference.constraint import Biased, Constraint, read
 from charrnn.inference.filters import FILTERS, check_filter
 from charrnn.nn.blas import threads_for
-from charrnn.nn.model import QUIET, Stepper
+from charrnn.nn.model import QUIET, Reader, Stepper
 from charrnn.nn.parameters import Array
 from charrnn.rng import MAX_SEED, SAMPLE, Rng, generator
 from charrnn.text.corpus import Corpus
@@ -52,12 +52,14 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         require_type(self.temperature, (int, float), "temperature", "a number")
-        require_type(self.seed, int, "seed", "a whole number")
+        require_type(self.seed, int, "seed", "an integer")
         require(
             0 <= self.temperature < np.inf,
             f"`temperature` must be at least 0 and finite, got {self.temperature}",
         )
-        require(0 <= self.seed <= MAX_SEED, f"`seed` must be 0 to {MAX_SEED}, got {self.seed}")
+        require(
+            0 <= self.seed <= MAX_SEED, f"`seed` must be between 0 and {MAX_SEED}, got {self.seed}"
+        )
         for name, value in self.filters.items():
             check_filter(name, value)
 
@@ -141,23 +143,23 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
 def require_samples(checkpoint: Checkpoint, num_samples: int) -> None:
     """Raise TypeError or ConfigError unless samples of a model can be requested."""
     require_checkpoint(checkpoint)
-    require_type(num_samples, int, "num_samples", "a whole number")
+    require_type(num_samples, int, "num_samples", "an integer")
     require(
         1 <= num_samples <= MAX_SAMPLES,
-        f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
+        f"`num_samples` must be between 1 and {MAX_SAMPLES:,}, got {num_samples}",
     )
 
 
 def require_length(name: str, value: int) -> None:
     """Raise TypeError or ConfigError unless the setting `name` is a number of characters."""
-    require_type(value, int, name, "a whole number")
+    require_type(value, int, name, "an integer")
     require(value >= 0, f"`{name}` must be at least 0, got {value}")
 
 
 def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
     """Return one prompt per sample."""
     require_samples(checkpoint, num_samples)
-    wanted = "a text, a Corpus, or a list of these"
+    wanted = "a string, a Corpus, or a list of these"
     require_type(prompt, (Sequence, Corpus), "prompt", wanted)
     prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
     for text in prompts:
@@ -209,8 +211,8 @@ def draw(
     end = terminator(checkpoint)
     return _continue(
         checkpoint,
-        np.concatenate(logits, axis=1),
-        np.concatenate(states, axis=3),
+        np.stack(logits),
+        np.concatenate(states, axis=2),
         length,
         options.temperature,
         rng,
@@ -223,7 +225,7 @@ def draw(
 
 
 def _read_prompt(checkpoint: Checkpoint, prompt: str | Corpus, unknown: str) -> tuple[Any, Any]:
-    """Return the logits (V, 1) after a prompt, and the network's state."""
+    """Return the logits (V,) after a prompt, and the network's state."""
     ids, _ = _prompt_ids(checkpoint, prompt, unknown)
     return _read(checkpoint, ids if len(ids) else _beginning(checkpoint))
 
@@ -274,12 +276,12 @@ def _beginning(checkpoint: Checkpoint) -> Ids:
 
 
 def _read(checkpoint: Checkpoint, ids: Ids) -> tuple[Any, Any]:
-    """Read `ids` (N,) from a zero state; return the last logits (V, 1) and the state."""
+    """Read `ids` (N,) from a zero state; return the last logits (V,) and the state."""
     network = checkpoint.model()
-    state = network.zero_state(1)
+    reader, state = Reader(network, 1), network.zero_state(1)
     for start in range(0, len(ids), PROMPT_CHUNK):
-        logits, state = network.logits(ids[start : start + PROMPT_CHUNK, None], state)
-    return logits[-1], state
+        logits, state = reader.logits(ids[start : start + PROMPT_CHUNK, None], state)
+    return logits[-1, 0], state
 
 
 def _continue(
@@ -298,20 +300,20 @@ def _continue(
     alphabet = checkpoint.tokenizer.alphabet
     stepper = Stepper(checkpoint.model(), state)
     biased = [each for each in constraints if isinstance(each, Biased)]
-    samples = [Tail(stops) for _ in range(logits.shape[1])]
+    samples = [Tail(stops) for _ in logits]
     batch = list(range(len(samples)))  # the samples that haven't ended
-    noises = gumbel(rng, logits.T.shape) if temperature > 0 else None
+    noises = gumbel(rng, logits.shape) if temperature > 0 else None
     with threads_for(len(samples)):
         for count in range(length):
             allowed = [constraints[i].allowed(states[i]) for i in batch] if constraints else []
             mask = _mask(allowed) if allowed else None
             bias = np.array([biased[i].bias(states[i]) for i in batch]) if biased else None
             if costs is not None and mask is not None:
-                costs[batch] += _cost(logits.T, mask)
+                costs[batch] += _cost(logits, mask)
             noise = next(noises) if noises else None
             if noise is not None and len(batch) < len(samples):
                 noise = noise[batch]
-            ids = choose(logits.T, temperature, noise, filters, mask, bias)
+            ids = choose(logits, temperature, noise, filters, mask, bias)
             for index, id in zip(batch, ids.tolist(), strict=True):
                 sample = samples[index]
                 text = sample.add(alphabet[id])

@@ -32,6 +32,7 @@ from charrnn.music.abc_repeats import (
 )
 from charrnn.music.abc_sources import FIELD, Source, sources
 from charrnn.music.tune import FREE, LETTERS, MOST_BARS, Bar, Key, Meter, Note, Tune
+from charrnn.progress import report
 
 # A tuplet of p notes lasts as long as q; tuplets of 5, 7 and 9: 3 in compound time, otherwise 2.
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
@@ -82,7 +83,9 @@ def read_abc(text: str, name: str = "text") -> Parsed:
     """
     tunes, spans, skipped = [], [], []
     ignored: Counter[str] = Counter()
+    lines = 1 + text.count("\n")
     for source in sources(text):
+        report(f"reading {name}", source.line / lines)
         try:
             tune, bars = _read_tune(source, ignored)
         except (CorpusError, ConfigError) as error:

@@ -88,17 +88,17 @@ def compose(
     reading = reading_of_tunes(checkpoint)
     meter = parse_meter(meter) if isinstance(meter, str) else meter
     key = Key.parse(key) if isinstance(key, str) else key
-    require_type(count, int, "count", "a whole number")
+    require_type(count, int, "count", "an integer")
     most = MAX_SAMPLES // CANDIDATES
-    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
+    require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
     require(
         constrained or not (meter or key or bars or form or pitches),
-        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; turn it on or omit them",
+        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; omit them, or compose with it",
     )
     require(max_copy is None or max_copy >= 2, f"`max_copy` must be at least 2, got {max_copy}")
     require(
         max_copy is None or against is not None,
-        "`max_copy` needs tunes to compare with; pass them as `against`",
+        "`max_copy` needs tunes to compare with; pass them with `against`",
     )
     facts = TuneFacts.parsed(checkpoint.training.reading.facts)
     span = parse_range(pitches) if isinstance(pitches, str) else pitches

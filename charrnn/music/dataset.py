@@ -1,8 +1,9 @@
 """Tunes as a training text: one after another in canonical ABC, without duplicates.
 
 A duplicate, even in another key, could be both in training and in validation. Tunes whose bars do
-not add up are skipped, since a model would learn to write such bars. The order is random: many
-collections are sorted by kind, and the end of the text is held out. TuneReading has the options.
+not add up are repaired or skipped, since a model would learn to write such bars. The order is
+random: many collections are sorted by kind, and the end of the text is held out. TuneReading has
+the options.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from charrnn.music.abc_writer import canonical
 from charrnn.music.countdown import countdown
 from charrnn.music.formats import Found, read_tunes, together
 from charrnn.music.ranges import range_of
+from charrnn.music.repair import repaired
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Key, Tune
+from charrnn.progress import watched
 from charrnn.rng import TUNES, generator
 from charrnn.settings import check_fields, setting
 from charrnn.text.documents import Contents, File, Reading
@@ -57,11 +60,12 @@ class TuneReading(Reading):
     keep_irregular: bool = setting(False, "Keep tunes whose bars do not add up.")
     bar_marks: str = setting(
         "countdown",
-        "Mark each bar of the training text with the number of bars left in its section "
-        "(countdown), so that the model knows where sections end; or with nothing (none).",
+        "Mark each bar in the training text with the number of bars left in its section "
+        "(countdown), so that the model learns where sections end, or add no marks (none).",
         ("countdown", "none"),
         before="none",
     )
+    as_written: bool = setting(False, "Do not repair tunes whose bars do not add up.", before=True)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -93,19 +97,22 @@ class TuneReading(Reading):
     ) -> Contents:
         """Add the tunes of all files as one text."""
         parts = []
-        for path, _ in files:
+        for path, _ in watched(files, "reading tunes"):
             try:
                 parts.append(read_tunes(path))
             except CorpusError as error:
                 parts.append(Found(unread=(str(error),)))
         found = together(parts)
-        collection, notices = collect(found.tunes, self.keep_irregular), found.notices()
+        collection = collect(
+            found.tunes, keep_irregular=self.keep_irregular, as_written=self.as_written
+        )
+        notices = found.notices()
         if not collection.tunes:
             raise CorpusError(
                 "the corpus has no usable tunes: " + "; ".join([*notices, *collection.notices])
             )
         notices.append(f"{counted(len(collection.tunes), 'tune')}, {KEYS_READ[self.transpose]}")
-        add(map(self.text, collection.tunes))
+        add(map(self.text, watched(collection.tunes, "transposing tunes")))
         facts = TuneFacts.of(collection.tunes).document()
         return Contents(found.names, [*notices, *collection.notices], facts)
 
@@ -156,16 +163,26 @@ class Collection:
     notices: tuple[str, ...]
 
 
-def collect(tunes: Sequence[Tune], keep_irregular: bool = False) -> Collection:
+def collect(
+    tunes: Sequence[Tune], *, keep_irregular: bool = False, as_written: bool = False
+) -> Collection:
     """Return the tunes in random order, without duplicates in any key (the first one stays) and,
-    unless `keep_irregular`, without those whose bars do not add up.
+    unless `keep_irregular`, without those whose bars do not add up. Unless `as_written`, tunes
+    are repaired where possible.
     """
+    notices = []
+    if not as_written:
+        repairs = [repaired(tune) for tune in watched(tunes, "repairing tunes")]
+        tunes = [tune for tune, _ in repairs]
+        if changed := sum(bool(kinds) for _, kinds in repairs):
+            kinds = sum((kinds for _, kinds in repairs), Counter[str]())
+            listed = ", ".join(counted(count, kind) for kind, count in kinds.most_common())
+            notices.append(f"repaired {counted(changed, 'tune')}: {listed}")
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     wanted = tunes if keep_irregular else regular
     kept: dict[object, Tune] = {}
-    for tune in wanted:
+    for tune in watched(wanted, "comparing tunes"):
         kept.setdefault(tune.fingerprint(), tune)
-    notices = []
     if twice := len(wanted) - len(kept):
         notices.append(f"skipped {counted(twice, 'duplicate tune')} (transpositions included)")
     if irregular := len(tunes) - len(regular):
@@ -180,6 +197,6 @@ def training_and_held_out(tunes: Sequence[Tune]) -> tuple[tuple[Tune, ...], tupl
     """Return tunes as training divides them: without duplicates, in random order, the last tenth
     held out. Irregular tunes are kept.
     """
-    kept = collect(tunes, keep_irregular=True).tunes
+    kept = collect(tunes, keep_irregular=True, as_written=True).tunes
     last = len(kept) - len(kept) // 10
     return kept[:last], kept[last:]

@@ -1,20 +1,24 @@
 """The recurrent cells: elementwise equations, forward and backward, and no matrix product.
 
-A cell is given the two pre-activations of one time step, each (G, H, B), in torch's order of gates,
+A cell computes one time step from two pre-activations of each gate, both (B, H),
 
     a = W_ih x + b_ih  (input part)        u = W_hh h + b_hh  (recurrent part)
 
-and the previous state (S, H, B), whose first row is h. All work is done in place, on buffers that
-the layer owns:
+and the previous state (S, B, H), of which h is first. For most gates only the sum a + u matters;
+those from number `split` on use the two separately.
 
-    forward(a, u, old, new)             a becomes the gates' values; new, which may be old itself,
-                                        becomes the next state; u is scratch space thereafter
-    backward(a, u, old, new, d, tmp)    a becomes dL/da; u, given for the gates `split` alone,
-                                        becomes their dL/du; d comes in as dL/dnew and leaves as
-                                        that share of dL/dold that does not pass through u; tmp is
-                                        scratch space
+    forward(a, u, kept, old, new)       a (G, B, H) becomes the gates' values; u (split, B, H) is
+                                        overwritten; kept (G-split, B, H), the u of the other gates,
+                                        is left for the backward pass; new becomes the next state
+    backward(a, kept, old, new, d, direct, tmp)
+                                        a becomes dL/da, and kept its gates' dL/du; d (S, B, H)
+                                        comes in as dL/dnew and leaves as dL/dold for all states but
+                                        h; direct (0 or 1, B, H) becomes the part of dL/dh_old that
+                                        bypasses u; tmp (scratch, B, H) is overwritten
 
-For most gates only a + u matters, so that dL/du is dL/da; `split` are those where it is not.
+All arrays are the layer's buffers, and all work is done in place. The pre-activations of a sigmoid
+gate arrive halved (`scale`): as sigmoid(x) = (1 + tanh(x / 2)) / 2, one tanh serves all gates. The
+gradients are those of the true pre-activations.
 
 Weights, equations and order of gates are those of torch.nn.RNN, LSTM and GRU.
 """
@@ -29,20 +33,24 @@ from charrnn.nn.parameters import Array
 
 
 class Cell(Protocol):
-    """What the layers ask of a cell; to add one, write it below and list it in CELLS."""
+    """What the layers require of a cell; to add one, write it below and list it in CELLS."""
 
     gates: ClassVar[int]  # G
     states: ClassVar[int]  # S
-    scratch: ClassVar[int]  # how many (H, B) arrays `backward` needs as tmp
-    split: ClassVar[slice]  # the gates in which a and u do not merely add up
-    bias: ClassVar[tuple[float, ...]]  # (G,): what each gate's b_ih starts from
+    split: ClassVar[int]  # the first of the gates in which a and u do not merely add up
+    direct: ClassVar[int]  # 1 if h reaches the next h without passing through u, else 0
+    scratch: ClassVar[int]  # the number of (B, H) arrays that `backward` needs as tmp
+    scale: ClassVar[tuple[float, ...]]  # (G,): 0.5 for sigmoid gates, 1 for others
+    bias: ClassVar[tuple[float, ...]]  # (G,): the initial b_ih
 
     @staticmethod
-    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+    def forward(a: Array, u: Array, kept: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
+    def backward(
+        a: Array, kept: Array, old: Array, new: Array, d: Array, direct: Array, tmp: Array
+    ) -> None:
         """Compute the gradients of one time step."""
 
 
@@ -52,17 +60,20 @@ class RNN(Cell):
     h' = tanh(a + u)
     """
 
-    gates, states, scratch, split = 1, 1, 0, slice(0)
+    gates, states, split, direct, scratch = 1, 1, 1, 0, 0
+    scale = (1.0,)
     bias = (0.0,)
 
     @staticmethod
-    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+    def forward(a: Array, u: Array, kept: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
         np.add(a, u, out=a)
         np.tanh(a, out=new)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
+    def backward(
+        a: Array, kept: Array, old: Array, new: Array, d: Array, direct: Array, tmp: Array
+    ) -> None:
         """Compute the gradients of one time step.
 
         da = dh' (1 - h'^2)
@@ -70,7 +81,6 @@ class RNN(Cell):
         np.multiply(new, new, out=a)
         np.subtract(1, a, out=a)
         np.multiply(a, d, out=a)
-        d.fill(0)
 
 
 class LSTM(Cell):
@@ -82,19 +92,20 @@ class LSTM(Cell):
     h' = o tanh(c')
     """
 
-    gates, states, scratch, split = 4, 2, 6, slice(0)
+    gates, states, split, direct, scratch = 4, 2, 4, 0, 3
+    scale = (0.5, 0.5, 1.0, 0.5)
     bias = (0.0, 1.0, 0.0, 0.0)  # an open forget gate: Jozefowicz et al. (2015)
 
     @staticmethod
-    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+    def forward(a: Array, u: Array, kept: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
         i, f, g, o = a
         c_old = old[1]
         h, c = new
         np.add(a, u, out=a)
-        sigmoid(a[:2])
-        np.tanh(g, out=g)
-        sigmoid(o)
+        np.tanh(a, out=a)
+        sigmoid_from_tanh(a[:2])
+        sigmoid_from_tanh(o)
         np.multiply(f, c_old, out=c)
         np.multiply(i, g, out=h)
         np.add(c, h, out=c)
@@ -102,38 +113,37 @@ class LSTM(Cell):
         np.multiply(o, h, out=h)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
+    def backward(
+        a: Array, kept: Array, old: Array, new: Array, d: Array, direct: Array, tmp: Array
+    ) -> None:
         """Compute the gradients of one time step.
 
-        dc += dh' o (1 - tanh(c')^2)
-        di = dc g i (1 - i)              df = dc c f (1 - f)
-        dg = dc i (1 - g^2)              do = dh' tanh(c') o (1 - o)
+        do = dh' tanh(c') o (1 - o)      dc' += dh' o (1 - tanh(c')^2)
+        di = dc' g i (1 - i)             dg = dc' i (1 - g^2)
+        df = dc' c f (1 - f)             dc = dc' f
         """
         i, f, g, o = a
         c_old, c = old[1], new[1]
         dh, dc = d
-        slope, tanh_c, x = tmp[:4], tmp[4], tmp[5]
+        tanh_c, x, y = tmp
         np.tanh(c, out=tanh_c)
-        np.multiply(tanh_c, tanh_c, out=x)
-        np.subtract(1, x, out=x)
-        np.multiply(x, o, out=x)
-        np.multiply(x, dh, out=x)
+        np.multiply(dh, o, out=x)
+        np.multiply(x, tanh_c, out=y)  # dh' o tanh(c')
         np.add(dc, x, out=dc)
-        # The gates' slopes, then the gates' values are no longer needed and make room.
-        np.multiply(a, a, out=slope)
-        np.subtract(a[:2], slope[:2], out=slope[:2])
-        np.subtract(1, slope[2], out=slope[2])
-        np.subtract(o, slope[3], out=slope[3])
-        np.multiply(dh, tanh_c, out=x)
-        np.multiply(x, slope[3], out=o)  # do
+        np.multiply(y, tanh_c, out=x)
+        np.subtract(dc, x, out=dc)
+        np.multiply(y, o, out=x)
+        np.subtract(y, x, out=o)  # do
         np.multiply(dc, i, out=x)
-        np.multiply(dc, g, out=i)
-        np.multiply(x, slope[2], out=g)  # dg
-        np.multiply(i, slope[0], out=i)  # di
+        np.multiply(x, g, out=y)  # dc' i g
+        np.multiply(y, g, out=g)
+        np.subtract(x, g, out=g)  # dg
+        np.multiply(y, i, out=x)
+        np.subtract(y, x, out=i)  # di
+        np.multiply(dc, f, out=dc)  # dc
         np.multiply(dc, c_old, out=x)
-        np.multiply(dc, f, out=dc)
-        np.multiply(x, slope[1], out=f)  # df
-        dh.fill(0)
+        np.multiply(x, f, out=y)
+        np.subtract(x, y, out=f)  # df
 
 
 class GRU(Cell):
@@ -143,57 +153,57 @@ class GRU(Cell):
     h' = (1 - z) n + z h = n + z (h - n)
     """
 
-    gates, states, scratch, split = 3, 1, 3, slice(2, 3)
+    gates, states, split, direct, scratch = 3, 1, 2, 1, 2
+    scale = (0.5, 0.5, 1.0)
     bias = (0.0, 0.0, 0.0)
 
     @staticmethod
-    def forward(a: Array, u: Array, old: Array, new: Array) -> None:
+    def forward(a: Array, u: Array, kept: Array, old: Array, new: Array) -> None:
         """Compute one time step."""
         r, z, n = a
-        u_n, h_old, h = u[2], old[0], new[0]
+        u_n, x, h_old, h = kept[0], u[0], old[0], new[0]
         gates = a[:2]
-        np.add(gates, u[:2], out=gates)
-        sigmoid(gates)
-        np.multiply(r, u_n, out=u_n)
-        np.add(n, u_n, out=n)
+        np.add(gates, u, out=gates)
+        np.tanh(gates, out=gates)
+        sigmoid_from_tanh(gates)
+        np.multiply(r, u_n, out=x)
+        np.add(n, x, out=n)
         np.tanh(n, out=n)
         np.subtract(h_old, n, out=h)
         np.multiply(h, z, out=h)
         np.add(h, n, out=h)
 
     @staticmethod
-    def backward(a: Array, u: Array, old: Array, new: Array, d: Array, tmp: Array) -> None:
+    def backward(
+        a: Array, kept: Array, old: Array, new: Array, d: Array, direct: Array, tmp: Array
+    ) -> None:
         """Compute the gradients of one time step.
 
-        dn = dh' (1 - z) (1 - n^2)       dz = dh' (h - n) z (1 - z)       dh = dh' z
+        dz = dh' (h - n) z (1 - z)       dh = dh' z                dn = dh' (1 - z) (1 - n^2)
         dr = dn u_n r (1 - r)            du_n = dn r
         """
         r, z, n = a
-        h_old, dh, u_n = old[0], d[0], u[0]
-        slope, x = tmp[:2], tmp[2]
-        np.multiply(a[:2], a[:2], out=slope)
-        np.subtract(a[:2], slope, out=slope)
-        np.subtract(h_old, n, out=x)
-        np.multiply(slope[1], x, out=slope[1])
-        np.multiply(dh, z, out=x)
-        np.multiply(slope[1], dh, out=z)  # dz
-        np.subtract(dh, x, out=dh)  # dh' (1 - z)
-        np.multiply(n, n, out=n)
-        np.subtract(1, n, out=n)
-        np.multiply(n, dh, out=n)  # dn
-        np.copyto(dh, x)
-        np.multiply(n, r, out=x)  # du_n
-        np.multiply(slope[0], u_n, out=r)
-        np.multiply(r, n, out=r)  # dr
-        np.copyto(u_n, x)
+        h_old, dh, u_n = old[0], d[0], kept[0]
+        x, y = tmp
+        np.multiply(dh, z, out=direct[0])  # dh
+        np.subtract(dh, direct[0], out=x)  # dh' (1 - z)
+        np.subtract(h_old, n, out=y)
+        np.multiply(y, x, out=y)
+        np.multiply(y, z, out=z)  # dz
+        np.multiply(x, n, out=y)
+        np.multiply(y, n, out=y)
+        np.subtract(x, y, out=n)  # dn
+        np.multiply(n, r, out=x)
+        np.multiply(x, u_n, out=y)  # dn r u_n
+        np.copyto(u_n, x)  # du_n
+        np.multiply(y, r, out=x)
+        np.subtract(y, x, out=r)  # dr
 
 
-def sigmoid(x: Array) -> None:
-    """Apply 1 / (1 + e^-x) in place, as (1 + tanh(x / 2)) / 2: tanh is vectorised, no overflow."""
-    np.multiply(x, 0.5, out=x)
-    np.tanh(x, out=x)
-    np.multiply(x, 0.5, out=x)
-    np.add(x, 0.5, out=x)
+def sigmoid_from_tanh(t: Array) -> None:
+    """Turn tanh(x / 2) into sigmoid(x), in place: tanh is vectorized, and cannot overflow."""
+    np.multiply(t, 0.5, out=t)
+    np.add(t, 0.5, out=t)
 
 
 CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}

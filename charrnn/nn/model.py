@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.nn.cells import CELLS
-from charrnn.nn.embedding import sum_by_id
+from charrnn.nn.inputs import Embedded, Ids, Inputs, InputTable
+from charrnn.nn.layer import Chunk, Layer, Resets
 from charrnn.nn.loss import cross_entropy, cross_entropy_backward
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.recurrent import (
-    MAX_LAYERS,
-    Recurrent,
-    Resets,
-    join_bias,
-    product_over_time,
-    recurrent_shapes,
-    split_bias,
-    with_ones,
-)
+from charrnn.nn.recurrent import MAX_LAYERS, Recurrent, read, recurrent_shapes
 from charrnn.rng import Rng
 from charrnn.settings import check_fields, require_range, setting
-
-Ids = NDArray[np.integer[Any]]
 
 MAX_SIZE = 2**16
 # Weights from a file may be of any size: what overflows is no number, and no warning.
 QUIET = np.errstate(over="ignore", invalid="ignore")
 DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
+READ_BLOCK = 1024  # characters read at a time where nothing is learned from them
 
 
 @dataclass(frozen=True)
@@ -79,179 +71,238 @@ class ModelConfig:
 class CharRNN:
     """A character-level language model.
 
-    Ids are (T, B), states (L, S, H, B): a state is passed in, and the next one returned.
-    `parameters` are zero unless given (and then shared, not copied). With `training=False` there
-    are no `gradients`, and no buffers for them.
+    Ids are (T, B), states (L, S, B, H): a state is passed in, and the next one returned.
+    `parameters` are zero unless given (and then shared, not copied); every call reads them afresh.
     """
 
     def __init__(
         self,
         config: ModelConfig,
         vocabulary_size: int,
+        *,
         dtype: DTypeLike = np.float32,
         parameters: Parameters | None = None,
-        training: bool = True,
     ) -> None:
-        shapes = config.shapes(vocabulary_size)
         self.config = config
         self.vocabulary_size = vocabulary_size
-        self.parameters = Parameters(shapes, dtype) if parameters is None else parameters
-        self.gradients = Parameters(shapes, dtype) if training else None
+        if parameters is None:
+            parameters = Parameters(config.shapes(vocabulary_size), dtype)
+        self.parameters = parameters
         self.recurrent = Recurrent(
             config.cell,
-            self.parameters,
-            self.gradients,
-            config.dropout,
-            config.weight_dropout,
+            parameters,
+            dropout=config.dropout,
+            weight_dropout=config.weight_dropout,
             prefix="rnn.",
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copied or pickled, the layers must be views of the copy's parameters.
-        training = self.gradients is not None
-        dtype = self.parameters.flat.dtype
-        return CharRNN, (self.config, self.vocabulary_size, dtype, self.parameters, training)
+        return _with_parameters, (self.config, self.vocabulary_size, self.parameters)
 
     def __repr__(self) -> str:
         return f"<CharRNN {self.config.describe()}, {self.parameters.flat.size:,} parameters>"
 
     def zero_state(self, batch_size: int) -> Array:
-        """Return the state (L, S, H, B) that knows nothing."""
+        """Return the initial state (L, S, B, H): zeros."""
         return self.recurrent.zero_state(batch_size)
 
-    @QUIET
-    def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
-        """Return the logits (T, V, B) of the characters that follow `ids`, and the next state."""
-        output, state = self._recur(ids, state, None, None)
-        return np.matmul(self.joined_head(ids.shape[1]), output), state
+    def new_gradients(self) -> Parameters:
+        """Return an array for each gradient, for `train` to write to."""
+        return Parameters(self.parameters.shapes, self.parameters.flat.dtype)
 
-    @QUIET
+    def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
+        """Return the logits (T, B, V) of the characters that follow `ids`, and the next state."""
+        return Reader(self, ids.shape[1]).logits(ids, state)
+
     def losses(
         self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
     ) -> tuple[Array, NDArray[np.bool_], Array]:
         """Return each target's loss in nats (T, B), whether it was the likeliest guess (T, B),
         and the next state. Where `resets` (T, B) is true, the state is zero before that step.
         """
-        output, state = self._recur(inputs, state, resets, None)
-        head = self.joined_head(targets.shape[1])
-        losses = np.empty(targets.shape, output.dtype)
-        correct = np.empty(targets.shape, np.bool_)
-        for block in self._head_blocks(*targets.shape):
-            logits = np.matmul(head, output[block])
-            losses[block], correct[block] = cross_entropy(logits, targets[block])
-        return losses, correct, state
+        return Reader(self, inputs.shape[1]).losses(inputs, targets, state, resets)
 
     def train(
         self,
         inputs: Ids,
         targets: Ids,
         state: Array,
+        gradients: Parameters,
+        *,
         resets: Resets | None = None,
         rng: Rng | None = None,
         count: int | None = None,
     ) -> tuple[float, Array, Array]:
-        """Compute the loss in nats and its gradients; dropout happens if `rng` is given.
+        """Compute the loss in nats, and write its gradients to `gradients`; dropout happens if
+        `rng` is given.
 
         The loss is the mean over the targets, or their sum divided by `count`. Return the loss, the
         next state, and dL/dstate. The final state's own gradient is taken as zero: that is the
         truncation in truncated backpropagation through time.
         """
-        assert self.gradients is not None, "this model was made with training=False"
-        output, next_state = self._recur(inputs, state, resets, rng)
-        head = self.joined_head(targets.shape[1])
-        count = count or targets.size
+        layers = self.recurrent.load(inputs.shape[1], rng)
+        first = self.inputs(layers[0], inputs.size)
+        output, next_state, tape = self.recurrent.run(
+            layers, partial(first.forward, inputs), len(inputs), state, resets
+        )
+        loss, d_output = self._head_gradients(output, targets, gradients, count or targets.size)
+        d_a, d_state = self.recurrent.run_backward(tape, d_output, gradients)
+        d_embedding = first.backward(inputs, d_a, self.recurrent.of_layer(gradients, 0))
+        if d_embedding is not None:
+            gradients["embedding.weight"][...] = d_embedding
+        return loss, next_state, d_state
+
+    def _head_gradients(
+        self, output: Array, targets: Ids, gradients: Parameters, count: int
+    ) -> tuple[float, Array]:
+        """Compute the loss and the head's gradients; return the loss and dL/doutput (T, B, H)."""
+        W, b = self.parameters["head.weight"], self.parameters["head.bias"]
+        d_W, d_b = gradients["head.weight"], gradients["head.bias"]
+        d_W.fill(0)
+        d_b.fill(0)
+        h, y = output.reshape(-1, output.shape[-1]), targets.reshape(-1)
+        d_h = np.empty_like(h)
         loss = 0.0
-        d_head = np.zeros_like(head)
-        d_output = np.empty((output.shape[0], output.shape[1] - 1, output.shape[2]), head.dtype)
-        for block in self._head_blocks(*targets.shape):
-            logits = np.matmul(head, output[block])
-            losses, _ = cross_entropy(logits, targets[block])
+        for rows in blocks(len(y), max(1, HEAD_BLOCK // self.vocabulary_size)):
+            logits = np.matmul(h[rows], W.T)
+            logits += b
+            losses, _ = cross_entropy(logits, y[rows])
             loss += float(losses.sum(dtype=np.float64))
-            cross_entropy_backward(logits, targets[block], 1 / count)
-            np.matmul(head[:, 1:].T, logits, out=d_output[block])
-            d_head += product_over_time(
-                np.ascontiguousarray(logits.transpose(1, 0, 2)),
-                np.ascontiguousarray(output[block].transpose(1, 0, 2)),
+            cross_entropy_backward(logits, y[rows], 1 / count)
+            np.matmul(logits, W, out=d_h[rows])
+            d_W += np.matmul(logits.T, h[rows])
+            d_b += logits.sum(axis=0)
+        return loss / count, d_h.reshape(output.shape)
+
+    def inputs(self, first: Layer, characters: int) -> Inputs:
+        """Return the first layer's input part, in the form that is less work for this number of
+        characters.
+        """
+        if self.config.embedding_size and characters < self.vocabulary_size:
+            return Embedded(first, self.parameters["embedding.weight"])
+        return self.input_table(first)
+
+    def input_table(self, first: Layer) -> InputTable:
+        """Return the first layer's input part for the whole alphabet."""
+        return InputTable(first, self.parameters.get("embedding.weight"))
+
+
+def _with_parameters(config: ModelConfig, vocabulary_size: int, parameters: Parameters) -> CharRNN:
+    return CharRNN(config, vocabulary_size, parameters=parameters)
+
+
+def blocks(length: int, size: int) -> Iterator[slice]:
+    """Yield slices of at most `size` that make up `length`."""
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+class Reader:
+    """A model that reads chunk after chunk of batches of one size, and learns nothing.
+
+    It reads the model's weights once, when it is created.
+    """
+
+    @QUIET
+    def __init__(self, model: CharRNN, batch_size: int) -> None:
+        self._model = model
+        self._layers = model.recurrent.load(batch_size)
+        self._table: InputTable | None = None
+        self._block = max(1, min(READ_BLOCK, HEAD_BLOCK // model.vocabulary_size) // batch_size)
+        self._chunk = Chunk(self._layers[0], 0, batch_size)
+
+    @QUIET
+    def logits(self, ids: Ids, state: Array) -> tuple[Array, Array]:
+        """Return what `CharRNN.logits` does."""
+        logits = np.empty((*ids.shape, self._model.vocabulary_size), state.dtype)
+        for steps, block, after in self._blocks(ids, state, None):
+            logits[steps] = block.reshape(-1, *logits.shape[1:])
+            next_state = after
+        return logits, next_state
+
+    @QUIET
+    def losses(
+        self, inputs: Ids, targets: Ids, state: Array, resets: Resets | None = None
+    ) -> tuple[Array, NDArray[np.bool_], Array]:
+        """Return what `CharRNN.losses` does."""
+        losses, correct = np.empty(targets.shape, state.dtype), np.empty(targets.shape, np.bool_)
+        for steps, logits, after in self._blocks(inputs, state, resets):
+            block = cross_entropy(logits, targets[steps].reshape(-1))
+            losses[steps], correct[steps] = (each.reshape(-1, targets.shape[1]) for each in block)
+            next_state = after
+        return losses, correct, next_state
+
+    def _blocks(
+        self, ids: Ids, state: Array, resets: Resets | None
+    ) -> Iterator[tuple[slice, Array, Array]]:
+        """Yield some steps at a time, their logits (N, V), and the state after them."""
+        W, b = self._model.parameters["head.weight"], self._model.parameters["head.bias"]
+        inputs = self._inputs(ids.size)
+        for steps in blocks(len(ids), self._block):
+            part = ids[steps]
+            if self._chunk.shape != part.shape:
+                self._chunk = Chunk(self._layers[0], *part.shape)
+            outputs, state = read(
+                self._layers,
+                [self._chunk] * len(self._layers),
+                partial(inputs.forward, part),
+                state,
+                None if resets is None else resets[steps],
             )
-        split_bias(d_head, self.gradients["head.bias"], self.gradients["head.weight"])
-        d_state = self.recurrent.run_backward(d_output)
-        self._input_backward(inputs)
-        return loss / count, next_state, d_state
+            logits = np.matmul(outputs[-1].reshape(part.size, -1), W.T)
+            yield steps, np.add(logits, b, out=logits), state
 
-    def _recur(
-        self, ids: Ids, state: Array, resets: Resets | None, rng: Rng | None
-    ) -> tuple[Array, Array]:
-        self.recurrent.prepare(*ids.shape)
-        first = self.recurrent.layers[0]
-        if self._uses_table(ids):
-            first.look_up(self.input_table(), ids)
-        else:
-            embedded = self.parameters["embedding.weight"][ids]  # (T, B, E)
-            first.read(with_ones(embedded.transpose(0, 2, 1)))
-        return self.recurrent.run(state, resets, rng)
-
-    def _uses_table(self, ids: Ids) -> bool:
-        """Whether one product for each character of the alphabet is less than one for each id."""
-        return self.config.embedding_size == 0 or self.vocabulary_size <= ids.size
-
-    def input_table(self) -> Array:
-        """Return the first layer's input part for every character, (G*H, V): W_ih x + b_ih."""
-        W, b = self.parameters["rnn.weight_ih_l0"], self.parameters["rnn.bias_ih_l0"]
-        if self.config.embedding_size:
-            W = W @ self.parameters["embedding.weight"].T
-        return W + b[:, None]
-
-    def _input_backward(self, ids: Ids) -> None:
-        assert self.gradients is not None
-        first, g, flat_ids = self.recurrent.layers[0], self.gradients, ids.reshape(-1)
-        if not self._uses_table(ids):
-            d_x = first.project_backward().transpose(1, 0, 2)  # (E, T, B)
-            sum_by_id(d_x.reshape(len(d_x), -1), flat_ids, out=g["embedding.weight"].T)
-            return
-        d_a = first.d_inside  # (G*H, T, B)
-        d_table = np.empty((len(d_a), self.vocabulary_size), d_a.dtype)
-        sum_by_id(d_a.reshape(len(d_a), -1), flat_ids, out=d_table)
-        d_table.sum(axis=1, out=g["rnn.bias_ih_l0"])
-        if self.config.embedding_size:
-            W, embedding = self.parameters["rnn.weight_ih_l0"], self.parameters["embedding.weight"]
-            np.matmul(d_table, embedding, out=g["rnn.weight_ih_l0"])
-            np.matmul(d_table.T, W, out=g["embedding.weight"])
-        else:
-            g["rnn.weight_ih_l0"][...] = d_table
-
-    def joined_head(self, columns: int) -> Array:
-        """Return the head's [b | W], (V, 1+H), for products with that many columns."""
-        return join_bias(self.parameters["head.bias"], self.parameters["head.weight"], columns)
-
-    def _head_blocks(self, T: int, B: int) -> Iterator[slice]:
-        steps = max(1, HEAD_BLOCK // (self.vocabulary_size * B))
-        return (slice(t, min(t + steps, T)) for t in range(0, T, steps))
+    def _inputs(self, characters: int) -> Inputs:
+        """Return the first layer's input part; a table, once there is one, serves for good."""
+        if self._table is None:
+            inputs = self._model.inputs(self._layers[0], characters)
+            if not isinstance(inputs, InputTable):
+                return inputs
+            self._table = inputs
+        return self._table
 
 
 class Stepper:
-    """A model that goes one step at a time, from `state` (L, S, H, B), for a sampler.
+    """A model that reads one step at a time, from `state` (L, S, B, H), for a sampler.
 
-    The weights are taken up once, when it is made.
+    It reads the model's weights once, when it is created.
     """
 
     @QUIET
     def __init__(self, model: CharRNN, state: Array) -> None:
-        self._recurrent = Recurrent(model.config.cell, model.parameters, prefix="rnn.")
-        self._recurrent.prepare(1, state.shape[-1])
-        self._recurrent.set_state(state)
-        self._table = model.input_table()
-        self._head = model.joined_head(state.shape[-1])
-        self._logits = np.empty((model.vocabulary_size, state.shape[-1]), state.dtype)
+        self._layers = model.recurrent.load(state.shape[2])
+        self._table = model.input_table(self._layers[0])
+        self._W, self._b = model.parameters["head.weight"].T, model.parameters["head.bias"]
+        self._start(state.copy())
+
+    def _start(self, state: Array) -> None:
+        """Allocate buffers for the batch of `state`, which every step overwrites."""
+        B, dtype = state.shape[2], state.dtype
+        self._state = state
+        self._logits = np.empty((B, len(self._b)), dtype)
+        self._steps = []
+        for layer, old in zip(self._layers, state, strict=True):
+            G, split = layer.cell.gates, layer.cell.split
+            a = np.empty((G, *old.shape[1:]), dtype)
+            self._steps.append(layer.views(a, np.empty_like(a[:split]), a[split:].copy(), old, old))
 
     @QUIET
     def step(self, ids: Ids) -> Array:
-        """Read `ids` (B,), and return the logits (V, B) of what follows, valid until the next
+        """Read `ids` (B,), and return the logits (B, V) of what follows, valid until the next
         step.
         """
-        np.matmul(self._head, self._recurrent.advance(self._table, ids), out=self._logits)
-        return self._logits
+        for number, (layer, step) in enumerate(zip(self._layers, self._steps, strict=True)):
+            if number:
+                layer.project(self._state[number - 1, 0], step.a)
+            else:
+                self._table.forward(ids, step.a)
+            layer.advance(step)
+        np.matmul(self._state[-1, 0], self._W, out=self._logits)
+        return np.add(self._logits, self._b, out=self._logits)
 
-    def keep(self, columns: Sequence[bool]) -> None:
-        """Go on with these columns (B,) of the batch alone."""
-        self._recurrent.keep(columns)
-        self._logits = np.ascontiguousarray(self._logits[:, columns])
+    def keep(self, streams: Sequence[bool]) -> None:
+        """Continue with these streams (B,) of the batch only."""
+        state = self._state[:, :, streams]
+        for layer in self._layers:
+            layer.narrow(state.shape[2])
+        self._start(state)

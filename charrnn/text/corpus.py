@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, counted, require_choice
+from charrnn.progress import watched
 from charrnn.text.batches import Encoded
 from charrnn.text.documents import Reading
 from charrnn.text.fold import UNKNOWN_CHOICES
 from charrnn.text.plain import PLAIN_TEXT
-from charrnn.text.spool import Spool, blocks, joined
+from charrnn.text.spool import BLOCK, Spool, blocks, joined
 from charrnn.text.tokenizer import Ids, Tokenizer
 
 NEWLINE = 0  # its id in every corpus
@@ -64,6 +65,10 @@ class Corpus:
         """The texts, decoded."""
         return tuple(self.tokenizer.decode(ids) for ids in self.each())
 
+    def head(self, length: int = 1 << 20) -> str:
+        """Return the first `length` characters."""
+        return self.tokenizer.decode(self.ids[:length])
+
     def pieces(self) -> Iterator[str]:
         """Yield all texts, decoded, a block at a time."""
         return map(self.tokenizer.decode, blocks(self.ids))
@@ -105,7 +110,8 @@ class Corpus:
             return Encoded(builder.ids.array(), builder.ends.array())
         if self.ids.dtype == tokenizer.dtype and np.array_equal(table, np.arange(len(table))):
             return Encoded(self.ids, self.ends)
-        recoded = joined(tokenizer.dtype, (table.take(block) for block in blocks(self.ids)))
+        pieces = watched(blocks(self.ids), "encoding the corpus", len(self.ids) / BLOCK)
+        recoded = joined(tokenizer.dtype, map(table.take, pieces))
         return Encoded(recoded, self.ends)
 
     def replaced(self, tokenizer: Tokenizer, unknown: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charrnn.errors import CharRNNError, ConfigError, CorpusError
+from charrnn.errors import CharRNNError, ConfigError, CorpusError, reason
 from charrnn.registry import resolve
 from charrnn.text.spool import BLOCK
 
@@ -44,15 +44,17 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         if codecs.lookup(encoding).name == "utf-16":  # Python 3.13, without a byte order mark
             hint = "utf-16-le"
         raise CorpusError(
-            f"{name} is not {encoding}: byte 0x{error.object[error.start]:02X} at offset "
+            f"{name} is not valid {encoding}: byte 0x{error.object[error.start]:02X} at offset "
             f"{offset - len(error.object) + error.start:,}; set its encoding, for example "
             f"`encoding='{hint}'`"
         ) from None
     except LookupError:
-        raise ConfigError(f"unknown text encoding {encoding!r} in `encoding`") from None
+        raise ConfigError(
+            f"unknown `encoding` {encoding!r}; use a name such as utf-8 or latin-1"
+        ) from None
     except UnicodeError as error:
         raise CorpusError(
-            f"{name} is not {encoding}: {error}; set its encoding, for example "
+            f"{name} is not valid {encoding}: {error}; set its encoding, for example "
             "`encoding='utf-16-le'`"
         ) from None
 
@@ -86,6 +88,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         raise
     except FileNotFoundError:
         raise CorpusError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CorpusError(f"{path} cannot be read: {reason}") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {reason(error)}") from None
+    except ValueError as error:  # a NUL character in the path
+        raise CorpusError(f"{path} cannot be read: {error}") from None

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.progress import watched
 from charrnn.rng import HASH, generator
 from charrnn.text.corpus import Corpus
-from charrnn.text.spool import Spool, blocks
+from charrnn.text.spool import BLOCK, Spool, blocks
 from charrnn.text.tokenizer import Ids
 
 PERIOD = 1 << 12  # positions in a text that the hash distinguishes
@@ -50,7 +51,8 @@ def text_hashes(corpus: Corpus) -> NDArray[np.uint64]:
     s = random.random_raw(sys.maxunicode + 1)[[*map(ord, corpus.tokenizer.alphabet)]]
     hashes = Spool(np.uint64)
     total = at_end = np.zeros(1, np.uint64)  # the sum of all texts so far, and of the ended ones
-    for start, ids, _, begins, lengths in text_blocks(corpus):
+    all_blocks = watched(text_blocks(corpus), "splitting the corpus", len(corpus.ids) / BLOCK)
+    for start, ids, _, begins, lengths in all_blocks:
         position = start + np.arange(len(ids)) - np.repeat(begins, lengths)
         sums = total + np.cumsum(r[position % PERIOD] * s[ids])
         at_ends = np.concatenate([at_end, sums[begins[1:] - 1 - start]])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import require, require_choice
+from charrnn.progress import report, watched
 from charrnn.text.corpus import NEWLINE, Builder, Corpus
 from charrnn.text.documents import DOCUMENTS, HOLD_OUT, Reading
 from charrnn.text.hashing import text_blocks, text_hashes
@@ -126,6 +127,7 @@ def _divided(corpus: Corpus, terminator: str) -> tuple[Corpus, list[int]]:
         # A block may end within a line, which is kept until its end shows whether it is blank.
         begin, filled_so_far, filled_before = len(result.ids), False, False
         for block in chain(blocks(text), [np.full(2, NEWLINE, text.dtype)]):
+            report("splitting the corpus", len(result.ids) / len(corpus.ids))
             newlines = np.flatnonzero(block == NEWLINE)
             ids, rest = np.split(block, newlines[-1:] + 1) if len(newlines) else (block[:0], block)
             if len(ids):
@@ -157,6 +159,8 @@ def augmented(training: Corpus, reading: Reading) -> Corpus:
     if reading.copies == 1:
         return training
     builder = Builder(training.tokenizer)
-    for text in reading.augmented(training.texts):
+    texts = training.texts
+    variants = reading.augmented(texts)
+    for text in watched(variants, "augmenting the corpus", reading.copies * len(texts)):
         builder.add([text])
     return builder.corpus()

@@ -37,7 +37,7 @@ from charrnn.training.limits import Limits
 from charrnn.training.state import Counters, Snapshot
 
 # The first version with this arithmetic: since then, equal settings give equal bits.
-BITS = "0.1.0"
+BITS = "0.2.0"
 GOOD = "good."  # prefix of the tensors to return to after a divergence
 
 
@@ -198,8 +198,11 @@ def require_same_run(out: str | Path, ours: Checkpoint) -> None:
 
 
 def _run_of(model: Checkpoint) -> tuple[Any, ...]:
-    """Return what all models of a run have in common."""
-    return model.config, model.tokenizer.alphabet, replace(model.training, steps=0)
+    """Return what all models of a run have in common, whichever version wrote them: newer versions
+    store more about the reading.
+    """
+    training = replace(model.training, steps=0, reading=StoredReading())
+    return model.config, model.tokenizer.alphabet, training, model.reading
 
 
 def fingerprint(shards: int) -> dict[str, Any]:

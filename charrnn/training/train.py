@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -16,8 +16,9 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Reading
 from charrnn.text.formats import suffixes_of
 from charrnn.text.loading import read
+from charrnn.text.plain import PlainText, is_list
 from charrnn.training.autoconfig import choose
-from charrnn.training.comm import usable_cores
+from charrnn.training.cores import share_out, usable_cores
 from charrnn.training.limits import Limits
 from charrnn.training.resume import reading_of_run
 from charrnn.training.trainer import Trainer
@@ -98,14 +99,21 @@ def train(
     held_out = 0.0 if valid is not None else TrainConfig(**config).valid_fraction
     ModelConfig(**model)  # fail before reading a long corpus
     texts = _read(corpus, encoding, reading, base.reading if base is not None else None)
+    if "documents" not in config and isinstance(texts.reading, PlainText) and is_list(texts.head()):
+        notice = "the corpus looks like a list; to train on its lines as documents, pass "
+        texts = replace(texts, notices=(*texts.notices, f"{notice}`documents='lines'`"))
     validation = None
     if valid is not None:
         validation = _read(valid, encoding, None, texts.reading)
     alone = workers == 1 and not config.get("shards")
+    cores = workers if isinstance(workers, int) and not alone else usable_cores()
+    if "batch_size" in config:  # not every number of cores divides it
+        shards = config.get("shards", 0)
+        cores = share_out("auto" if alone else workers, shards, config["batch_size"])[0]
     choice = choose(
         max(1, round(len(texts.ids) * (1 - held_out))) * texts.reading.copies,
         len(texts.characters()),
-        workers if isinstance(workers, int) and not alone else usable_cores(),
+        cores,
         Limits(**limits),
         base.config if base else None,
         **model | config,

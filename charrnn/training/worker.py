@@ -38,7 +38,7 @@ class Task:
         P = count(config.shapes(self.vocabulary_size))
         moments = OPTIMIZERS[train.optimizer].moments_per_weight
         width = train.batch_size // train.shards
-        state = (config.num_layers, CELLS[config.cell].states, config.hidden_size, width)
+        state = (config.num_layers, CELLS[config.cell].states, width, config.hidden_size)
         return {
             "parameters": ((P,), "f4"),
             "moments": ((moments, P), "f4"),
@@ -50,8 +50,8 @@ class Task:
         }
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Return the names and shapes of the arrays of a snapshot, which depend neither on the
-        number of shards nor on the kernels: the carried state is (L, S, B, H).
+        """Return the names and shapes of the arrays of a snapshot, which do not depend on
+        the number of shards: the carried state is (L, S, B, H).
         """
         layout, config = self.layout(), self.config
         states = CELLS[config.cell].states
@@ -98,11 +98,6 @@ class Learner:
         self.parameters = Parameters(shapes, flat=arrays["parameters"])
         self.moments, self.state = arrays["moments"], arrays["state"]
         self.network = CharRNN(task.config, task.vocabulary_size, parameters=self.parameters)
-        assert self.network.gradients is not None
-        self._gradient = self.network.gradients.flat
-        self.judge = CharRNN(
-            task.config, task.vocabulary_size, parameters=self.parameters, training=False
-        )
         self._mine = share_of(len(self.parameters.flat), PIECE, exchange.rank, exchange.size)
         self.text = Encoded(arrays["text"], arrays["text_ends"])
         self.valid = Encoded(arrays["valid"], arrays["valid_ends"]) if "valid" in arrays else None
@@ -114,17 +109,20 @@ class Learner:
             moments=self.moments[:, self._mine],
         )
         self._shards = range(exchange.rank, train.shards, exchange.size)
+        self._gradients_of = {
+            shard: Parameters(shapes, flat=arrays["gradients"][shard]) for shard in self._shards
+        }
 
     def carried_state(self) -> Array:
         """Return a copy of the state (L, S, B, H) that is carried from chunk to chunk."""
-        shards, L, S, H, width = self.state.shape
-        by_stream: Array = self.state.transpose(1, 2, 0, 4, 3).reshape(L, S, shards * width, H)
-        return np.ascontiguousarray(by_stream)
+        shards, L, S, width, H = self.state.shape
+        by_stream: Array = self.state.transpose(1, 2, 0, 3, 4).reshape(L, S, shards * width, H)
+        return by_stream.copy()
 
     def carry(self, state: Array) -> None:
         """Replace the carried state with `state` (L, S, B, H)."""
-        shards, L, S, H, width = self.state.shape
-        self.state[...] = state.reshape(L, S, shards, width, H).transpose(2, 0, 1, 4, 3)
+        shards, L, S, width, H = self.state.shape
+        self.state[...] = state.reshape(L, S, shards, width, H).transpose(2, 0, 1, 3, 4)
 
     def step(self, command: Step) -> Stepped:
         """Do this process's share of a training step."""
@@ -166,11 +164,15 @@ class Learner:
             rng = None
             if self.task.config.dropout or self.task.config.weight_dropout:
                 rng = generator(train.seed, DROPOUT, step * train.shards + shard)
-            loss, states[shard], _ = self.network.train(
-                part.inputs, part.targets, self.state[shard], part.resets, rng, chunk.inputs.size
+            arrays["losses"][shard], states[shard], _ = self.network.train(
+                part.inputs,
+                part.targets,
+                self.state[shard],
+                self._gradients_of[shard],
+                resets=part.resets,
+                rng=rng,
+                count=chunk.inputs.size,
             )
-            arrays["losses"][shard] = loss
-            arrays["gradients"][shard] = self._gradient
         return states
 
     def validate(self) -> Evaluation:
@@ -180,7 +182,7 @@ class Learner:
         shards = self.task.train.shards
         with np.errstate(all="ignore"):
             for shard in self._shards:
-                part = validate(self.judge, self.valid, stopped, shard, shards)
+                part = validate(self.network, self.valid, stopped, shard, shards)
                 rows[shard] = part.nats_per_char, part.accuracy, part.characters
         self.exchange.barrier()
         characters = rows[:, 2]

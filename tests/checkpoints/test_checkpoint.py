@@ -35,8 +35,7 @@ def test_a_saved_model_loads_unchanged(tmp_path, cell, embedding_size):
 def test_a_loaded_model_can_be_used(path):
     model = load(path).model()
     logits, _ = model.logits(np.zeros((4, 2), np.uint8), model.zero_state(2))
-    assert logits.shape == (4, 6, 2)
-    assert model.gradients is None
+    assert logits.shape == (4, 2, 6)
 
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 1e-45, 3.4e38])

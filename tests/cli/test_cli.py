@@ -302,16 +302,18 @@ from charrnn.inference.filters import FILTERS, Filter
 class Leaky(RNN):
     """h' = (h + a + u) / 2"""
 
+    direct = 1
+
     @staticmethod
-    def forward(a, u, old, new):
+    def forward(a, u, kept, old, new):
         np.add(a, u, out=a)
         np.add(a, old, out=new)
         np.multiply(new, 0.5, out=new)
 
     @staticmethod
-    def backward(a, u, old, new, d, tmp):
-        np.multiply(d, 0.5, out=d)
-        np.copyto(a, d)
+    def backward(a, kept, old, new, d, direct, tmp):
+        np.multiply(d, 0.5, out=a)
+        np.copyto(direct, a)
 
 
 class SignSGD(Optimizer):

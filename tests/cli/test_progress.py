@@ -9,9 +9,12 @@ import sys
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
+from charrnn.cli.progress import preparing
+from charrnn.text.loading import read
 from tests.cli.runs import LONG, SHORT
 from tests.helpers import posix, wait_for_line
 from tests.processes import PATIENCE
+from tests.tiny import OPTIONS
 
 
 def steps_shown(errors):
@@ -32,6 +35,43 @@ def test_between_evaluations_a_line_is_printed_every_few_seconds(cli, novel, mon
     monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", 0)
     shown = steps_shown(cli("train", novel, *SHORT).err)
     assert shown == sorted([*range(1, 13), 5, 10, 12])
+
+
+# ---- before training -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("silence", "lines"), [(0, ["charrnn: reading novel.txt: 100%"]), (math.inf, [])]
+)
+def test_what_takes_long_is_announced(cli, novel, monkeypatch, silence, lines):
+    monkeypatch.setattr("charrnn.cli.progress.SILENCE", silence)
+    result = cli("train", novel.name, *SHORT)
+    assert result.code == 0
+    assert [line for line in result.err.splitlines() if line.endswith("%")] == lines
+
+
+def test_augmentation_is_announced(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.progress.SILENCE", 0)
+    monkeypatch.setattr("charrnn.cli.progress.SECONDS_BETWEEN_LINES", 0)
+    (tmp_path / "tunes.abc").write_text(
+        "".join(f"X:{n}\nM:2/4\nL:1/8\nK:D\nDEFG|A2d{n}|AGFE|D{n}|]\n\n" for n in range(1, 9))
+    )
+    options = [*OPTIONS, "--max-steps", "2", "--transpose", "all", "--keep-irregular"]
+    told = cli("train", "tunes.abc", *options).err
+    for what in ("reading tunes", "reading tunes.abc", "comparing tunes", "transposing tunes"):
+        assert f"charrnn: {what}: " in told
+    assert "charrnn: augmenting the corpus: 50%" in told
+
+
+def test_a_terminal_shows_a_bar_for_what_takes_long(novel, monkeypatch, capsys):
+    monkeypatch.setattr("charrnn.cli.progress.SILENCE", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with preparing():
+        read(novel)
+    assert re.search(r"%\|.+\| reading .+novel.txt", capsys.readouterr().err)
+
+
+# ---- while training ------------------------------------------------------------------------------
 
 
 def test_a_terminal_shows_a_bar(on_terminal, novel):

@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,11 @@ def test_nothing_in_a_model_or_its_name_becomes_markup():
 
 def test_a_name_that_no_page_can_hold_is_replaced(model):
     page(model, "a\0\ud800\x1b[31m").data.decode()
+
+
+def test_a_version_that_no_page_can_hold_is_replaced(model):
+    text = page(replace(model, version="\ud800<b>"), "novel").data.decode()
+    assert "\N{REPLACEMENT CHARACTER}&lt;b&gt;" in text
 
 
 def test_the_page_refers_to_nothing_outside(model):
@@ -144,7 +150,7 @@ def test_a_page_that_is_too_large_is_refused_before_any_work(monkeypatch, model)
     size = 4 * model.parameters.flat.size * 2 // 3 + module.FRAME
     monkeypatch.setattr(module, "LARGEST", size - 1)
     with pytest.raises(
-        CharRNNError, match=r"would be .* MB; the limit is .* MB: pass weights='i8'"
+        CharRNNError, match=r"would be .* MB, over the limit of .* MB; pass weights='i8'"
     ):
         page(model, "novel")
     monkeypatch.setattr(module, "LARGEST", 1)

@@ -86,12 +86,24 @@ def test_documents_begin_afresh_as_in_evaluate(read, documents):
     np.testing.assert_allclose(bits[1:], losses[:, 0] / np.log(2), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("documents", "sparse", "dense"),
+    [
+        ("lines", "\n\nab\n\ncab\n", "ab\ncab\n"),
+        ("paragraphs", "ab\n\n\n\ncab\n\n", "ab\n\ncab\n\n"),
+    ],
+)
+def test_empty_documents_do_not_count(read, documents, sparse, dense):
+    model = random_checkpoint(ModelConfig("gru", 6, 1, 3), "\nabc", training=trained_on(documents))
+    assert figures(read(model, sparse)) == figures(read(model, dense))
+
+
 def test_every_character_is_colored_by_surprise_or_rank(read, model):
     text = "The cat sat on mat 7, mhe dog\n"
     tab = read(model, text)
     ids = model.tokenizer.encode(text)[:, None]
     network = model.model()
-    logits = network.logits(ids[:-1], network.zero_state(1))[0][:, :, 0]
+    logits = network.logits(ids[:-1], network.zero_state(1))[0][:, 0]
     chosen = logits[np.arange(len(text) - 1), ids[1:, 0]]
     ranks = 1 + (logits > chosen[:, None]).sum(axis=1)
     losses = np.log(np.exp(logits).sum(axis=1)) - chosen
@@ -110,7 +122,7 @@ def test_pointing_at_a_character_shows_the_ten_likeliest(read, model):
     tab = read(model, text)
     network = model.model()
     ids = model.tokenizer.encode(text)[:, None]
-    logits = network.logits(ids, network.zero_state(1))[0][:, :, 0]
+    logits = network.logits(ids, network.zero_state(1))[0][:, 0]
     tab.click("#surprises span:nth-child(5)")
     tab.until(SHOWN)
     likeliest = np.argsort(-logits[3], kind="stable")[:10]

@@ -174,8 +174,8 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count must be 1 to 25,000, got 0"),
-        ({"count": 25_001}, "count must be 1 to 25,000, got 25,001"),
+        ({"count": 0}, "count must be between 1 and 25,000, got 0"),
+        ({"count": 25_001}, "count must be between 1 and 25,000, got 25,001"),
         ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
@@ -236,9 +236,9 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one tune, got 30; select one with --tune"),
+        (("{tunes}", "y.mid"), ".mid files hold one tune, got 30; select one with --tune"),
         (("{tunes}", "y.doc"), "unknown format"),
-        (("{tunes}", "y.mid", "--tune", "99"), "got 99"),
+        (("{tunes}", "y.mid", "--tune", "99"), "--tune is 99"),
         (("x.txt", "y.abc"), "not a tune file"),
     ],
 )

@@ -33,7 +33,7 @@ def jig(n, low, high):
 
 
 MUSIC = "".join(jig(n, *pitches) for n, pitches in enumerate(product("DEFGA", "Bcdef")))
-SHORT = "X:99\nT:Too short\nM:6/8\nL:1/8\nK:D\nABc|de|fed|ABc def|]\n\n"
+SHORT = "X:99\nT:Too short\nM:6/8\nL:1/8\nK:D\nABc|defga|fedcB|ABc def|]\n\n"
 TINY = ("--hidden-size", 24, "--max-steps", 30, "--batch-size", 4, "--seq-len", 32, "--workers", 1)
 CONFIG = ModelConfig(hidden_size=24)
 TRAIN = TrainConfig(seq_len=32, batch_size=4)

@@ -5,6 +5,7 @@ import pytest
 
 import charrnn.nn.model
 from charrnn.nn.cells import CELLS
+from charrnn.nn.inputs import Embedded, InputTable
 from charrnn.nn.model import CharRNN, ModelConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.recurrent import Recurrent, recurrent_shapes
@@ -20,7 +21,7 @@ dropout_off_and_on = pytest.mark.parametrize("dropout", [0.0, 0.4])
 
 def random_model(cell, num_layers=2, embedding_size=E, dropout=0.0, vocabulary_size=V):
     config = ModelConfig(cell, H, num_layers, embedding_size, dropout, weight_dropout=dropout)
-    model = CharRNN(config, vocabulary_size, np.float64)
+    model = CharRNN(config, vocabulary_size, dtype=np.float64)
     model.parameters.flat[:] = np.random.default_rng(0).normal(0, 0.6, model.parameters.flat.shape)
     return model
 
@@ -61,14 +62,15 @@ def assert_gradients(loss, arrays, gradients):
 
 
 def assert_training_gradients(model, inputs, targets, state, resets=None):
-    def train():
-        return model.train(inputs, targets, state, resets, np.random.default_rng(1))
+    def train(gradients):
+        rng = np.random.default_rng(1)
+        return model.train(inputs, targets, state, gradients, resets=resets, rng=rng)
 
-    model.gradients.flat[:] = np.nan  # whatever was there is overwritten
-    d_state = train()[2]
-    gradients = {name: gradient.copy() for name, gradient in model.gradients.items()}
+    gradients, others = model.new_gradients(), model.new_gradients()
+    gradients.flat[:] = np.nan  # previous contents are overwritten
+    d_state = train(gradients)[2]
     assert_gradients(
-        lambda: train()[0],
+        lambda: train(others)[0],
         {**model.parameters, **named_states(state)},
         {**gradients, **named_states(d_state)},
     )
@@ -114,7 +116,8 @@ def test_onehot_training_gradients_with_an_alphabet_larger_than_the_chunk():
 )
 def test_the_table_serves_small_alphabets_and_onehot(vocabulary_size, embedding_size, expected):
     model = random_model("rnn", 1, embedding_size, vocabulary_size=vocabulary_size)
-    assert model._uses_table(random_chunk(model)[0]) == expected
+    (layer,) = model.recurrent.load(B)
+    assert isinstance(model.inputs(layer, T * B), InputTable) == expected
 
 
 @every_cell
@@ -122,10 +125,11 @@ def test_looking_up_embeddings_equals_the_table(monkeypatch, cell):
     model = random_model(cell)
     chunk = random_chunk(model)
     results = []
-    for uses_table in (True, False):
-        monkeypatch.setattr(model, "_uses_table", lambda _, answer=uses_table: answer)
-        loss, state, d_state = model.train(*chunk)
-        results.append([loss, state, d_state, model.gradients.flat.copy()])
+    embedding = model.parameters["embedding.weight"]
+    for inputs in (InputTable, Embedded):
+        gradients = model.new_gradients()
+        monkeypatch.setattr(model, "inputs", lambda layer, _, form=inputs: form(layer, embedding))
+        results.append([*model.train(*chunk, gradients), gradients.flat])
     for table, embedded in zip(*results, strict=True):
         np.testing.assert_allclose(embedded, table, rtol=0, atol=1e-12)
 
@@ -135,8 +139,9 @@ def test_a_character_that_does_not_occur_has_no_embedding_gradient():
         model = random_model("gru", vocabulary_size=vocabulary_size)
         inputs, targets, state = random_chunk(model)
         inputs[inputs == 3] = 2
-        model.train(inputs, targets, state)
-        present = np.any(model.gradients["embedding.weight"] != 0, axis=1)
+        gradients = model.new_gradients()
+        model.train(inputs, targets, state, gradients)
+        present = np.any(gradients["embedding.weight"] != 0, axis=1)
         assert set(np.flatnonzero(present)) == set(inputs.flat)
 
 
@@ -146,9 +151,9 @@ def test_the_head_in_blocks_equals_one_block(monkeypatch, head_block):
     inputs, targets, state = random_chunk(model)
 
     def results():
-        loss, final, d_state = model.train(inputs, targets, state, RESETS, np.random.default_rng(1))
-        gradients = model.gradients.flat.copy()
-        return [loss, final, d_state, gradients, *model.losses(inputs, targets, state, RESETS)]
+        gradients, rng = model.new_gradients(), np.random.default_rng(1)
+        trained = model.train(inputs, targets, state, gradients, resets=RESETS, rng=rng)
+        return [*trained, gradients.flat, *model.losses(inputs, targets, state, RESETS)]
 
     whole = results()
     monkeypatch.setattr(charrnn.nn.model, "HEAD_BLOCK", head_block)
@@ -162,8 +167,9 @@ def test_a_reset_before_the_first_step_trains_as_the_zero_state_does():
     zero = model.zero_state(B)
     resets = np.zeros((T, B), np.bool_)
     resets[0] = True
-    loss, _, d_state = model.train(inputs, targets, state, resets)
-    assert loss == model.train(inputs, targets, zero)[0]
+    gradients = model.new_gradients()
+    loss, _, d_state = model.train(inputs, targets, state, gradients, resets=resets)
+    assert loss == model.train(inputs, targets, zero, gradients)[0]
     assert not d_state.any()
     losses = model.losses(inputs, targets, state, resets)[0]
     np.testing.assert_array_equal(losses, model.losses(inputs, targets, zero)[0])
@@ -173,7 +179,8 @@ def test_training_drops_out_as_the_rng_decides():
     model = random_model("lstm", dropout=0.4)
     chunk = random_chunk(model)
     rngs = [None, *(np.random.default_rng(seed) for seed in (1, 1, 2))]
-    without, one, same, other = (model.train(*chunk, rng=rng)[0] for rng in rngs)
+    gradients = model.new_gradients()
+    without, one, same, other = (model.train(*chunk, gradients, rng=rng)[0] for rng in rngs)
     assert one == same
     assert len({without, one, other}) == 3
 
@@ -183,7 +190,8 @@ def test_the_training_loss_is_the_mean_of_the_losses(cell):
     model = random_model(cell, dropout=0.4)
     inputs, targets, state = random_chunk(model)
     losses, _, final = model.losses(inputs, targets, state, RESETS)
-    loss, final_in_training, _ = model.train(inputs, targets, state, RESETS)
+    gradients = model.new_gradients()
+    loss, final_in_training, _ = model.train(inputs, targets, state, gradients, resets=RESETS)
     assert loss == pytest.approx(losses.mean(), abs=1e-12)
     np.testing.assert_array_equal(final_in_training, final)
 
@@ -197,19 +205,17 @@ def test_recurrent_gradients_of_real_valued_inputs(cell, num_layers, dropout, re
     shapes = recurrent_shapes(cell, E, H, num_layers)
     weights, gradients = Parameters(shapes, np.float64), Parameters(shapes, np.float64)
     weights.flat[:] = rng.normal(0, 0.6, weights.flat.shape)
-    recurrent = Recurrent(cell, weights, gradients, dropout, weight_dropout=dropout)
-    x = rng.normal(0, 1, (T, E, B))
+    recurrent = Recurrent(cell, weights, dropout=dropout, weight_dropout=dropout)
+    x = rng.normal(0, 1, (T, B, E))
     state = rng.normal(0, 0.5, recurrent.zero_state(B).shape)
-    share = rng.normal(0, 1, (T, H, B))
+    share = rng.normal(0, 1, (T, B, H))
 
-    def loss():
-        output, _ = recurrent.forward(x, state, resets, np.random.default_rng(1))
-        return float(np.sum(output * share))
+    def forward():
+        return recurrent.forward(x, state, resets, np.random.default_rng(1))
 
-    loss()
-    d_x, d_state = recurrent.backward(share.copy())
+    d_x, d_state = recurrent.backward(forward()[-1], share, gradients)
     assert_gradients(
-        loss,
+        lambda: float(np.sum(forward()[0] * share)),
         {"x": x, **weights, **named_states(state)},
         {"x": d_x, **{k: v.copy() for k, v in gradients.items()}, **named_states(d_state)},
     )

@@ -42,7 +42,7 @@ TWINS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
 
 
 def naive_layer(cell, weights, layer, sequence, state):
-    """Batch-major: `sequence` is a list of T arrays (B, E), `state` a tuple of (B, H)."""
+    """`sequence` is (T, B, E), `state` (S, B, H)."""
 
     def linear(kind, gate, x):
         rows = slice(gate * H, (gate + 1) * H)
@@ -60,28 +60,38 @@ def naive_layer(cell, weights, layer, sequence, state):
 
 
 def naive_forward(cell, weights, x, state):
-    sequence = [x[t].T for t in range(len(x))]
     final = []
     for layer in range(len(state)):
-        start = tuple(each.T for each in state[layer])
-        sequence, end = naive_layer(cell, weights, layer, sequence, start)
-        final.append([each.T for each in end])
-    return np.stack([h.T for h in sequence]), np.array(final)
+        x, end = naive_layer(cell, weights, layer, x, state[layer])
+        final.append(end)
+    return np.array(x), np.array(final)
 
 
 def random_recurrent(cell, num_layers=2, dropout=0.0, dtype=np.float64):
     shapes = recurrent_shapes(cell, E, H, num_layers)
-    weights, gradients = Parameters(shapes, dtype), Parameters(shapes, dtype)
+    weights = Parameters(shapes, dtype)
     weights.flat[:] = np.random.default_rng(0).normal(0, 0.7, weights.flat.shape)
-    return Recurrent(cell, weights, gradients, dropout), weights
+    return Recurrent(cell, weights, dropout=dropout), weights
 
 
 def random_input(recurrent, steps=T, batch_size=B):
     rng = np.random.default_rng(steps * 100 + batch_size)
-    x = rng.normal(0, 1, (steps, E, batch_size))
-    state = rng.normal(0, 1, recurrent.zero_state(batch_size).shape)
-    dtype = recurrent.layers[0].dtype
-    return x.astype(dtype), state.astype(dtype)
+    x = rng.normal(0, 1, (steps, batch_size, E))
+    zero = recurrent.zero_state(batch_size)
+    state = rng.normal(0, 1, zero.shape)
+    return x.astype(zero.dtype), state.astype(zero.dtype)
+
+
+def forward(recurrent, *arguments, **keywords):
+    """Return the output and the next state."""
+    output, state, _ = recurrent.forward(*arguments, **keywords)
+    return output, state
+
+
+def backward(recurrent, weights, tape, d_output):
+    """Return dL/dx, dL/dstate and the weights' gradients."""
+    gradients = Parameters(weights.shapes, weights.flat.dtype)
+    return [*recurrent.backward(tape, d_output, gradients), gradients.flat]
 
 
 def assert_equal(actual, expected):
@@ -94,7 +104,7 @@ def assert_equal(actual, expected):
 def test_forward_equals_the_naive_twin(cell, num_layers):
     recurrent, weights = random_recurrent(cell, num_layers)
     x, state = random_input(recurrent)
-    assert_equal(recurrent.forward(x, state), naive_forward(cell, weights, x, state))
+    assert_equal(forward(recurrent, x, state), naive_forward(cell, weights, x, state))
 
 
 @every_cell
@@ -103,14 +113,7 @@ def test_forward_reads_the_weights_afresh(cell):
     x, state = random_input(recurrent)
     recurrent.forward(x, state)
     weights.flat[:] *= -0.5
-    assert_equal(recurrent.forward(x, state), naive_forward(cell, weights, x, state))
-
-
-@every_cell
-def test_no_gradients_are_needed_to_go_forward(cell):
-    recurrent, weights = random_recurrent(cell)
-    x, state = random_input(recurrent)
-    assert_equal(Recurrent(cell, weights).forward(x, state), recurrent.forward(x, state))
+    assert_equal(forward(recurrent, x, state), naive_forward(cell, weights, x, state))
 
 
 @every_cell
@@ -119,7 +122,7 @@ def test_a_prefix_names_the_weights(cell):
     x, state = random_input(recurrent)
     prefixed = {f"deep.{name}": weight for name, weight in weights.items()}
     twin = Recurrent(cell, prefixed, prefix="deep.")
-    assert_equal(twin.forward(x, state), recurrent.forward(x, state))
+    assert_equal(forward(twin, x, state), forward(recurrent, x, state))
 
 
 @every_cell
@@ -127,10 +130,10 @@ def test_a_prefix_names_the_weights(cell):
 def test_chunks_with_carried_state_equal_the_whole(cell, num_layers):
     recurrent, _ = random_recurrent(cell, num_layers)
     x, state = random_input(recurrent)
-    whole = recurrent.forward(x, state)
+    whole = forward(recurrent, x, state)
     outputs = []
     for chunk in np.split(x, 3):
-        output, state = recurrent.forward(chunk, state)
+        output, state = forward(recurrent, chunk, state)
         outputs.append(output)
     assert_equal((np.concatenate(outputs), state), whole)
 
@@ -141,14 +144,14 @@ def test_a_reset_starts_its_column_anew_from_the_zero_state(cell, num_layers):
     recurrent, _ = random_recurrent(cell, num_layers)
     x, state = random_input(recurrent)
     step, column = 7, 1
-    expected, expected_state = recurrent.forward(x, state)
-    anew, anew_state = recurrent.forward(x[step:], np.zeros_like(state))
-    expected[step:, :, column] = anew[:, :, column]
-    expected_state[..., column] = anew_state[..., column]
+    expected, expected_state = forward(recurrent, x, state)
+    anew, anew_state = forward(recurrent, x[step:], np.zeros_like(state))
+    expected[step:, column] = anew[:, column]
+    expected_state[:, :, column] = anew_state[:, :, column]
 
     resets = np.zeros((T, B), np.bool_)
     resets[step, column] = True
-    assert_equal(recurrent.forward(x, state, resets), (expected, expected_state))
+    assert_equal(forward(recurrent, x, state, resets), (expected, expected_state))
 
 
 @every_cell
@@ -157,19 +160,18 @@ def test_a_reset_before_the_first_step_forgets_the_state_passed_in(cell):
     x, state = random_input(recurrent)
     resets = np.zeros((T, B), np.bool_)
     resets[0] = True
-    assert_equal(recurrent.forward(x, state, resets), recurrent.forward(x, recurrent.zero_state(B)))
+    zero = recurrent.zero_state(B)
+    assert_equal(forward(recurrent, x, state, resets), forward(recurrent, x, zero))
 
 
 @every_cell
 def test_resets_do_not_outlast_their_chunk(cell):
-    recurrent, _ = random_recurrent(cell)
+    recurrent, weights = random_recurrent(cell)
     x, state = random_input(recurrent)
 
     def results():
-        output, final = recurrent.forward(x, state)
-        d_x, d_state = recurrent.backward(np.ones_like(output))
-        gradients = [each.copy() for layer in recurrent.layers for each in layer.gradients]
-        return [output, final, d_x, d_state, *gradients]
+        output, final, tape = recurrent.forward(x, state)
+        return [output, final, *backward(recurrent, weights, tape, np.ones_like(output))]
 
     expected = results()
     recurrent.forward(x, state, np.ones((T, B), np.bool_))
@@ -180,35 +182,38 @@ def test_resets_do_not_outlast_their_chunk(cell):
 def test_the_columns_of_a_batch_know_nothing_of_each_other(cell):
     recurrent, _ = random_recurrent(cell)
     x, state = random_input(recurrent)
-    output, final = recurrent.forward(x, state)
+    output, final = forward(recurrent, x, state)
     for column in range(B):
         only = slice(column, column + 1)
-        alone = recurrent.forward(x[..., only], state[..., only])
-        assert_equal(alone, (output[..., only], final[..., only]))
+        alone = forward(recurrent, x[:, only], state[:, :, only])
+        assert_equal(alone, (output[:, only], final[:, :, only]))
 
 
 @every_cell
 @pytest.mark.parametrize("with_resets", [False, True])
 def test_what_is_passed_in_is_not_changed(cell, with_resets):
-    recurrent, _ = random_recurrent(cell, dropout=0.5)
+    recurrent, weights = random_recurrent(cell, dropout=0.5)
     x, state = random_input(recurrent)
     resets = np.random.default_rng(0).random((T, B)) < 0.3 if with_resets else None
     passed = [x, state] if resets is None else [x, state, resets]
     kept = [each.copy() for each in passed]
-    output, _ = recurrent.forward(x, state, resets, np.random.default_rng(1))
-    recurrent.backward(np.ones_like(output))
+    output, _, tape = recurrent.forward(x, state, resets, np.random.default_rng(1))
+    d_output = np.ones_like(output)
+    backward(recurrent, weights, tape, d_output)
+    np.testing.assert_array_equal(d_output, 1)
     for now, before in zip(passed, kept, strict=True):
         np.testing.assert_array_equal(now, before)
 
 
 @every_cell
 def test_what_is_returned_is_not_changed_by_the_next_call(cell):
-    recurrent, _ = random_recurrent(cell)
+    recurrent, weights = random_recurrent(cell)
     x, state = random_input(recurrent)
-    output, final = recurrent.forward(x, state)
-    returned = [output, final, *recurrent.backward(np.ones_like(output))]
+    output, final, tape = recurrent.forward(x, state)
+    returned = [output, final, *backward(recurrent, weights, tape, np.ones_like(output))]
     kept = [each.copy() for each in returned]
-    recurrent.backward(recurrent.forward(x[::-1] * 2, final)[0])
+    other, _, tape = recurrent.forward(x[::-1] * 2, final)
+    backward(recurrent, weights, tape, other)
     for now, before in zip(returned, kept, strict=True):
         np.testing.assert_array_equal(now, before)
 
@@ -218,18 +223,19 @@ def test_chunks_of_different_sizes_can_follow_one_another(cell):
     recurrent, weights = random_recurrent(cell)
     for steps, batch_size in [(T, B), (1, 1), (3, 7), (3, 2), (T, B)]:
         x, state = random_input(recurrent, steps, batch_size)
-        output, final = recurrent.forward(x, state)
+        output, final, tape = recurrent.forward(x, state)
         assert_equal((output, final), naive_forward(cell, weights, x, state))
-        d_x, d_state = recurrent.backward(output)
+        d_x, d_state, _ = backward(recurrent, weights, tape, output)
         assert (d_x.shape, d_state.shape) == (x.shape, state.shape)
 
 
 @every_cell
 def test_float32_stays_float32(cell):
-    recurrent, _ = random_recurrent(cell, dropout=0.5, dtype=np.float32)
+    recurrent, weights = random_recurrent(cell, dropout=0.5, dtype=np.float32)
     x, state = random_input(recurrent)
-    output, final = recurrent.forward(x, state, np.eye(T, B) > 0, np.random.default_rng(1))
-    returned = [output, final, *recurrent.backward(output.copy()), recurrent.zero_state(B)]
+    output, final, tape = recurrent.forward(x, state, np.eye(T, B) > 0, np.random.default_rng(1))
+    zero = recurrent.zero_state(B)
+    returned = [output, final, *backward(recurrent, weights, tape, output), zero]
     assert {each.dtype for each in returned} == {np.dtype(np.float32)}
 
 
@@ -237,20 +243,20 @@ def test_float32_stays_float32(cell):
 def test_float32_is_close_to_float64(cell):
     exact, _ = random_recurrent(cell)
     x, state = random_input(exact)
-    expected = exact.forward(x, state)
+    expected = forward(exact, x, state)
     rough, _ = random_recurrent(cell, dtype=np.float32)
-    actual = rough.forward(x.astype(np.float32), state.astype(np.float32))
+    actual = forward(rough, x.astype(np.float32), state.astype(np.float32))
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
 
 
 @every_cell
 def test_huge_inputs_saturate_and_do_not_overflow(cell):
-    recurrent, _ = random_recurrent(cell, dtype=np.float32)
+    recurrent, weights = random_recurrent(cell, dtype=np.float32)
     x, state = random_input(recurrent)
-    output, final = recurrent.forward(x * np.float32(1e6), state)
-    d_x, d_state = recurrent.backward(output.copy())
-    assert all(np.isfinite(each).all() for each in (output, final, d_x, d_state))
+    output, final, tape = recurrent.forward(x * np.float32(1e6), state)
+    returned = [output, final, *backward(recurrent, weights, tape, output)]
+    assert all(np.isfinite(each).all() for each in returned)
 
 
 def test_the_dropout_mask_is_zero_at_its_rate_and_has_mean_one():
@@ -266,10 +272,11 @@ def test_there_is_no_dropout_without_an_rng(cell):
     with_rate, _ = random_recurrent(cell, dropout=0.5)
     without, _ = random_recurrent(cell, dropout=0.0)
     x, state = random_input(with_rate)
-    expected = without.forward(x, state)
+    expected = forward(without, x, state)
     with_rate.forward(x, state, rng=np.random.default_rng(1))
-    assert_equal(with_rate.forward(x, state), expected)
-    assert_equal(without.forward(x, state, rng=np.random.default_rng(1)), expected)
+    assert_equal(forward(with_rate, x, state), expected)
+    rng = np.random.default_rng(1)
+    assert_equal(forward(without, x, state, rng=rng), expected)
 
 
 @every_cell
@@ -287,9 +294,9 @@ def test_dropout_is_decided_by_the_rng(cell):
 def test_dropout_thins_the_output_the_same_at_all_steps_and_not_the_state(cell):
     recurrent, _ = random_recurrent(cell, 1, dropout=0.5)
     x, state = random_input(recurrent)
-    output, final = recurrent.forward(x, state)
-    mask = dropout_mask(output[0].shape, 0.5, np.random.default_rng(1), np.float64)
-    thinned = recurrent.forward(x, state, rng=np.random.default_rng(1))
+    output, final = forward(recurrent, x, state)
+    mask = dropout_mask((H, B), 0.5, np.random.default_rng(1), np.float64).T
+    thinned = forward(recurrent, x, state, rng=np.random.default_rng(1))
     assert_equal(thinned, (output * mask, final))
 
 
@@ -298,10 +305,10 @@ def test_weight_dropout_is_a_pass_with_thinned_recurrent_weights(cell):
     recurrent, weights = random_recurrent(cell, 1)
     x, state = random_input(recurrent)
     recurrent.weight_dropout = 0.5
-    thinned = recurrent.forward(x, state, rng=np.random.default_rng(1))
+    thinned = forward(recurrent, x, state, rng=np.random.default_rng(1))
     W = weights["weight_hh_l0"]
-    W *= dropout_mask(W.shape, 0.5, np.random.default_rng(1), np.float64)
-    assert_equal(thinned, recurrent.forward(x, state))
+    W *= dropout_mask((W.size,), 0.5, np.random.default_rng(1), np.float64).reshape(W.shape)
+    assert_equal(thinned, forward(recurrent, x, state))
     assert np.any(W == 0)
 
 
@@ -309,8 +316,8 @@ def test_weight_dropout_is_a_pass_with_thinned_recurrent_weights(cell):
 def test_dropout_lies_between_the_layers_too(cell):
     recurrent, _ = random_recurrent(cell, 2, dropout=0.5)
     x, state = random_input(recurrent)
-    _, final = recurrent.forward(x, state)
-    _, thinned = recurrent.forward(x, state, rng=np.random.default_rng(1))
+    _, final = forward(recurrent, x, state)
+    _, thinned = forward(recurrent, x, state, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(thinned[0], final[0])
     assert np.any(thinned[1] != final[1])
 
@@ -332,10 +339,10 @@ def test_shapes_and_names_are_those_of_torch():
     ("arguments", "named"),
     [
         (("elman", 3, 5, 1), "'elman'"),
-        (("gru", 0, 5, 1), "input_size is 0"),
-        (("gru", 3, 0, 1), "hidden_size is 0"),
-        (("gru", 3, 5, 0), "num_layers is 0"),
-        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers is 9"),
+        (("gru", 0, 5, 1), "input_size must be at least 1, got 0"),
+        (("gru", 3, 0, 1), "hidden_size must be at least 1, got 0"),
+        (("gru", 3, 5, 0), "num_layers must be between 1 and 8, got 0"),
+        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers must be between 1 and 8, got 9"),
     ],
 )
 def test_shapes_out_of_range_are_refused_by_name(arguments, named):
@@ -348,3 +355,24 @@ def test_shapes_out_of_range_are_refused_by_name(arguments, named):
 def test_a_dropout_rate_out_of_range_is_refused(name, dropout):
     with pytest.raises(ConfigError, match=f"^{name}"):
         Recurrent("rnn", {}, **{name: dropout})
+
+
+@every_cell
+def test_a_tape_is_valid_until_the_next_forward_pass(cell):
+    recurrent, weights = random_recurrent(cell)
+    x, state = random_input(recurrent)
+    output, _, old = recurrent.forward(x, state)
+    _, _, tape = recurrent.forward(x, state)
+    with pytest.raises(ValueError, match="older than the last forward pass"):
+        backward(recurrent, weights, old, output)
+    backward(recurrent, weights, tape, output)
+
+
+@every_cell
+def test_a_tape_serves_one_backward_pass(cell):
+    recurrent, weights = random_recurrent(cell)
+    x, state = random_input(recurrent)
+    output, _, tape = recurrent.forward(x, state)
+    backward(recurrent, weights, tape, output)
+    with pytest.raises(ValueError, match="this tape was used"):
+        backward(recurrent, weights, tape, output)

@@ -1,8 +1,10 @@
 """Files and folders are read in order, or refused with a reason."""
 
+import errno
 import io
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,7 +77,7 @@ def test_an_unreadable_path_is_refused(name):
 def test_a_file_without_permission_is_refused(folder):
     put("secret", "text")
     (folder / "secret").chmod(0)
-    with pytest.raises(CorpusError, match="secret cannot be read: Permission denied"):
+    with pytest.raises(CorpusError, match="secret cannot be read: permission denied"):
         read(["secret"])
 
 
@@ -114,7 +116,110 @@ def test_binary_files_in_a_folder_are_skipped_with_a_notice(folder):
     found = read(["tales"])
     assert found.texts == ("one",)
     (notice,) = found.notices
-    assert notice.startswith("skipped 2 files; the first: tales/b.png is not utf-8: byte 0x89")
+    assert notice.startswith(
+        "skipped 2 files (tales/b.png, tales/d.bin); "
+        "the first: tales/b.png is not valid utf-8: byte 0x89"
+    )
+
+
+def test_at_most_three_skipped_files_are_named(folder):
+    (folder / "tales").mkdir()
+    for name in "abcde":
+        put(f"tales/{name}", b"a\0b" if name < "e" else "text")
+    (notice,) = read("tales").notices
+    assert (
+        notice == "skipped 4 files (tales/a, tales/b, tales/c, ...); the first: tales/a is not text"
+    )
+
+
+def test_a_file_with_a_lone_surrogate_is_skipped_in_a_folder_and_otherwise_an_error(folder):
+    (folder / "tales").mkdir()
+    put("tales/a.txt", "ab+2DA-")  # UTF-7 can encode half a character
+    put("tales/b.txt", "text")
+    found = read("tales", "utf-7")
+    assert (found.texts, found.characters()) == (("text",), set("text"))
+    (notice,) = found.notices
+    assert "tales/a.txt is not text: lone surrogate U+D830" in notice
+    with pytest.raises(CorpusError, match=r"^tales/a\.txt is not text: lone surrogate U\+D830$"):
+        read("tales/a.txt", "utf-7")
+
+
+def deny(monkeypatch, *names):
+    """Let the system refuse to list these folders and to look at files in them."""
+    scandir, stat = os.scandir, Path.stat
+
+    def refused(path):
+        if Path(path).name in names:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def scan(path):
+        refused(path)
+        return scandir(path)
+
+    def look(path, **options):
+        refused(path.parent)
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr(Path, "stat", look)
+
+
+@pytest.mark.parametrize("kind", ["txt", "abc"])
+def test_an_unreadable_folder_in_a_folder_is_skipped_with_a_notice(folder, monkeypatch, kind):
+    text = "X:1\nL:1/8\nM:2/4\nK:C\nCDEF|]\n"
+    for name in ("tales/one", "tales/secret/two", "tales/three"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(f"{name}.{kind}", text)
+    deny(monkeypatch, "secret")
+    found = read("tales")
+    assert {f"tales/{name}.{kind}" for name in ("one", "three")} == set(found.names)
+    assert found.notices[0] == ("skipped 1 folder: tales/secret cannot be read: permission denied")
+
+
+def test_an_unreadable_folder_is_refused(folder, monkeypatch):
+    (folder / "tales").mkdir()
+    put("tales/a.txt", "text")
+    deny(monkeypatch, "tales")
+    with pytest.raises(CorpusError, match=r"^tales cannot be read: permission denied$"):
+        read("tales")
+
+
+def test_files_of_a_folder_that_cannot_be_entered_are_skipped(folder, monkeypatch):
+    for name in ("tales/a.txt", "tales/listed/b.txt", "tales/listed/c.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(name, "text")
+    stat, opened = Path.stat, Path.open
+
+    def refuse(real):
+        def call(path, *arguments, **options):
+            if path.parent.name == "listed":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(Path, "stat", refuse(stat))
+    monkeypatch.setattr(Path, "open", refuse(opened))
+    found = read("tales")
+    assert found.names == ("tales/a.txt",)
+    assert found.notices == (
+        "skipped 2 files (tales/listed/b.txt, tales/listed/c.txt); the first: tales/listed/b.txt "
+        "cannot be read: permission denied",
+    )
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may read all")
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100])
+def test_a_folder_without_permissions_is_skipped_with_a_notice(folder, mode):
+    (folder / "tales/secret").mkdir(parents=True)
+    put("tales/a.txt", "text")
+    put("tales/secret/b.txt", "secret")
+    (folder / "tales/secret").chmod(mode)
+    found = read("tales")
+    (folder / "tales/secret").chmod(0o700)
+    assert found.texts == ("text",)
+    (notice,) = found.notices
+    assert "permission denied" in notice
 
 
 def test_a_skipped_file_adds_no_characters(folder):
@@ -140,8 +245,9 @@ def test_a_folder_without_text_is_refused(folder, files):
     (folder / "tales").mkdir()
     for name, data in files.items():
         put(f"tales/{name}", data)
-    with pytest.raises(CorpusError, match="tales contains no text files"):
+    with pytest.raises(CorpusError, match="tales contains no text files") as caught:
         read(["tales"])
+    assert ("; skipped 1 file: tales/a.png" in str(caught.value)) == ("a.png" in files)
 
 
 # ---- standard input ------------------------------------------------------------------------------
@@ -160,7 +266,7 @@ def test_a_dash_reads_standard_input(monkeypatch):
 
 @pytest.mark.parametrize(
     ("data", "named"),
-    [(b"", "standard input is empty"), (b"ab\xff", "is not utf-8: byte 0xFF at offset 2")],
+    [(b"", "standard input is empty"), (b"ab\xff", "is not valid utf-8: byte 0xFF at offset 2")],
 )
 def test_standard_input_is_checked_like_a_file(monkeypatch, data, named):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))

@@ -1,11 +1,14 @@
 """Plain text is unchanged except for a byte order mark and CRLF."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from charrnn.errors import CorpusError
 from charrnn.text.loading import read
+from charrnn.text.plain import is_list
+from tests.helpers import ROOT, needs_data
 from tests.text.files import put
 
 
@@ -50,3 +53,52 @@ def test_all_other_characters_are_unchanged(text):
 def test_an_endless_file_of_zeros_is_refused(encoding):
     with pytest.raises(CorpusError, match=r"^/dev/zero is not text: [\d,]+ consecutive NUL"):
         read("/dev/zero", encoding)
+
+
+# ---- lists ---------------------------------------------------------------------------------------
+
+VERSE = "The cat that sat upon the mat,\n    it had a hat,\nand that was that.\n\n"
+PLAIN_VERSE = "A wind goes\nover the water\nand nobody\nsees it\n\n"
+CODE = "def one():\n    return 1\n\n\nx = one()\ny = x + 1\nprint(x, y)\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ada\nGrace\nJoan Clarke\n" * 10,
+        "Ålesund\nSt. Ives\n" * 15,
+        "".join(f"{'a' * (n % 30 + 1)}\n" for n in range(99)),
+        "name\n" * 100 + "a name that is followed by an explanation in parentheses (why)\n\n",
+    ],
+)
+def test_a_list_is_recognized(text):
+    assert is_list(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VERSE * 20,
+        PLAIN_VERSE * 20,
+        CODE * 20,
+        "Yes.\nNo!\n" * 50,
+        "long " * 9 + "\n",
+        "Ada\n" * 19,
+        "",
+    ],
+)
+def test_prose_verse_and_code_are_not_lists(text):
+    assert not is_list(text)
+
+
+def test_corpora_are_told_from_lists():
+    assert is_list((ROOT / "corpora" / "villages.txt").read_text("utf-8"))
+    assert not is_list((ROOT / "corpora" / "fables.txt").read_text("utf-8"))
+    for path in [*ROOT.glob("charrnn/**/*.py"), *ROOT.glob("docs/*.md"), ROOT / "pyproject.toml"]:
+        assert not is_list(path.read_text("utf-8")), path
+
+
+@needs_data
+def test_a_play_is_not_a_list():
+    path = Path(os.environ["CHARRNN_DATA"]) / "tinyshakespeare.txt"
+    assert not is_list(path.read_text("utf-8"))

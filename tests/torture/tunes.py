@@ -18,6 +18,7 @@ from pathlib import Path
 from charrnn.music.abc_parser import Parsed, read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.midi_io import read_midi, write_midi
+from charrnn.music.repair import repaired
 from tests.music.abc2midi import agree, play
 from tests.music.abc_examples import ALL as EXAMPLES
 from tests.music.abc_examples import HEAD, TEXTS
@@ -90,7 +91,10 @@ def check(text: str) -> bool:
         assert (again.events(), again.title) == (tune.events(), tune.title)
         assert len(spans) == len(tune.bars)
         assert all(0 <= span.start <= span.end <= len(text) for span in spans)
-        tune.irregular_bars()
+        fixed, kinds = repaired(tune)
+        assert fixed == tune if not kinds else not fixed.irregular_bars()
+        (again,) = read_abc(canonical(fixed)).tunes
+        assert again.bars == fixed.bars
     return bool(parsed.tunes)
 
 

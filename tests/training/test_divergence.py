@@ -8,6 +8,7 @@ import pytest
 from charrnn.checkpoints.checkpoint import load
 from charrnn.checkpoints.output import resume_path
 from charrnn.errors import DivergedError
+from charrnn.nn.model import Reader
 from charrnn.training.limits import Limits
 from charrnn.training.trainer import Trainer
 from tests.helpers import finish, run_to
@@ -37,8 +38,8 @@ def diverge_at(trainer, steps):
     left = list(steps)
     train = trainer.learner.network.train
 
-    def failing(*arguments):
-        loss, state, d_state = train(*arguments)
+    def failing(*arguments, **keywords):
+        loss, state, d_state = train(*arguments, **keywords)
         if trainer.counters.step in left:
             left.remove(trainer.counters.step)
             loss = np.nan
@@ -81,7 +82,7 @@ def test_a_second_divergence_without_out_names_no_file():
 
 def test_a_validation_loss_that_is_not_finite_is_a_divergence(monkeypatch):
     trainer = make_trainer(limits=Limits(max_steps=10, eval_every=5))
-    losses = trainer.learner.judge.losses
+    losses = Reader.losses
     calls = []
 
     def failing(*arguments):
@@ -89,7 +90,7 @@ def test_a_validation_loss_that_is_not_finite_is_a_divergence(monkeypatch):
         loss, correct, state = losses(*arguments)
         return (loss * np.nan if calls == [5, 10] else loss), correct, state
 
-    monkeypatch.setattr(trainer.learner.judge, "losses", failing)
+    monkeypatch.setattr(Reader, "losses", failing)
     reports = finish(trainer)
     (notice,) = [report.notice for report in reports if report.notice]
     assert notice.startswith("training diverged at step 10; continuing from step 5")
@@ -129,7 +130,7 @@ def test_a_run_stopped_before_a_diverging_validation_rolls_back_before_it(tmp_pa
         if file.stem == "parts":
             run_to(trainer, 10)  # where an evaluation is due
             trainer = Trainer.resume(CORPUS, file)
-        losses, failed = trainer.learner.judge.losses, []
+        losses, failed = Reader.losses, []
 
         def failing(*arguments, losses=losses, trainer=trainer, failed=failed):
             loss, correct, state = losses(*arguments)
@@ -138,7 +139,7 @@ def test_a_run_stopped_before_a_diverging_validation_rolls_back_before_it(tmp_pa
                 loss = loss * np.nan
             return loss, correct, state
 
-        monkeypatch.setattr(trainer.learner.judge, "losses", failing)
+        monkeypatch.setattr(Reader, "losses", failing)
         assert any("continuing from step 5" in r.notice for r in finish(trainer) if r.notice)
     assert files[0].read_bytes() == files[1].read_bytes()
 

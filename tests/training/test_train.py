@@ -13,6 +13,7 @@ import charrnn
 from charrnn.checkpoints.records import TrainConfig
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.nn.model import ModelConfig
+from charrnn.text.corpus import Corpus
 from charrnn.training.limits import Limits
 from charrnn.training.train import Settings
 
@@ -30,7 +31,7 @@ def test_train_writes_the_file_that_the_command_writes(
     cli, corpus_file, tmp_path, cores, monkeypatch
 ):
     """In one process, for any number of workers of the command."""
-    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: cores)
+    monkeypatch.setattr("charrnn.training.cores.usable_cores", lambda: cores)
     monkeypatch.setattr("charrnn.training.train.usable_cores", lambda: cores)
     assert cli("train", corpus_file, "-o", "command.safetensors", *options(TINY)).code == 0
     charrnn.train(corpus_file, out=tmp_path / "python.safetensors", **TINY).fit()
@@ -76,6 +77,28 @@ def test_the_settings_of_train_are_the_fields_of_the_settings_classes():
     assert get_type_hints(Settings) == expected
 
 
+def test_a_list_gets_a_suggestion_unless_its_documents_are_stated():
+    names = Corpus.from_texts("Ada\nGrace\nJoan Clarke\n" * 30)
+
+    def suggested(corpus, **settings):
+        notices = charrnn.train(corpus, **TINY, **settings).notices
+        return any("to train on its lines as documents" in notice for notice in notices)
+
+    assert suggested(names)
+    assert not suggested(names, documents="lines")
+    assert not suggested(names, documents="whole")
+    assert not suggested(Corpus.from_texts("It was late. Nobody came,\nand nothing.\n" * 30))
+
+
+def test_the_suggestion_for_a_list_names_the_option(cli, tmp_path):
+    (tmp_path / "names.txt").write_text("Ada\nGrace\nJoan Clarke\n" * 30)
+    result = cli("train", "names.txt", *options(TINY))
+    assert "charrnn: the corpus looks like a list; to train on its lines as documents, pass " in (
+        result.err
+    )
+    assert "pass --documents lines" in result.err
+
+
 def test_a_misspelled_setting_gets_a_suggestion(corpus_file):
     with pytest.raises(TypeError, match="'hiden_size'; did you mean 'hidden_size'"):
         charrnn.train(corpus_file, hiden_size=8)
@@ -116,9 +139,10 @@ def test_a_copy_of_a_network_trains_independently(model_file):
     network = copy.deepcopy(charrnn.CharRNN(model.config, 9))
     ids = np.zeros((4, 2), np.uint8)
     network.parameters.flat[...] = 0.1
-    loss, _, _ = network.train(ids, ids, network.zero_state(2))
-    network.parameters.flat[...] -= 0.1 * network.gradients.flat
-    assert network.train(ids, ids, network.zero_state(2))[0] < loss
+    gradients = network.new_gradients()
+    loss, _, _ = network.train(ids, ids, network.zero_state(2), gradients)
+    network.parameters.flat[...] -= 0.1 * gradients.flat
+    assert network.train(ids, ids, network.zero_state(2), gradients)[0] < loss
 
 
 def test_a_trainer_cannot_be_copied(corpus_file):

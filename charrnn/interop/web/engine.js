@@ -7,8 +7,8 @@
 
 // ---- weights ------------------------------------------------------------------------------------
 
-// Formats of the weights: each reads the tensor of a shape at a place of the bytes, and returns its
-// numbers and the place after it. A tensor begins at a multiple of 4 bytes.
+// Formats of the weights. Each function reads a tensor of a given shape at a given byte, and returns its
+// numbers and the byte after it. Tensors begin at multiples of 4 bytes.
 const WEIGHTS = {
   f32(buffer, at, shape) {
     const size = sizeOf(shape);
@@ -62,8 +62,8 @@ function readWeights(model, buffer) {
 
 // ---- arithmetic ---------------------------------------------------------------------------------
 
-// out = W x + b, with W row by row. Four rows at a time, as that is three times as fast: their sums do
-// not wait for each other, and x is read once for the four.
+// out = W x + b, with W row by row. Four rows at a time are two to three times as fast as one: their sums
+// do not wait for each other, and each number of x is read once for all four.
 function affine(W, x, b, out) {
   const rows = out.length;
   const columns = x.length;
@@ -246,8 +246,8 @@ function largest(values, count) {
 
 // ---- choosing a character -----------------------------------------------------------------------
 
-// Filters set to zero the probabilities of characters that are too unlikely to be drawn. They are
-// applied in this order; one whose value is null is off.
+// Filters set the probabilities of unlikely characters to zero. They apply in this order; a filter whose
+// value is null is off.
 const FILTERS = {
   // The k likeliest characters.
   top_k(p, k) {
@@ -300,8 +300,8 @@ function choose(logits, settings, number) {
   return last;
 }
 
-// The random number in [0, 1) for a place in a text: one of many streams, under a seed. It is found by
-// counting, so the same place always gets the same number.
+// The random number in [0, 1) for a seed, a stream and a place in the text. It depends on nothing else, so
+// there is no state to keep.
 function random(seed, stream, place) {
   let bits = mix(seed);
   bits = mix(bits ^ Math.imul(stream + 1, 0x9e3779b9));
@@ -309,7 +309,7 @@ function random(seed, stream, place) {
   return (bits >>> 0) / 2 ** 32;
 }
 
-// Let each bit depend on all others (the end of MurmurHash3, Appleby 2011).
+// Make each bit depend on all others (the finalizer of MurmurHash3, Appleby 2011).
 function mix(bits) {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
@@ -326,13 +326,13 @@ class Alphabet {
     this.ids = new Map(this.characters.map((character, id) => [character, id]));
   }
 
-  // The ids of a text, without the characters that the model does not know.
+  // The ids of a text; characters outside the alphabet are skipped.
   encode(text) {
     return Array.from(text, (character) => this.ids.get(character)).filter((id) => id !== undefined);
   }
 
-  // The ids that are read, from a zero state, before the model continues `text`: its last document, with
-  // the character before it. A text begins after a newline.
+  // The ids to read, from a zero state, before continuing `text`: its last document and the character
+  // before it. An empty text begins after a newline.
   prompt(text) {
     const end = this.terminator;
     const whole = end + text;

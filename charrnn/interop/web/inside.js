@@ -2,13 +2,13 @@
 // Look inside: the text that was read last, colored by one hidden unit, and the units ranked by what
 // they track (Karpathy et al. 2015).
 
-const STEPS = [-0.75, -0.5, -0.25, -0.08, 0.08, 0.25, 0.5, 0.75]; // where one color ends and the next begins
+const STEPS = [-0.75, -0.5, -0.25, -0.08, 0.08, 0.25, 0.5, 0.75]; // the borders between colors
 const LISTED = 300; // units
 
-let correlations = null; // of all units with each feature, for the text `ranked`
+let correlations = null; // of all units with each feature, over the text `ranked`
 let ranked = null;
-let order = []; // units, by what the list is ranked by: {unit, feature, r}
-let chosenUnit = 0; // its place in the order
+let order = []; // the listed units, best first: {unit, feature, r}
+let chosenUnit = 0; // its index in the order
 let cells = []; // the element of each character
 
 function unitName(unit) {
@@ -91,7 +91,7 @@ function startInside() {
   opened.inside = lookInside;
   const { num_layers: layers, hidden_size: size } = description.config;
   byId("inside-lead").textContent =
-    `While it reads, the model keeps all it knows of the text in ${number(layers * size)} numbers, its hidden ` +
+    `While it reads, the model keeps all it knows about the text in ${number(layers * size)} numbers, its hidden ` +
     "units. No one designed them, yet some track something with a name: the position in a line, or whether " +
     "a quotation is open. Here one unit at a time colors the text, blue below zero and orange above.";
   const features = ["position in the line", "inside quotes", "inside brackets", "capitals", "line ends", "word ends"];

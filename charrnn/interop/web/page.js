@@ -1,6 +1,6 @@
 "use strict";
-// The page's frame: the model in its worker, what is kept from one visit to the next, and the tabs.
-// Whatever a person or a model wrote gets into the page as text, never as markup.
+// The frame of the page: the model in its worker, the browser's storage, and the tabs. Text by people and
+// models is inserted as text, never as markup.
 
 // ---- elements -----------------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A character as a person can see it.
+// Return a visible form of a character.
 function visible(character) {
   return { " ": "␣", "\n": "↵", "\t": "⇥" }[character] ?? (/[\p{C}\p{Z}]/u.test(character)
     ? "U+" + character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")
@@ -40,7 +40,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const description = JSON.parse(byId("description").textContent);
 
-// The worker, and who hears what it answers. There is one job of each kind at a time.
+// The worker and its jobs, at most one of each kind.
 class Model {
   constructor() {
     const source = new Blob([byId("worker").textContent], { type: "text/javascript" });
@@ -50,13 +50,14 @@ class Model {
     this.ready = new Promise((resolve) => { this.jobs.load = { hear: resolve }; });
     this.worker.onmessage = ({ data }) => {
       const job = this.jobs[data.kind];
-      if (job && job.id === data.id) job.hear(data); // a job that was stopped is no longer heard
+      if (job && job.id === data.id) job.hear(data); // answers of stopped jobs are ignored
     };
+    this.worker.onerror = () => say("The model has stopped; reload the page.");
     this.worker.postMessage({ kind: "load", description, base64: byId("weights").textContent });
     byId("weights").remove();
   }
 
-  // Start a job; `hear` gets its answers until it is stopped, or replaced by another of its kind.
+  // Start a job, replacing one of its kind; `hear` gets its answers until it is stopped or replaced.
   start(kind, details, hear) {
     const id = ++this.last;
     this.jobs[kind] = { id, hear };
@@ -72,9 +73,9 @@ class Model {
 
 const model = new Model();
 
-// ---- what is kept -------------------------------------------------------------------------------
+// ---- storage ------------------------------------------------------------------------------------
 
-// The text and the settings of this model's page, in the browser's storage, if there is one.
+// The text and settings for this model, in the browser's storage if that is available.
 const kept = {
   key: `charrnn ${description.id}`,
 
@@ -98,7 +99,7 @@ const kept = {
 // ---- tabs ---------------------------------------------------------------------------------------
 
 const tabs = Array.from(byId("tabs").children);
-const opened = {}; // what a tab does when it is shown, by its panel's id
+const opened = {}; // functions to call when a tab is shown, by the id of its panel
 
 function show(tab) {
   for (const other of tabs) {

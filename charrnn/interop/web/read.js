@@ -1,11 +1,11 @@
 "use strict";
 // Read: a text colored by how much each of its characters surprised the model.
 
-const MOST = 20_000; // characters that are read
-const BITS = [0.5, 1, 2, 3, 4.5, 6, 8]; // where one color of surprise ends and the next begins
-const RANKS = [1, 5, 20]; // likewise of ranks
+const MOST = 20_000; // characters to read
+const BITS = [0.5, 1, 2, 3, 4.5, 6, 8]; // the borders between colors of surprise
+const RANKS = [1, 5, 20]; // the last ranks of all colors but one
 
-// The text that was read last, character by character, for this tab and the next.
+// The text read last, character by character; Look inside uses it, too.
 const reading = {
   text: null,
   characters: [],
@@ -18,11 +18,11 @@ const reading = {
   complete: false,
 };
 
-let own = null; // a text that a person gave to read, instead of the one in Write
+let own = null; // a text given in this tab, to read instead of the one in Write
 
 // ---- reading ------------------------------------------------------------------------------------
 
-// Read a text, unless it has just been read; `done` is called once it is complete.
+// Read a text, unless it was the last one; call `done` when it is complete.
 function readText(value, done = () => {}) {
   if (reading.text === value) {
     if (reading.complete) done();
@@ -107,8 +107,8 @@ function showFigures() {
 // ---- what the model expected --------------------------------------------------------------------
 
 let shown = -1; // the character whose alternatives are shown
-let pinned = false; // they stay until they are closed
-let later = 0;
+let pinned = false; // whether they stay until closed
+let later = 0; // timer
 
 function hideLikely() {
   clearTimeout(later);
@@ -178,7 +178,7 @@ function placeOf(element) {
     : -1;
 }
 
-// Move over the characters by keyboard: left and right, and to the line above or below.
+// Return the next character for an arrow key; up and down go to the nearest one in the next line.
 function neighbor(at, key) {
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[key];
   if (key === "ArrowLeft" || key === "ArrowRight") return at + step;
@@ -216,7 +216,7 @@ function moved(event) {
   byId("heard").textContent = byId("likely").innerText.replaceAll("\n", " ");
 }
 
-// Within the list of candidates: up and down, and back to the text.
+// Keys in the list of candidates: up, down, and Escape back to the text.
 function movedInList(event) {
   const buttons = Array.from(byId("likely").querySelectorAll("button"));
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];

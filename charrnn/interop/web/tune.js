@@ -1,6 +1,6 @@
 "use strict";
-// Tunes: what the model writes in ABC, read, drawn as a piano roll and played. It reads the ABC that
-// charrnn trains on (charrnn/music/abc_writer.py: canonical) and passes over what else it meets.
+// Tunes that the model writes, drawn as a piano roll and played. The parser reads the ABC that charrnn
+// trains on (charrnn/music/abc_writer.py: canonical) and ignores everything else.
 //
 // Times are in whole notes. A tune is {title, meter, key, bars, complete}, a bar {notes, opens, repeats,
 // closes, ending}, a note {pitch, duration, tied}, its pitch null for a rest.

@@ -1,28 +1,28 @@
 "use strict";
-// The worker: what the page asks of the model, done off the page's thread. Each job is a generator that
-// yields after every character, and jobs are worked at for a few milliseconds at a time, so that a
-// message, such as one that stops a job, never waits.
+// The worker runs the model off the page's thread. Each job is a generator that yields after every
+// character. Jobs run for a few milliseconds at a time, so that messages are handled in between: stopping a
+// job takes effect at once.
 //
-// A message {kind, id, ...} starts a job of that kind, in place of the one before it; {kind: "stop",
-// job} ends it. Answers bear the kind and id of their job.
+// The message {kind, id, ...} starts a job and replaces the last one of its kind; {kind: "stop", job} ends
+// it. Answers carry the kind and id of their job.
 
 const SLICE = 12; // milliseconds
 const STRIDE = 16; // characters between states that are kept
-const WINDOW = 2048; // of a long text, at least this many characters are read before it is continued
+const WINDOW = 2048; // characters of context: a long text is continued from its last 1 to 2 windows
 const ALTERNATIVES = 5;
-const TRIES = 12; // draws of alternatives, of which some may be the same
-const SCALE = 127; // hidden outputs are kept as whole numbers from -127 to 127
-const TOP = 10; // characters that are shown with their probabilities
+const TRIES = 12; // draws of alternatives; some may be equal
+const SCALE = 127; // hidden outputs are stored as integers from -127 to 127
+const TOP = 10; // likeliest characters to report
 
 let model, alphabet, engineOf;
-let activations = null; // of the text read last: {width, values}, the values of each character in a row
+let activations = null; // of the text read last: {width, characters, values}, a row per character
 
-// In the order of their urgency.
+// The most urgent first.
 const JOBS = { write, suggest, read, rank, unit };
 const EDITING = ["write", "suggest"]; // they share a memory, so one ends the other
-const running = new Map(); // kind to steps
+const running = new Map(); // kind to generator
 
-// What is posted here comes back when waiting messages have been dealt with.
+// A message posted here arrives after those that are already waiting.
 const turn = new MessageChannel();
 let waiting = false;
 turn.port1.onmessage = work;
@@ -69,8 +69,8 @@ function load({ description, base64 }) {
 
 // ---- writing ------------------------------------------------------------------------------------
 
-// What an engine has read, with its state every few characters: a text that was changed is read again
-// from where it differs.
+// An engine and what it has read, with its state every few characters: after a change of the text, it
+// reads on from there.
 class Memory {
   constructor() {
     this.engine = engineOf();
@@ -86,7 +86,7 @@ class Memory {
     return this.engine.state;
   }
 
-  // Bring the engine to where it has read these ids.
+  // Read these ids, from where they differ from the last ones.
   *read(ids) {
     let same = 0;
     while (same < ids.length - 1 && ids[same] === this.ids[same]) same++;
@@ -100,7 +100,7 @@ class Memory {
     }
   }
 
-  // Read one more.
+  // Read one more id.
   step(id) {
     this.engine.step(id);
     if (this.ids.push(id) % STRIDE === 0) this.states.push(this.engine.state.slice());
@@ -109,25 +109,30 @@ class Memory {
 
 let memory; // of the text in the editor
 
-// A model forgets: of a long text the last few thousand characters are read. Where they begin moves on
-// in leaps, so that what was read can be used again.
+// Read the end of a text, and return the number of its characters, the place of the next random number. The
+// window moves in leaps, so that most of what was read before can be reused.
 function* readPrompt(text) {
   const ids = alphabet.prompt(text);
   const begin = Math.max(0, Math.floor(ids.length / WINDOW) - 1) * WINDOW;
   yield* memory.read(ids.slice(begin));
-  return ids.length;
+  return Array.from(text).length;
 }
 
-// The characters that continue `text`, which a reader, an engine or a memory, has read; the first one's
-// id may be given. Where one completes a document, the state starts afresh, as in training.
+// The last characters of a text; slice(-0) would be all of it.
+function lastOf(text, count) {
+  return count ? text.slice(-count) : "";
+}
+
+// Yield the characters that continue `text`, which the reader (an engine or a memory) has read. `first` is
+// the first one's id, if given. The state starts afresh at the end of a document, as in training.
 function* drawn(reader, settings, stream, place, text, first) {
   const end = alphabet.terminator;
-  let tail = text.slice(-end.length);
+  let tail = lastOf(text, end.length);
   for (let at = place; ; at++) {
     let id = at === place ? first : undefined;
     id ??= choose(reader.logits, settings, random(settings.seed, stream, at));
     const character = alphabet.characters[id];
-    tail = (tail + character).slice(-end.length);
+    tail = lastOf(tail + character, end.length);
     const complete = end !== "" && tail === end;
     yield { character, complete };
     if (complete) reader.state.fill(0);
@@ -135,7 +140,7 @@ function* drawn(reader, settings, stream, place, text, first) {
   }
 }
 
-// Continue a text until it is stopped, or for `limit` characters, or to the end of a document.
+// Continue a text until the job is stopped, for `limit` characters, or to the end of a document.
 function* write({ text, settings, limit }, answer) {
   const place = yield* readPrompt(text);
   let written = "";
@@ -157,8 +162,8 @@ function* write({ text, settings, limit }, answer) {
   }
 }
 
-// Alternative continuations of a text, each a few words. Those that are drawn alike are filled up with
-// ones that begin with the likeliest other characters.
+// Draw alternative continuations of a few words. If too many are equal, force different first characters,
+// the likeliest first.
 function* suggest({ text, settings }, answer) {
   const place = yield* readPrompt(text);
   const { engine } = memory;
@@ -183,8 +188,7 @@ const SHORT = 8; // characters that are too few to end a phrase
 const LONG = 20; // characters after which a phrase ends with a word
 const LONGEST = 48;
 
-// A few words: up to the end of a line, a bar of music or a document, or of a word once they are long
-// enough.
+// Return a few words: up to the end of a line, a bar or a document, or of a word if they are long enough.
 function* drawPhrase(characters) {
   let phrase = "";
   for (const { character, complete } of characters) {
@@ -199,10 +203,13 @@ function* drawPhrase(characters) {
 
 // ---- reading ------------------------------------------------------------------------------------
 
-// Read a text as `charrnn evaluate` does: in one pass from a zero state, which starts afresh where a
-// document ends. The first character is not predicted; those that the model does not know are skipped.
+// Read a text as `charrnn evaluate` does: one pass from a zero state, which starts afresh at the end of a
+// document. The first character is not predicted; characters outside the alphabet, and line ends that would
+// make an empty document, are skipped.
 function* read({ text }, answer) {
   const engine = engineOf();
+  const end = alphabet.terminator;
+  let started = end === ""; // whether the current document has a character
   const characters = Array.from(text);
   const width = model.config.num_layers * model.config.hidden_size;
   activations = { width, characters, values: new Int8Array(characters.length * width) };
@@ -211,10 +218,12 @@ function* read({ text }, answer) {
   let tail = "";
   for (const [at, character] of characters.entries()) {
     const id = alphabet.ids.get(character);
-    block.add(id !== undefined && predicted ? engine.logits : null, id);
-    if (id !== undefined) {
-      tail = (tail + character).slice(-alphabet.terminator.length);
-      if (alphabet.terminator && tail === alphabet.terminator) engine.state.fill(0);
+    const reads = id !== undefined && (started || character !== "\n");
+    block.add(reads && predicted ? engine.logits : null, id);
+    if (reads) {
+      tail = lastOf(tail + character, end.length);
+      if (end !== "" && tail === end) engine.state.fill(0);
+      started = end === "" || tail !== end;
       engine.step(id);
       predicted = true;
       remember(engine, at);
@@ -228,7 +237,7 @@ function* read({ text }, answer) {
   answer({ ...block.content(), done: true });
 }
 
-// What is found about some characters in a row: NaN bits for those that were not predicted.
+// The results for a run of characters; bits are NaN where nothing was predicted.
 class Block {
   constructor(from) {
     Object.assign(this, { from, bits: [], ranks: [], known: [], ids: [], shares: [] });
@@ -254,7 +263,7 @@ class Block {
 
 // ---- looking inside -----------------------------------------------------------------------------
 
-// Keep the outputs of all hidden units after a character.
+// Store the outputs of all hidden units after a character.
 function remember(engine, at) {
   const { num_layers: L, hidden_size: H } = model.config;
   for (let layer = 0; layer < L; layer++) {
@@ -264,7 +273,7 @@ function remember(engine, at) {
   }
 }
 
-// What a unit may track: a number for each character that has just been read.
+// What a unit may track: a number for each character, when it has just been read.
 const FEATURES = {
   "position in the line": (characters) => {
     let column = 0;
@@ -297,7 +306,7 @@ const FEATURES = {
   },
 };
 
-// The correlation of every unit with every feature, over the text that was read last (Pearson's r).
+// Pearson's correlation of every unit with every feature, over the text read last.
 function* rank(_, answer) {
   const { width, characters, values } = activations;
   const correlations = {};
@@ -324,7 +333,7 @@ function* rank(_, answer) {
   answer({ correlations });
 }
 
-// The outputs of one unit over the text that was read last, from -127 to 127.
+// The outputs of one unit over the text read last, from -127 to 127.
 function* unit({ index }, answer) {
   const { width, characters, values } = activations;
   answer({ index, values: Int8Array.from(characters, (_, at) => values[at * width + index]) });

@@ -169,7 +169,7 @@ class Song:
             if can_begin(each) and self._can_end(self._begin(SongState(part, size=self._size)))
         }
         missing = alphabet.missing(":|]12^=_ABCDEFG" + LAST_MARKS[0] * countdown)
-        require(bool(self._keys), f"cannot write such tunes: the alphabet lacks {missing}")
+        require(bool(self._keys), f"cannot write these tunes: the alphabet lacks {missing}")
 
     def after(self, song: SongState, line: str, ticks: int) -> SongState | None:
         """Return the state after a bar of `ticks` that ends with `line`; None if that line is not
