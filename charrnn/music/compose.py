@@ -93,8 +93,8 @@ def compose(
     require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
     require(
         constrained or not (meter or key or bars or form or pitches),
-        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; omit them, or compose with "
-        "it",
+        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; omit them, or compose "
+        "with it",
     )
     require(max_copy is None or max_copy >= 2, f"`max_copy` must be at least 2, got {max_copy}")
     require(
