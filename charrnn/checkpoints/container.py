@@ -105,7 +105,8 @@ def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, in
         return cast(Any, safe_open(path, framework="np")), status.st_size
     except Exception as error:  # safetensors raises half a dozen types
         hint = f"; {remedy}" if remedy else ""
-        raise CheckpointError(f"{path} is not a {what}, or is damaged: {error}{hint}") from None
+        why = str(error).removeprefix("Error while deserializing header: ")
+        raise CheckpointError(f"{path} is not a {what}, or is damaged: {why}{hint}") from None
 
 
 class Reader:

@@ -134,7 +134,7 @@ def test_a_model_of_whole_files_has_no_documents():
     ("options", "message"),
     [
         ({"new_against": "names.txt"}, r"new_against must be a Corpus, .*charrnn\.read"),
-        ({"max_length": "long"}, "max_length must be a whole number, got 'long'"),
+        ({"max_length": "long"}, "max_length must be an integer, got 'long'"),
         ({"topk": 5}, r"stream_documents\(\) got an unexpected keyword argument 'topk'"),
     ],
     ids=str,

@@ -114,7 +114,9 @@ def test_a_format_is_a_function_and_an_entry(cli, monkeypatch, model_file, tmp_p
 def test_a_cell_that_pages_lack_is_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(CELLS, "toy", RNN)
     checkpoint = random_checkpoint(ModelConfig("toy", 4), "ab")
-    with pytest.raises(ConfigError, match="pages have no cell 'toy'; they have rnn, lstm, gru"):
+    with pytest.raises(
+        ConfigError, match="pages do not support the cell 'toy'; supported cells: rnn, lstm, gru"
+    ):
         charrnn.export(checkpoint, tmp_path / "novel.html")
 
 

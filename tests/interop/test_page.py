@@ -150,7 +150,7 @@ def test_a_page_that_is_too_large_is_refused_before_any_work(monkeypatch, model)
     size = 4 * model.parameters.flat.size * 2 // 3 + module.FRAME
     monkeypatch.setattr(module, "LARGEST", size - 1)
     with pytest.raises(
-        CharRNNError, match=r"would be .* MB; the limit is .* MB: pass weights='i8'"
+        CharRNNError, match=r"would be .* MB, over the limit of .* MB; pass weights='i8'"
     ):
         page(model, "novel")
     monkeypatch.setattr(module, "LARGEST", 1)

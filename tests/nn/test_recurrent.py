@@ -341,8 +341,8 @@ def test_shapes_and_names_are_those_of_torch():
         (("elman", 3, 5, 1), "'elman'"),
         (("gru", 0, 5, 1), "input_size must be at least 1, got 0"),
         (("gru", 3, 0, 1), "hidden_size must be at least 1, got 0"),
-        (("gru", 3, 5, 0), "num_layers must be 1 to 8, got 0"),
-        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers must be 1 to 8, got 9"),
+        (("gru", 3, 5, 0), "num_layers must be between 1 and 8, got 0"),
+        (("gru", 3, 5, MAX_LAYERS + 1), "num_layers must be between 1 and 8, got 9"),
     ],
 )
 def test_shapes_out_of_range_are_refused_by_name(arguments, named):
