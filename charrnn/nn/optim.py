@@ -22,8 +22,8 @@ PIECE = 1 << 14  # numbers; with their moments and scratch space a few hundred k
 class Optimizer(ABC):
     """An update rule and its `moments`, (moments, P), zeros unless given.
 
-    To add one, write its `update` below and list it in OPTIMIZERS. `weight_decay` adds that fraction
-    of the weights to the gradient (L2), unless an optimizer decouples the two.
+    To add one, write its `update` below and list it in OPTIMIZERS. `weight_decay` adds that
+    fraction of the weights to the gradient (L2), unless an optimizer decouples the two.
     """
 
     moments_per_weight: ClassVar[int] = 0
