@@ -20,7 +20,7 @@ FILES = ("abc", "mid", "wav", "svg")
 
 
 GROUPS = {
-    "Tune": ["meter", "key", "bars", "form", "prompt", "prompt_file", "rewrite"],
+    "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperature", "seed", "unconstrained"],
     "Output": ["count", "out", "overwrite", "formats"],
@@ -45,6 +45,13 @@ GROUPS = {
     metavar="LETTERS",
     default="",
     help="Set the sections in playing order, such as AABB or ABA.",
+)
+@click.option(
+    "--range",
+    "pitches",
+    metavar="RANGE",
+    help="Set the range of the notes: fiddle, whistle-D, flute, mandolin, accordion, voice, or two "
+    "pitches such as D4-B5; by default, the range of the training tunes.",
 )
 @click.option(
     "-t",
@@ -120,6 +127,7 @@ def compose(
     key: str | None,
     bars: int | None,
     form: str,
+    pitches: str | None,
     temperature: float,
     prompt: str,
     prompt_file: str | None,
@@ -202,6 +210,7 @@ def compose(
             key=key,
             bars=bars,
             form=form,
+            pitches=pitches,
             prompt=write_abc(begun[:1]) or prompt,
             constrained=not unconstrained,
             against=corpus,

@@ -232,13 +232,14 @@ def _tell_choice(choice: Choice) -> None:
         tell(f"selected for this text, CPU and time budget: {' '.join(chosen)}")
 
 
-def _tell_plan(choice: Choice, loss: float | None) -> None:
+def _tell_plan(choice: Choice, loss: tuple[float, float] | None) -> None:
     """Print the expected length and loss of the run."""
     from charrnn.training.diagnosis import in_epochs
 
     plan = f"plan: about {in_epochs(choice.epochs)} in {max(0.1, choice.minutes):,.1f} min"
     if loss is not None:
-        plan += f"; expected loss about {loss:.1f} nats/char (estimated with bzip2)"
+        low, high = (f"{value:.{1 if value >= 1 else 2}f}" for value in loss)
+        plan += f"; expected loss {low} to {high} nats/char (estimated from trigrams)"
     tell(plan)
 
 

@@ -84,11 +84,9 @@ class TuneReading(Reading):
         """Whether bars are marked with the number of bars left in their section."""
         return self.bar_marks == "countdown"
 
-    def text(self, tune: Tune, more: int = 0, last: bool = True) -> str:
-        """Return the tune as canonical text, with titles and marks as trained on; `more` and `last`
-        are those of `charrnn.music.countdown`.
-        """
-        marks = countdown(tune, more, last) if self.countdown else ()
+    def text(self, tune: Tune) -> str:
+        """Return the tune as canonical text, with titles and marks as trained on."""
+        marks = countdown(tune) if self.countdown else ()
         return canonical(self.placed(tune), self.keep_titles, marks)
 
     def read(

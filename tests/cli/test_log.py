@@ -46,7 +46,7 @@ def test_the_first_record_describes_the_run(cli, novel, tmp_path):
     }
     expected = {"cell": "gru", "hidden_size": 8, "seed": 7, "max_steps": 12, "shards": 1}
     assert run["settings"].items() >= expected.items()
-    assert run["reading"] == {"documents": "whole", "settings": {}}
+    assert run["reading"]["documents"] == "whole"
     assert (run["alphabet"], run["workers"]) == (len(set(TEXT)), 1)
 
 
