@@ -215,7 +215,7 @@ def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
     before = cli("info", "novel.safetensors").out
     assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
     after = cli("info", "novel.safetensors").out
-    kept = [line for line in before.splitlines() if line.startswith(("selected", "stated"))]
+    kept = [line for line in before.splitlines() if line.startswith(("selected", "given"))]
     assert len(kept) == 2
     assert set(kept) <= set(after.splitlines())
 
