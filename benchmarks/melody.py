@@ -26,6 +26,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,9 +44,10 @@ from charrnn.inference.sampling import generate
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import compose
+from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.form import sections
 from charrnn.music.grammar.tunes import tune_grammar
-from charrnn.music.metrics import FIGURES, assess, melody
+from charrnn.music.metrics import FIGURES, assess, distance, melody
 from charrnn.music.tune import Key, Meter, Tune
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import ModelConfig
@@ -101,10 +103,10 @@ class Bench:
     def __init__(self, corpus: Path, out: Path, minutes: float, tunes: int) -> None:
         self.file, self.out, self.minutes, self.count = corpus, out, minutes, tunes
         self.corpus: Corpus = read(corpus)
-        parts = split(self.corpus, "tunes")
-        self.train_texts, self.held_out_texts = (part.texts for part in parts)
+        self.train_texts, self.held_out_texts = (part.texts for part in split(self.corpus, "tunes"))
+        own_keys = read(corpus, reading=TuneReading(transpose="none"))  # in the same order
         self.train, self.held_out = (
-            [read_abc(text).tunes[0] for text in part.texts] for part in parts
+            [read_abc(text).tunes[0] for text in part.texts] for part in split(own_keys, "tunes")
         )
 
     def model(self, name: str) -> Path:
@@ -123,7 +125,7 @@ class Bench:
         checkpoint = load(self.model(name))
         result = evaluate(checkpoint, self.corpus, part="valid")
         config, training = checkpoint.config, checkpoint.training
-        characters = training["steps"] * training["batch_size"] * training["seq_len"]
+        characters = training.steps * training.config.batch_size * training.config.seq_len
         return self._nats(result.nats_per_char) | {
             "model": f"{config.cell} {config.num_layers}x{config.hidden_size}",
             "epochs": round(characters / sum(map(len, self.train_texts)), 1),
@@ -154,15 +156,21 @@ class Bench:
         return {
             "parse": len(tunes) / self.count,
             "warnings": warnings(file),
+            "keys": self._keys_distance(tunes),
             **assess(tunes, self.train).figures,
         }
+
+    def _keys_distance(self, tunes: Sequence[Tune]) -> float | None:
+        """Return the distance of the tunes' keys from those of the training tunes."""
+        return distance(*(Counter(str(tune.key) for tune in some) for some in (tunes, self.train)))
 
     def people(self) -> dict[str, Any]:
         """Measure the held-out tunes in the same way."""
         file = self.out / "held-out.abc"
         file.write_text(write_abc(self.held_out), "utf-8")
         figures = assess(self.held_out, self.train).figures
-        return {"parse": 1.0, "warnings": warnings(file), **figures}
+        keys = self._keys_distance(self.held_out)
+        return {"parse": 1.0, "warnings": warnings(file), "keys": keys, **figures}
 
     def requests(self, temperature: float) -> dict[str, Any]:
         """Compose equally many tunes for each of REQUESTS; count those with all properties."""
@@ -177,9 +185,9 @@ class Bench:
         file.write_text(write_abc(found), "utf-8")
         return {
             "parse": len(found) / asked,
-            "full_bars": assess(found).figures["full_bars"],
             "honoured": honoured / asked,
             "warnings": warnings(file),
+            **assess(found, self.train).figures,
         }
 
     def _composed(
@@ -214,9 +222,8 @@ class Bench:
                 for seed in range(max(1, 20 // streams)):
                     texts = generate(
                         checkpoint,
-                        "",
-                        LENGTH,
-                        streams,
+                        length=LENGTH,
+                        num_samples=streams,
                         seed=seed + 100 * turn + 100,
                         constraint=way,
                     )
@@ -319,22 +326,17 @@ def show(rows: dict[str, dict[str, Any]]) -> None:
             shown = row["model"] + (", chosen" if name == CHOSEN else "")
             epochs = row.get("epochs", "–")
             print(table_row(shown, epochs, row["nats_per_char"], row["nats_per_note"]))
-    columns = kinds.get("tunes", [])
-    if columns:
-        print("\n" + table_head("figure", *(name for name, _ in columns)))
-        formats = {"parse": ("tunes that parse", ".1%"), "warnings": ("abc2midi warnings", ",.0f")}
-        formats |= {name: (figure.label, figure.format) for name, figure in FIGURES.items()}
-        _figures(formats, [row for _, row in columns])
-    columns = kinds.get("requests", [])
-    if columns:
-        print("\n" + table_head("with requests", *(name for name, _ in columns)))
-        formats = {
-            "parse": ("tunes that parse", ".1%"),
-            "full_bars": ("bars that add up", ".1%"),
-            "honoured": ("requests honoured", ".1%"),
-            "warnings": ("abc2midi warnings", ",.0f"),
-        }
-        _figures(formats, [row for _, row in columns])
+    formats = {
+        "parse": ("tunes that parse", ".1%"),
+        "honoured": ("requests honored", ".1%"),
+        "warnings": ("abc2midi warnings", ",.0f"),
+        "keys": ("distance of keys", ".3f"),
+        **{name: (figure.label, figure.format) for name, figure in FIGURES.items()},
+    }
+    for kind, heading in (("tunes", "figure"), ("requests", "with requests")):
+        if columns := kinds.get(kind, []):
+            print("\n" + table_head(heading, *(name for name, _ in columns)))
+            _figures(formats, [row for _, row in columns])
     speeds = kinds.get("speed", [])
     if speeds:
         print("\n" + table_head("streams", "under the grammar", "without", "ratio"))
@@ -347,6 +349,8 @@ def show(rows: dict[str, dict[str, Any]]) -> None:
 def _figures(formats: dict[str, tuple[str, str]], columns: Sequence[dict[str, Any]]) -> None:
     for name, (label, form) in formats.items():
         values = [column.get(name) for column in columns]
+        if values == [None] * len(values):
+            continue
         print(table_row(label, *("–" if v is None else format(v, form) for v in values)))
 
 

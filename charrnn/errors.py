@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 _SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
-_OPTIONS = {"part": "split"}  # where the command line uses another name
+_OPTIONS = {"part": "split", "pitches": "range"}  # where the command line uses another name
 
 
 def as_names(message: str) -> str:

@@ -49,6 +49,8 @@ def require_range(
     limits = f"{'above' if open_start else 'at least'} {low}"
     if high < 10**12 or not value <= low:
         limits += f" and {'below' if open_end else 'at most'} {high:,}"
+        if not open_start and not open_end:
+            limits = f"between {low} and {high:,}"
     require(inside, f"`{name}` must be {limits}, got {str(value)[:20]}")
 
 

@@ -92,6 +92,8 @@ def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, in
     Raises CheckpointError if there is no `what` at `path`; the `remedy` is added for a file of
     another kind.
     """
+    if not str(path):
+        raise CheckpointError(f"the path of the {what} is empty")
     try:
         status = Path(path).stat()
     except FileNotFoundError:
@@ -105,7 +107,8 @@ def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, in
         return cast(Any, safe_open(path, framework="np")), status.st_size
     except Exception as error:  # safetensors raises half a dozen types
         hint = f"; {remedy}" if remedy else ""
-        raise CheckpointError(f"{path} is not a {what}, or is damaged: {error}{hint}") from None
+        why = str(error).removeprefix("Error while deserializing header: ")
+        raise CheckpointError(f"{path} is not a {what}, or is damaged: {why}{hint}") from None
 
 
 class Reader:

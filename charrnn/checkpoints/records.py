@@ -37,7 +37,7 @@ class TrainConfig:
     clip_value: float = setting(0.0, "Clip gradient components to this value; 0 disables it.")
     shards: int = setting(
         0,
-        "Split each batch into N parts, on which the exact result depends; 0 uses one per worker.",
+        "Split each batch into N parts; the exact result depends on N. 0 uses one part per worker.",
     )
     seed: int = setting(0, "Set the random seed of the run.")
     documents: str = setting(
@@ -48,7 +48,7 @@ class TrainConfig:
     valid_fraction: float = setting(0.1, "Hold out this fraction of the corpus for validation.")
     hold_out: str = setting(
         "random",
-        "Hold out random lines or paragraphs, or the last of each file.",
+        "Hold out random lines or paragraphs (random), or the last ones of each file (last).",
         HOLD_OUT,
         before="last",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -121,6 +122,7 @@ def _run(arguments: list[str] | None) -> int:
 def _message(error: click.ClickException) -> str:
     """Return click's message in our style, with a pointer to the command's help."""
     message = error.format_message().rstrip(".")
+    message = re.sub(r"\. \(?Did you mean (.*?\?)\)?$", r" (did you mean \1)", message)
     context = getattr(error, "ctx", None)
     hint = f"; see '{context.command_path} --help'" if context else ""
     return message[:1].lower() + message[1:] + hint

@@ -23,7 +23,7 @@ from charrnn.cli.tunes import tunes_in
 )
 @JSON
 def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
-    """Measure how well made and how original tunes are.
+    """Measure the quality and originality of tunes.
 
     TUNES are .abc or .mid files, or folders of them.
 
@@ -49,4 +49,4 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
     for number, match in enumerate(result.longest, 1):
         if match is not None:
             title = match.title or "an untitled tune"
-            show(f"tune {number}: longest copy {match.notes} notes, from {title}")
+            show(f"tune {number}: longest copy: {match.notes} notes from {title}")

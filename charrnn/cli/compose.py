@@ -20,7 +20,7 @@ FILES = ("abc", "mid", "wav", "svg")
 
 
 GROUPS = {
-    "Tune": ["meter", "key", "bars", "form", "prompt", "prompt_file", "rewrite"],
+    "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperature", "seed", "unconstrained"],
     "Output": ["count", "out", "overwrite", "formats"],
@@ -38,13 +38,20 @@ GROUPS = {
     "--bars",
     metavar="N",
     type=int,
-    help="Set the number of bars as written, a repeated section counted once.",
+    help="Set the number of bars as written; a repeated section counts once.",
 )
 @click.option(
     "--form",
     metavar="LETTERS",
     default="",
-    help="Set the sections in the order of play, such as AABB or ABA.",
+    help="Set the sections in playing order, such as AABB or ABA.",
+)
+@click.option(
+    "--range",
+    "pitches",
+    metavar="RANGE",
+    help="Set the range of the notes: fiddle, whistle-D, flute, mandolin, accordion, voice, or two "
+    "pitches such as D4-B5; by default, the range of the training tunes.",
 )
 @click.option(
     "-t",
@@ -61,7 +68,10 @@ GROUPS = {
     help="Begin each tune with this ABC, including its K: line.",
 )
 @click.option(
-    "--prompt-file", metavar="FILE", type=click.Path(), help="Begin with the first tune of a file."
+    "--prompt-file",
+    metavar="FILE",
+    type=click.Path(),
+    help="Begin each tune with the first tune in this file.",
 )
 @click.option(
     "--rewrite",
@@ -85,7 +95,7 @@ GROUPS = {
     "--max-copy",
     metavar="N",
     type=int,
-    help="Reject tunes that share more than N consecutive notes with a tune of --against.",
+    help="Reject tunes that share more than N consecutive notes with a tune in --against.",
 )
 @click.option(
     "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
@@ -96,17 +106,19 @@ GROUPS = {
     metavar="FOLDER",
     type=click.Path(),
     help="Write the files and index.html, which shows and plays the tunes, to this folder; "
-    "without it, print ABC.",
+    "if omitted, print ABC.",
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Replace the tunes that compose wrote to the folder before."
+    "--overwrite",
+    is_flag=True,
+    help="Replace the tunes that compose previously wrote to the folder.",
 )
 @click.option(
     "--formats",
     metavar="LIST",
     default=",".join(FILES),
     show_default=True,
-    help="Write these files for each tune.",
+    help="Write each tune in these formats.",
 )
 def compose(
     model: str,
@@ -115,6 +127,7 @@ def compose(
     key: str | None,
     bars: int | None,
     form: str,
+    pitches: str | None,
     temperature: float,
     prompt: str,
     prompt_file: str | None,
@@ -140,8 +153,9 @@ def compose(
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
 
     A grammar guarantees valid tunes whose bars add up, and follows --meter, --key, --bars and
-    --form; the model chooses what is omitted. --rewrite counts bars as written: a repeated section
-    once, each ending separately, a pick-up as bar 0, and a bar split by a repeat sign as one.
+    --form; the model chooses those that you omit. --rewrite counts bars as written: a repeated
+    section once, each ending separately, a pick-up as bar 0, and a bar split by a repeat sign as
+    one.
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.music.abc_parser import read_abc
@@ -196,6 +210,7 @@ def compose(
             key=key,
             bars=bars,
             form=form,
+            pitches=pitches,
             prompt=write_abc(begun[:1]) or prompt,
             constrained=not unconstrained,
             against=corpus,
@@ -206,7 +221,7 @@ def compose(
         )
         texts, encoding = None, "utf-8"
         if len(tunes) < count:
-            tell(f"skipped {counted(count - len(tunes), 'tune')} of {count:,}: not valid ABC")
+            tell(f"skipped {count - len(tunes):,} of {counted(count, 'tune')}: not valid ABC")
     if out is None:
         write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
         return
@@ -223,5 +238,5 @@ def compose(
         settings=settings,
         overwrite=overwrite,
     )
-    tell(f"wrote {counted(len(tunes), 'tune')}; to view and listen, open:")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")
     show(index.resolve().as_uri())

@@ -21,8 +21,8 @@ from charrnn.errors import as_options
     type=click.Choice(["valid", "train", "all"]),
     default="all",
     show_default=True,
-    help="Evaluate the held-out part (valid), the rest (train) or all of CORPUS, split as the "
-    "model's training split it.",
+    help="Evaluate the held-out part (valid), the rest (train) or all of CORPUS, split as "
+    "it was for training.",
 )
 @click.option(
     "--streams",
@@ -58,14 +58,15 @@ def evaluate(
 ) -> None:
     """Measure how well a model predicts a text.
 
-    MODEL is a model file. CORPUS is text files, folders of them, or - for standard input.
+    MODEL is a model file. CORPUS can be text files, folders of them, or - for standard input.
 
     \b
     Examples:
       charrnn evaluate novel.safetensors novel.txt --split valid
       charrnn evaluate novel.safetensors another.txt --json
 
-    The text is read in one pass with the state carried, unless --streams or --block-size is given.
+    The text is read in one pass with the state carried over, unless --streams or --block-size is
+    given.
     """
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")

@@ -24,7 +24,7 @@ from charrnn.errors import counted
     "--alphabet",
     metavar="FILE",
     type=click.Path(),
-    help="Read the alphabet from this file, its characters in the order of their ids.",
+    help="Read the alphabet from this file, which lists the characters in the order of their ids.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing model.")
 @ENCODING
@@ -38,7 +38,7 @@ def import_(
 ) -> None:
     """Import a model from PyTorch.
 
-    TORCH is a state dict in a safetensors file. CORPUS is the text that it was trained on.
+    TORCH is a state dict in a safetensors file. CORPUS is the text that the model was trained on.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def info(model: str, as_json: bool) -> None:
     if checkpoint.training.steps:
         lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
     else:
-        lines.append("training  not by charrnn")
+        lines.append("training  unknown: the model was not trained by charrnn")
     if checkpoint.history:
         lines.append("history   step, training loss, validation loss (nats/char)")
         lines += [
@@ -84,7 +84,7 @@ def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
     def values(names: Iterable[str]) -> str:
         return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
 
-    stated = [f"stated    {values(selection.stated)}"] if selection.stated else []
+    stated = [f"given     {values(selection.stated)}"] if selection.stated else []
     if not selection.selected:
         return stated
     return [

@@ -185,8 +185,8 @@ UNKNOWN = click.option(
     type=click.Choice(UNKNOWN_CHOICES),
     default="error",
     show_default=True,
-    help="Stop at characters missing from the model's alphabet (error), skip them, or fold them to "
-    "similar ones: quotes, dashes, spaces, letters without accents.",
+    help="Stop at characters missing from the model's alphabet (error), skip them (skip), or "
+    "replace them with similar ones, such as straight quotes and unaccented letters (fold).",
 )
 EXISTING_MODEL = click.argument("model", type=click.Path())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

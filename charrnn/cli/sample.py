@@ -66,9 +66,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[flo
     default="1.0",
     show_default=True,
     help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "
-    "character. Several (0.5,0.8,1.1) are used in turn.",
+    "character. Several values (0.5,0.8,1.1) are used in turn.",
 )
-@click.option("--stop", metavar="TEXT", default="", help="Stop before this text.")
+@click.option(
+    "--stop", metavar="TEXT", default="", help="Stop before the first occurrence of this text."
+)
 @click.option(
     "--num-samples", metavar="N", default=1, show_default=True, help="Generate this many texts."
 )

@@ -176,7 +176,10 @@ class Output:
         except UnicodeEncodeError:
             text = text.encode(encoding, "replace").decode(encoding)
             if not self._told:
-                tell(f"standard output is {encoding}: characters that it lacks became '?'")
+                tell(
+                    f"standard output is {encoding}; characters that it cannot encode were "
+                    "replaced with '?'"
+                )
                 self._told = True
         self.stream.write(text)
         self.stream.flush()

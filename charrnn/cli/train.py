@@ -93,7 +93,7 @@ def _settings() -> Groups:
     metavar="N",
     default="auto",
     show_default=True,
-    help="Share each batch between N processes; auto uses as many as the cores allow.",
+    help="Share each batch among N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
 @UNKNOWN
@@ -112,7 +112,7 @@ def train(
 ) -> int:
     """Train a model on text or tunes.
 
-    CORPUS is text files, .abc or .mid files, folders of them, or - for standard input.
+    CORPUS can be text files, .abc or .mid files, folders of them, or - for standard input.
 
     \b
     Examples:
@@ -232,13 +232,14 @@ def _tell_choice(choice: Choice) -> None:
         tell(f"selected for this text, CPU and time budget: {' '.join(chosen)}")
 
 
-def _tell_plan(choice: Choice, loss: float | None) -> None:
+def _tell_plan(choice: Choice, loss: tuple[float, float] | None) -> None:
     """Print the expected length and loss of the run."""
     from charrnn.training.diagnosis import in_epochs
 
     plan = f"plan: about {in_epochs(choice.epochs)} in {max(0.1, choice.minutes):,.1f} min"
     if loss is not None:
-        plan += f"; expected loss about {loss:.1f} nats/char (estimated from bzip2)"
+        low, high = (f"{value:.{1 if value >= 1 else 2}f}" for value in loss)
+        plan += f"; expected loss {low} to {high} nats/char (estimated from trigrams)"
     tell(plan)
 
 

@@ -81,7 +81,7 @@ def adapt(checkpoint: Checkpoint, corpus: Corpus, *, unknown: str = "error") -> 
     for _ in read_and_learn(network, text):
         pass
     if not np.isfinite(network.parameters.flat).all():
-        raise CharRNNError("the model's weights are too large to adapt them: they became infinite")
+        raise CharRNNError("the model's weights are too large to adapt; they became infinite")
     return Checkpoint(
         checkpoint.config,
         checkpoint.tokenizer,

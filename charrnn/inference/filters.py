@@ -55,10 +55,14 @@ class Filter:
 FILTERS: dict[str, Filter] = {
     "top_k": Filter(top_k, int, 1, 0x110000, "Keep only the N most likely characters."),
     "top_p": Filter(
-        top_p, float, 0, 1, "Keep the most likely characters with this share of the probability."
+        top_p, float, 0, 1, "Keep the most likely characters that together have this probability."
     ),
     "min_p": Filter(
-        min_p, float, 0, 1, "Keep characters with at least this share of the highest probability."
+        min_p,
+        float,
+        0,
+        1,
+        "Keep characters with at least this fraction of the highest probability.",
     ),
 }
 
@@ -69,5 +73,5 @@ def check_filter(name: str, value: float) -> None:
     require_type(value, (int, float), name, "a number")
     require(
         filter.low <= value <= filter.high,
-        f"`{name}` must be {filter.low} to {filter.high:,}, got {value}",
+        f"`{name}` must be between {filter.low} and {filter.high:,}, got {value}",
     )

@@ -52,12 +52,14 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         require_type(self.temperature, (int, float), "temperature", "a number")
-        require_type(self.seed, int, "seed", "a whole number")
+        require_type(self.seed, int, "seed", "an integer")
         require(
             0 <= self.temperature < np.inf,
             f"`temperature` must be at least 0 and finite, got {self.temperature}",
         )
-        require(0 <= self.seed <= MAX_SEED, f"`seed` must be 0 to {MAX_SEED}, got {self.seed}")
+        require(
+            0 <= self.seed <= MAX_SEED, f"`seed` must be between 0 and {MAX_SEED}, got {self.seed}"
+        )
         for name, value in self.filters.items():
             check_filter(name, value)
 
@@ -141,23 +143,23 @@ def collected(count: int, pieces: Iterable[tuple[int, str]]) -> list[str]:
 def require_samples(checkpoint: Checkpoint, num_samples: int) -> None:
     """Raise TypeError or ConfigError unless samples of a model can be requested."""
     require_checkpoint(checkpoint)
-    require_type(num_samples, int, "num_samples", "a whole number")
+    require_type(num_samples, int, "num_samples", "an integer")
     require(
         1 <= num_samples <= MAX_SAMPLES,
-        f"`num_samples` must be 1 to {MAX_SAMPLES:,}, got {num_samples}",
+        f"`num_samples` must be between 1 and {MAX_SAMPLES:,}, got {num_samples}",
     )
 
 
 def require_length(name: str, value: int) -> None:
     """Raise TypeError or ConfigError unless the setting `name` is a number of characters."""
-    require_type(value, int, name, "a whole number")
+    require_type(value, int, name, "an integer")
     require(value >= 0, f"`{name}` must be at least 0, got {value}")
 
 
 def _prompts(checkpoint: Checkpoint, prompt: Prompt, num_samples: int) -> list[str | Corpus]:
     """Return one prompt per sample."""
     require_samples(checkpoint, num_samples)
-    wanted = "a text, a Corpus, or a list of these"
+    wanted = "a string, a Corpus, or a list of these"
     require_type(prompt, (Sequence, Corpus), "prompt", wanted)
     prompts = [prompt] * num_samples if isinstance(prompt, (str, Corpus)) else list(prompt)
     for text in prompts:

@@ -38,7 +38,10 @@ def onnx_content(checkpoint: Checkpoint, _name: str) -> Content:
     file can hold.
     """
     cell, size = checkpoint.config.cell, checkpoint.parameters.flat.nbytes
-    require(cell in GATES, f"ONNX has no cell {cell!r}; it has {', '.join(GATES)}")
+    require(
+        cell in GATES,
+        f"ONNX does not support the cell {cell!r}; supported cells: {', '.join(GATES)}",
+    )
     if size > LIMIT:
         raise CharRNNError(
             f"the model has {size / 1e6:,.0f} MB of weights; the limit of .onnx files is "

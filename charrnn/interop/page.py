@@ -61,7 +61,10 @@ def page(
     """
     cell = checkpoint.config.cell
     require(weights in WEIGHTS, f"`weights` must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-    require(cell in CELLS, f"pages have no cell {cell!r}; they have {', '.join(CELLS)}")
+    require(
+        cell in CELLS,
+        f"pages do not support the cell {cell!r}; supported cells: {', '.join(CELLS)}",
+    )
     _require_room(checkpoint, weights)
     if corpus is not None and not isinstance(corpus, Corpus):
         corpus = read(corpus, encoding, reading=checkpoint.reading)
@@ -89,7 +92,8 @@ class Cost:
     def notice(self, weights: str) -> str:
         """Return a line for the user."""
         return (
-            f"weights as {weights}: {self.before:.4f} becomes {self.after:.4f} nats/char "
+            f"storing weights as {weights} changes the loss from {self.before:.4f} to "
+            f"{self.after:.4f} nats/char "
             f"({self.after - self.before:+.4f}), measured on {self.characters:,} characters"
         )
 
@@ -116,8 +120,8 @@ def _require_room(checkpoint: Checkpoint, weights: str) -> None:
     smaller = [format for format in WEIGHTS if size(format) <= LARGEST]
     remedy = f"pass `weights='{smaller[0]}'`" if smaller else "train a smaller model"
     raise CharRNNError(
-        f"the page would be {size(weights) / 1e6:,.0f} MB; the limit is {LARGEST / 1e6:.0f} MB: "
-        + remedy
+        f"the page would be {size(weights) / 1e6:,.0f} MB, over the limit of "
+        f"{LARGEST / 1e6:.0f} MB; " + remedy
     )
 
 
@@ -163,8 +167,8 @@ def _assembled(description: dict[str, Any], data: bytes) -> str:
     script += _joined(START)
     values = {
         "policy": _POLICY.format(script=_hash(script), style=_hash(style)),
-        "title": html.escape(_NOT_HTML.sub("\N{REPLACEMENT CHARACTER}", description["name"])),
-        "version": html.escape(description["version"]),
+        "title": _escaped(description["name"]),
+        "version": _escaped(description["version"]),
         # Within a script element, "<" is all that could end it, or begin a comment.
         "description": json.dumps(description, allow_nan=False).replace("<", "\\u003c"),
         "weights": base64.b64encode(data).decode(),
@@ -173,6 +177,11 @@ def _assembled(description: dict[str, Any], data: bytes) -> str:
         "style": style,
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], _joined("page.html"))
+
+
+def _escaped(text: str) -> str:
+    """Return `text` as HTML, without the characters that HTML cannot have."""
+    return html.escape(_NOT_HTML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _joined(*names: str) -> str:

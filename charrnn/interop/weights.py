@@ -42,7 +42,8 @@ def as_i8(values: Array) -> Encoded:
     if values.ndim == 1:
         return as_f32(values)
     scales = np.abs(values).max(axis=1, keepdims=True).astype("<f4") / np.float32(127)
-    whole = np.round(values / np.where(scales, scales, 1)).astype(np.int8)
+    # Clipped, since the scale of a row of subnormal numbers is inexact.
+    whole = np.round(values / np.where(scales, scales, 1)).clip(-127, 127).astype(np.int8)
     return scales.tobytes() + whole.tobytes(), (scales * whole).astype(np.float32)
 
 

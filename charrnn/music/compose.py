@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from operator import itemgetter
 
 import numpy as np
 
@@ -18,15 +19,19 @@ from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
+from charrnn.music.abc_writer import canonical
+from charrnn.music.countdown import FULL, countdown
 from charrnn.music.dataset import TuneFacts, TuneReading
 from charrnn.music.grammar.form import section_size
 from charrnn.music.grammar.form import sections as sections_of_form
+from charrnn.music.grammar.song import known_marks
 from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
+from charrnn.music.grammar.words import Alphabet
 from charrnn.music.metrics import Sample, melody
 from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
-from charrnn.music.structure import pickups_of
+from charrnn.music.structure import closes, pickups_of
 from charrnn.music.transpose import SEMITONES, semitones_to, to_tonic
 from charrnn.music.tune import Key, Meter, Tune, parse_meter
 from charrnn.rng import BODIES, HEADERS, KEYS, Rng, generator
@@ -35,6 +40,7 @@ MAX_CHARACTERS = 4000  # of a tune
 MIN_NOTES = 5  # of the key's scale in a range
 EIGHT = 8  # bars in most sections
 CANDIDATES = 4  # per tune, with the same header: otherwise common meters would win
+OFF_TONIC = 2.0  # nats; found on Irish tunes (benchmarks/README.md)
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
 TRIES = 20  # batches before giving up on `max_copy`
@@ -67,9 +73,9 @@ def compose(
     the tonic of each tune as its training tunes have it.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
-    tune is the best of CANDIDATES with the same header: the one that the grammar constrained
-    least. Without the grammar (`constrained=False`), texts that do not parse are dropped, so there
-    may be fewer tunes.
+    tune is the best of CANDIDATES with the same header: the one that the grammar constrained least
+    and whose sections end on the tonic. Without the grammar (`constrained=False`), texts that do
+    not parse are dropped, so there may be fewer tunes.
 
     With `max_copy`, no tune shares more consecutive notes with one of `against`, in any
     transposition. `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
@@ -82,17 +88,18 @@ def compose(
     reading = reading_of_tunes(checkpoint)
     meter = parse_meter(meter) if isinstance(meter, str) else meter
     key = Key.parse(key) if isinstance(key, str) else key
-    require_type(count, int, "count", "a whole number")
+    require_type(count, int, "count", "an integer")
     most = MAX_SAMPLES // CANDIDATES
-    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
+    require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
     require(
-        constrained or not (meter or key or bars or form),
-        "`meter`, `key`, `bars` and `form` need the grammar; turn it on or omit them",
+        constrained or not (meter or key or bars or form or pitches),
+        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; omit them, or compose "
+        "with it",
     )
     require(max_copy is None or max_copy >= 2, f"`max_copy` must be at least 2, got {max_copy}")
     require(
         max_copy is None or against is not None,
-        "`max_copy` needs tunes to compare with; pass them as `against`",
+        "`max_copy` needs tunes to compare with; pass them with `against`",
     )
     facts = TuneFacts.parsed(checkpoint.training.reading.facts)
     span = parse_range(pitches) if isinstance(pitches, str) else pitches
@@ -101,7 +108,8 @@ def compose(
     if prompt:
         begun = _begun(prompt)
         key = key or begun.key
-        start = _opening(begun, prompt, reading, bars, form)
+        alphabet = Alphabet(checkpoint.tokenizer.alphabet)
+        start = _opening(begun, prompt, reading, bars, form, alphabet)
         require(
             span is None or _widened(span, begun) == span,
             f"the prompt has notes outside `pitches` {pitches}; widen the range",
@@ -153,13 +161,13 @@ def compose(
         )
         texts = collected(len(each), drawn)
         texts = [starts[n] + text for n, text in zip(each, texts, strict=True)]
-        order = costs.reshape(count, candidates).argsort(axis=1, kind="stable")
-        for tonic, best_first in zip(keys, order, strict=True):
-            own, texts = texts[:candidates], texts[candidates:]
-            for index in best_first.tolist():
-                tune = _tune(own[index], tonic)
-                match = copies.longest(melody(tune)) if copies and tune else None
-                if tune and (match is None or max_copy is None or match.notes <= max_copy):
+        written = [_tune(text, keys[n]) for n, text in zip(each, texts, strict=True)]
+        for begin in range(0, len(each), candidates):
+            own = range(begin, begin + candidates)
+            found = [(_fault(tune, costs[n]), tune) for n in own if (tune := written[n])]
+            for _, tune in sorted(found, key=itemgetter(0)):
+                match = copies.longest(melody(tune)) if copies else None
+                if match is None or max_copy is None or match.notes <= max_copy:
                     tunes.append(tune)
                     break
         if len(tunes) >= count or copies is None:
@@ -191,6 +199,13 @@ def _headers(
             if not incomplete:
                 break
     return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
+
+
+def _fault(tune: Tune, cost: float) -> float:
+    """Return by how much a candidate is worse than others, in nats: what the grammar cost it, and
+    OFF_TONIC for each section that does not end on the tonic.
+    """
+    return cost + OFF_TONIC * sum(close.degree != 0 for close in closes(tune))
 
 
 def fits(pitches: range, key: Key) -> bool:
@@ -265,30 +280,39 @@ def _begun(prompt: str) -> Tune:
     return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
 
 
-def _opening(begun: Tune, prompt: str, reading: TuneReading, bars: int | None, form: str) -> str:
+def _opening(
+    begun: Tune,
+    prompt: str,
+    reading: TuneReading,
+    bars: int | None,
+    form: str,
+    alphabet: Alphabet,
+) -> str:
     """Return the canonical text of the tune in the key in which the model reads it, without the
     final bar line that the prompt does not have.
 
-    Where nothing is requested, the section that the prompt ends in is taken to have a multiple of
-    EIGHT bars, and to be the last from the second on.
+    If nothing is requested, the section in which the prompt ends has the next multiple of EIGHT
+    bars, or as many as the model knows, and it is the last from the second on.
     """
     prompt = prompt.rstrip()
-    sections = begun.sections()
-    pickups = pickups_of(begun)
+    planned = sections_of_form(form)
+    sections, pickups = begun.sections(), pickups_of(begun)
     written = [
         sum(index not in pickups and begun.bars[index].ending != 2 for index in section)
         for section in sections
     ]
     closed = prompt.endswith((":|", "::", "||"))
-    planned = sections_of_form(form)
-    size = section_size(bars, planned)
-    if bars and not planned:
-        size -= sum(written[:-1])
-    more = 0 if closed else (size or -(-(written[-1] + 1) // EIGHT) * EIGHT) - written[-1]
-    last = len(sections) == (len(planned) or 2) and not closed
-    if bars and not planned:
-        last = not closed
-    text = reading.text(begun, max(0, more), last).rstrip("\n")
+    known = known_marks(alphabet)
+    if size := section_size(bars, planned):
+        size -= 0 if planned else sum(written[:-1])
+    else:
+        eights = -(-(written[-1] + 1) // EIGHT) * EIGHT
+        size = max(written[-1] + 1, min(eights, max(map(len, known)) - FULL))
+    last = not closed and (len(sections) == (len(planned) or 2) or bool(bars and not planned))
+    marks = countdown(begun, 0 if closed else max(0, size - written[-1]), last, known)
+    home = reading.placed(begun)
+    text = canonical(home, reading.keep_titles, marks if reading.countdown else ())
+    text = text.rstrip("\n")
     if prompt.endswith(("|", "]")):
         return text if text.endswith(":|") else text.removesuffix("|]") + ("||" if closed else "|")
     return text.removesuffix("|]").removesuffix(":|")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
-from charrnn.errors import ConfigError, require
+from charrnn.errors import ConfigError, counted, require
 from charrnn.music.formats import Found, read_all
 from charrnn.music.writers import require_format, written
 
@@ -28,9 +28,10 @@ def convert(
     found = read_all([source])
     tunes = found.tunes
     if tune is not None:
+        require(tune >= 1, f"`tune` must be at least 1, got {tune}")
         require(
-            1 <= tune <= len(tunes),
-            f"`tune` must be 1 to {len(tunes):,}, the number of tunes in {source}, got {tune}",
+            tune <= len(tunes),
+            f"`tune` is {tune}, but {source} has only {counted(len(tunes), 'tune')}",
         )
         tunes = tunes[tune - 1 : tune]
     write_atomically(Path(target), written(tunes, format))

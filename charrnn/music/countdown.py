@@ -14,6 +14,7 @@ ABC leaves these letters to its users, so that marked text is still ABC.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from charrnn.music.structure import pickups_of
@@ -25,9 +26,15 @@ ALL_MARKS = MARKS + LAST_MARKS
 FULL = 2  # the index of the mark of a full last bar
 
 
-def countdown(tune: Tune, more: int = 0, last: bool = True) -> list[str]:
+def countdown(
+    tune: Tune,
+    more: int = 0,
+    last: bool = True,
+    known: Sequence[Sequence[str]] = (MARKS, LAST_MARKS),
+) -> list[str]:
     """Return the mark of each bar, for a tune with `more` bars to come in its final section, and
-    with other sections to come unless that is the `last`.
+    with other sections to come unless that is the `last`. Of both kinds, the first marks are
+    `known`.
 
     A pick-up does not count, so it has the mark of the bar that follows. Bars before a second
     ending count those of the first.
@@ -42,7 +49,7 @@ def countdown(tune: Tune, more: int = 0, last: bool = True) -> list[str]:
     sections = tune.sections()
     for section in sections:
         final = section is sections[-1]
-        letters = LAST_MARKS if final and last else MARKS
+        letters = known[final and last]
         left, end = more if final else 0, FULL
         for index in reversed(section):
             bar, meter = tune.bars[index], meters[index]
@@ -50,7 +57,8 @@ def countdown(tune: Tune, more: int = 0, last: bool = True) -> list[str]:
                 left += 1
             if left == 1 and index not in pickups:
                 end = shortness(Fraction(*meter) - bar.duration if meter else Fraction(0))
-            marks[index] = letters[index_of(left, end)]
+            if letters:
+                marks[index] = letters[min(index_of(left, end), len(letters) - 1)]
             if bar.ending == 2:
                 left = 0
     return marks

@@ -58,9 +58,9 @@ def rewrite(
     options = SamplingOptions.of("rewrite", temperature, seed, filters)
     reading = reading_of_tunes(checkpoint)
     require_type(text, str, "text", "a tune in ABC")
-    require_type(count, int, "count", "a whole number")
+    require_type(count, int, "count", "an integer")
     most = MAX_SAMPLES // CANDIDATES
-    require(1 <= count <= most, f"`count` must be 1 to {most:,}, got {count:,}")
+    require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
     first, last = parse_bars(bars) if isinstance(bars, str) else bars
     tune, spans = _only_tune(text)
     chosen = _chosen(tune, first, last)
@@ -89,7 +89,7 @@ def rewrite(
     require(
         bool(versions),
         f"bars {first}-{last} cannot be replaced alone: a tie, tuplet or broken rhythm crosses "
-        "their bar lines; rewrite the neighboring bars, too",
+        "their bar lines; rewrite the neighboring bars as well",
     )
     beginnings = [before + passage for passage in versions.values()]
     scores = log_likelihoods(checkpoint, beginnings, after)

@@ -37,12 +37,12 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     minor key with the same signature. Raises ConfigError for values outside these ranges, and for
     pitches that MIDI does not have.
     """
-    require(0 <= program <= 127, f"program must be 0 to 127, got {program}")
+    require(0 <= program <= 127, f"program must be between 0 and 127, got {program}")
     events = tune.events()
     for event in events:
         require(
             0 <= event.pitch <= 127,
-            f"MIDI pitches are 0 to 127, got {event.pitch}; transpose the tune",
+            f"MIDI pitches must be between 0 and 127, got {event.pitch}; transpose the tune",
         )
     beat = mido.bpm2tempo(tempo_of(tune.meter, tempo))
     silence = _silence(tune)
@@ -169,7 +169,7 @@ def read_midi(data: bytes, name: str) -> tuple[Tune, tuple[str, ...]]:
     played = _performance(_parse(data, name), name)
     if not played.voices:
         raise CorpusError(
-            f"{name} has no notes outside the percussion channel; give a file with a melody"
+            f"{name} has no notes outside the percussion channel; use a file with a melody"
         )
     try:
         return transcribe(played)

@@ -35,7 +35,7 @@ def parse_range(text: str) -> range:
     low, high = (parse_pitch(end) for end in text.partition("-")[::2])
     if low is None or high is None or low >= high:
         raise ConfigError(
-            f"`range` must be one of {', '.join(INSTRUMENTS)}, or two pitches such as D4-B5 or "
+            f"`pitches` must be one of {', '.join(INSTRUMENTS)}, or two pitches such as D4-B5 or "
             f"D-b, got {text!r}"
         )
     return range(low, high + 1)

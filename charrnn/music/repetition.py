@@ -19,7 +19,11 @@ from charrnn.music.grammar.constraint import Grammar, State
 from charrnn.music.grammar.tunes import TunePlace
 
 PHRASE = 4  # bars
-BONUS = 3.5  # nats for each character; found on Irish tunes (benchmarks/README.md)
+# Nats for each character of a bar like one in the same section, or in an earlier one; found on
+# Irish tunes (benchmarks/README.md).
+SAME, EARLIER = 4.5, 3.0
+
+Echoes = tuple[tuple[str, bool], ...]  # bars to repeat, and whether each is in this section
 
 
 class Heard(NamedTuple):
@@ -27,9 +31,10 @@ class Heard(NamedTuple):
 
     state: State[TunePlace]
     bars: tuple[str, ...] = ()  # without pick-ups; a second ending replaces the first
-    lasts: tuple[str, ...] = ()  # the last bars of sections, in a countdown
+    begins: tuple[int, ...] = ()  # how many bars stand before each section
+    lasts: Echoes = ()  # the last bars of sections, in a countdown
     bar: str = ""  # the current one
-    alike: tuple[str, ...] = ()  # bars one or more phrases back that begin like it
+    alike: Echoes = ()  # bars one or more phrases back that begin like it
 
 
 class Refrain:
@@ -38,12 +43,14 @@ class Refrain:
     It is a `charrnn.inference.constraint.Biased`.
     """
 
-    def __init__(self, grammar: Grammar[TunePlace], bonus: float = BONUS) -> None:
+    def __init__(
+        self, grammar: Grammar[TunePlace], same: float = SAME, earlier: float = EARLIER
+    ) -> None:
         self.alphabet = grammar.alphabet
         self.start = Heard(grammar.start)
         self._grammar = grammar
-        self._bonus = bonus
-        self._biases: dict[frozenset[str], NDArray[np.float64]] = {}
+        self._bonuses = (earlier, same)
+        self._biases: dict[frozenset[tuple[str, bool]], NDArray[np.float64]] = {}
 
     def allowed(self, heard: Heard) -> NDArray[np.bool_]:
         """Return what the grammar allows."""
@@ -52,37 +59,47 @@ class Refrain:
     def bias(self, heard: Heard) -> NDArray[np.float64]:
         """Return the bonus of each character, (V,)."""
         at = len(heard.bar)
-        following = frozenset([bar[at] for bar in heard.alike if len(bar) > at])
+        following = frozenset([(bar[at], same) for bar, same in heard.alike if len(bar) > at])
         bias = self._biases.get(following)
         if bias is None:
-            bonuses = [self._bonus * (character in following) for character in self.alphabet]
-            bias = self._biases[following] = np.array(bonuses)
+            bias = self._biases[following] = np.zeros(len(self.alphabet))
+            for character, same in following:
+                id = self.alphabet.index(character)
+                bias[id] = max(bias[id], self._bonuses[same])
         return bias
 
     def advance(self, heard: Heard, character: str) -> Heard:
         """Return the state after a character."""
         state = self._grammar.advance(heard.state, character)
-        _, bars, lasts, bar, alike = heard
+        _, bars, begins, lasts, bar, alike = heard
         song = state.place.song
         if character == "\n":
             return Heard(state)
         if not bar and character in ALL_MARKS:
-            return Heard(state, bars, lasts, "", lasts if song.left == 1 else _alike(bars))
+            return heard._replace(state=state, alike=lasts if song.left == 1 else alike)
         if not bar and character in "|:]12":  # part of a bar line
             if character == "2":  # the second ending's bars replace those of the first
-                bars = bars[: -song.bars_of_first_ending]
-            return Heard(state, bars, lasts, "", _alike(bars))
+                bars, begins = bars[: -song.bars_of_first_ending], begins[:-1]
+            elif character in "|:":
+                begins = (*begins, len(bars))
+            return Heard(state, bars, begins, lasts, "", _alike(bars, begins))
         if character == "|" or (bar.endswith(":") and character == ":"):
+            music = bar.rstrip(":")
             if not song.in_header and not song.is_pickup(state.bar.ticks):
-                bar = bar.rstrip(":")
-                bars = (*bars, bar)
-                lasts = (*lasts, bar) if song.left == 1 else lasts
-            return Heard(state, bars, lasts, "", _alike(bars))
+                bars = (*bars, music)
+                lasts = (*lasts, (music, False)) if song.left == 1 else lasts
+            if music != bar:
+                begins = (*begins, len(bars))
+            return Heard(state, bars, begins, lasts, "", _alike(bars, begins))
         at = len(bar)
-        alike = tuple([other for other in alike if other[at : at + 1] == character])
-        return Heard(state, bars, lasts, bar + character, alike)
+        alike = tuple([echo for echo in alike if echo[0][at : at + 1] == character])
+        return heard._replace(state=state, bar=bar + character, alike=alike)
 
 
-def _alike(bars: tuple[str, ...]) -> tuple[str, ...]:
+def _alike(bars: tuple[str, ...], begins: tuple[int, ...]) -> Echoes:
     """Return the bars a whole number of phrases back from the one that begins now."""
-    return bars[len(bars) % PHRASE : 1 - PHRASE : PHRASE]
+    begin = begins[-1] if begins else 0
+    return tuple(
+        (bars[index], index >= begin)
+        for index in range(len(bars) % PHRASE, len(bars) - PHRASE + 1, PHRASE)
+    )

@@ -51,7 +51,8 @@ class Key:
         letter, accidental = self.tonic[:1], self.tonic[1:]
         require(
             letter in LETTERS and letter != "" and accidental in ("", "#", "b"),
-            f"the tonic must be a letter from A to G, alone or with # or b, got {self.tonic!r}",
+            "the tonic must be a letter from A to G, optionally followed by # or b, "
+            f"got {self.tonic!r}",
         )
         require(self.mode in MODES, f"unknown mode {self.mode!r}; known modes: {', '.join(MODES)}")
         require(
@@ -364,7 +365,7 @@ def tempo_of(meter: Meter | None, wanted: float | None = None) -> float:
     168.0
     """
     if wanted is not None:
-        require(20 <= wanted <= 600, f"the tempo must be 20 to 600, got {wanted:g}")
+        require(20 <= wanted <= 600, f"the tempo must be between 20 and 600, got {wanted:g}")
         return wanted
     beats, unit = meter or (4, 4)
     if unit >= 8 and beats % 3 == 0:

@@ -20,9 +20,9 @@ from charrnn.rng import Rng
 from charrnn.settings import check_fields, require_range, setting
 
 MAX_SIZE = 2**16
-# Weights from a file may be of any size: what overflows is no number, and no warning.
+# Weights from a file may be of any size: overflow gives infinities, and no warning.
 QUIET = np.errstate(over="ignore", invalid="ignore")
-DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
+DROPOUTS = ("dropout", "weight_dropout")  # these only affect training
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
 READ_BLOCK = 1024  # characters read at a time where nothing is learned from them
 

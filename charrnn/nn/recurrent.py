@@ -35,7 +35,8 @@ def recurrent_shapes(
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         require(size >= 1, f"`{name}` must be at least 1, got {size}")
     require(
-        1 <= num_layers <= MAX_LAYERS, f"`num_layers` must be 1 to {MAX_LAYERS}, got {num_layers}"
+        1 <= num_layers <= MAX_LAYERS,
+        f"`num_layers` must be between 1 and {MAX_LAYERS}, got {num_layers}",
     )
     rows = CELLS[cell].gates * hidden_size
     shapes: dict[str, tuple[int, ...]] = {}

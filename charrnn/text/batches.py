@@ -85,7 +85,8 @@ class Streams:
         if len(text) < batch_size * seq_len:
             raise CorpusError(
                 f"the corpus has {counted(len(text), 'character')} to train on; `batch_size` "
-                f"{batch_size} x `seq_len` {seq_len} needs {batch_size * seq_len:,}: lower either"
+                f"{batch_size} x `seq_len` {seq_len} needs "
+                f"{batch_size * seq_len:,}; lower one of them"
             )
         self.text = text
         self.batch_size = batch_size

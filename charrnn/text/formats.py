@@ -44,15 +44,17 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         if codecs.lookup(encoding).name == "utf-16":  # Python 3.13, without a byte order mark
             hint = "utf-16-le"
         raise CorpusError(
-            f"{name} is not {encoding}: byte 0x{error.object[error.start]:02X} at offset "
+            f"{name} is not valid {encoding}: byte 0x{error.object[error.start]:02X} at offset "
             f"{offset - len(error.object) + error.start:,}; set its encoding, for example "
             f"`encoding='{hint}'`"
         ) from None
     except LookupError:
-        raise ConfigError(f"unknown text encoding {encoding!r} in `encoding`") from None
+        raise ConfigError(
+            f"unknown `encoding` {encoding!r}; use a name such as utf-8 or latin-1"
+        ) from None
     except UnicodeError as error:
         raise CorpusError(
-            f"{name} is not {encoding}: {error}; set its encoding, for example "
+            f"{name} is not valid {encoding}: {error}; set its encoding, for example "
             "`encoding='utf-16-le'`"
         ) from None
 

@@ -18,20 +18,17 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from multiprocessing.util import Finalize
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from charrnn.checkpoints.records import MAX_SHARDS
-from charrnn.errors import WorkerError, counted, reason, require
+from charrnn.errors import WorkerError, reason
 from charrnn.nn.parameters import Array
 from charrnn.text.spool import mapping_of, shared
 
 WAKE_AFTER = 1.0  # seconds to wait for a worker before waking it
-MIN_WIDTH = 16  # least streams per worker for which another worker pays off
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]  # shape and dtype of each shared array
 # Set to ask all processes to stop.
@@ -231,58 +228,11 @@ class Member(Exchange):
         self._pipe.recv_bytes()
 
 
-def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, int]:
-    """Return the number of workers and of shards of the batch.
-
-    "auto" uses all usable cores as long as each worker gets at least MIN_WIDTH streams: narrower
-    matrix products waste more than another core adds. With 0 `shards` there is one per worker; a
-    given number of shards limits the workers to its divisors. "alone" is one worker with the shards
-    of "auto". Raises ConfigError for numbers that do not divide the batch.
-    """
-    if workers == "alone":
-        return 1, share_out("auto", shards, batch_size)[1]
-    if workers == "auto":
-        limit = shards or batch_size // MIN_WIDTH
-        workers = max(
-            n
-            for n in range(1, max(1, min(usable_cores(), limit)) + 1)
-            if (shards or batch_size) % n == 0
-        )
-    require(
-        isinstance(workers, int) and 1 <= workers <= MAX_SHARDS,
-        f"`workers` must be auto or between 1 and {MAX_SHARDS}, got {workers!r:.60}",
-    )
-    assert isinstance(workers, int)
-    shards = shards or workers
-    require(
-        batch_size % shards == 0,
-        f"`batch_size` must be a multiple of the number of shards, got {batch_size} for "
-        f"{counted(shards, 'shard')} or workers",
-    )
-    require(
-        shards % workers == 0,
-        f"`workers` must divide the run's number of shards ({shards}), got {workers}",
-    )
-    return workers, shards
-
-
 def share_of(length: int, piece: int, rank: int, size: int) -> slice:
     """Return the slice of `length` numbers, in whole pieces, that process `rank` handles."""
     pieces = -(-length // piece)
     first, last = pieces * rank // size, pieces * (rank + 1) // size
     return slice(first * piece, min(last * piece, length))
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use, within a container's (cgroup 2) quota."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cores
 
 
 def _views(layout: Layout, memory: Memory) -> dict[str, NDArray[Any]]:

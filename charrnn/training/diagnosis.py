@@ -36,7 +36,7 @@ def in_epochs(epochs: float) -> str:
 def verdict(history: Sequence[HistoryEntry], epochs: float) -> str:
     """Return whether a run with this history is underfitting or overfitting, and what to do."""
     if len(history) < 2:
-        return "too few evaluations for a verdict; train longer"
+        return "too few evaluations to judge the fit; train longer"
     best, last = min(history, key=lambda entry: entry.valid), history[-1]
     if last.valid > best.valid + OVERFITTED:
         return (

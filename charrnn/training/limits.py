@@ -38,8 +38,8 @@ class Limits:
     save_every: int | None = setting(None, "Save every N steps; by default, at each evaluation.")
     patience: int | None = setting(
         None,
-        "Stop early if the validation loss rises and the best of it is N evaluations old; by "
-        "default, a fourth of the evaluations so far, at least 5.",
+        "Stop early if the validation loss rises and the best value is N evaluations old; by "
+        "default, a quarter of the evaluations so far, but at least 5.",
     )
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from charrnn.nn.init import initialise
 from charrnn.nn.model import ModelConfig
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.training.autoconfig import Choice
-from charrnn.training.comm import share_out
+from charrnn.training.cores import share_out
 from charrnn.training.limits import Limits
 from charrnn.training.prepare import Data
 from charrnn.training.state import Counters, Snapshot

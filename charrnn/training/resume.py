@@ -198,8 +198,11 @@ def require_same_run(out: str | Path, ours: Checkpoint) -> None:
 
 
 def _run_of(model: Checkpoint) -> tuple[Any, ...]:
-    """Return what all models of a run have in common."""
-    return model.config, model.tokenizer.alphabet, replace(model.training, steps=0)
+    """Return what all models of a run have in common, whichever version wrote them: newer versions
+    store more about the reading.
+    """
+    training = replace(model.training, steps=0, reading=StoredReading())
+    return model.config, model.tokenizer.alphabet, training, model.reading
 
 
 def fingerprint(shards: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from charrnn.text.formats import suffixes_of
 from charrnn.text.loading import read
 from charrnn.text.plain import PlainText, is_list
 from charrnn.training.autoconfig import choose
-from charrnn.training.comm import usable_cores
+from charrnn.training.cores import share_out, usable_cores
 from charrnn.training.limits import Limits
 from charrnn.training.resume import reading_of_run
 from charrnn.training.trainer import Trainer
@@ -106,10 +106,14 @@ def train(
     if valid is not None:
         validation = _read(valid, encoding, None, texts.reading)
     alone = workers == 1 and not config.get("shards")
+    cores = workers if isinstance(workers, int) and not alone else usable_cores()
+    if "batch_size" in config:  # not every number of cores divides it
+        shards = config.get("shards", 0)
+        cores = share_out("auto" if alone else workers, shards, config["batch_size"])[0]
     choice = choose(
         max(1, round(len(texts.ids) * (1 - held_out))) * texts.reading.copies,
         len(texts.characters()),
-        workers if isinstance(workers, int) and not alone else usable_cores(),
+        cores,
         Limits(**limits),
         base.config if base else None,
         **model | config,

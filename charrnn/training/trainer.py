@@ -182,7 +182,7 @@ class Trainer:
             if reader.document.get("fingerprint") != fingerprint(plan.task.train.shards):
                 notices.append(
                     "the processor, NumPy, BLAS or its number of threads has changed; the run "
-                    "continues, but not bit for bit"
+                    "continues, but its result will not be the same bit for bit"
                 )
         if last.counters.model_digest != output.digest:
             notices.append(f"{out} does not match its resume file; it will be written again")

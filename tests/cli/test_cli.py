@@ -302,6 +302,8 @@ from charrnn.inference.filters import FILTERS, Filter
 class Leaky(RNN):
     """h' = (h + a + u) / 2"""
 
+    direct = 1
+
     @staticmethod
     def forward(a, u, kept, old, new):
         np.add(a, u, out=a)
@@ -310,8 +312,8 @@ class Leaky(RNN):
 
     @staticmethod
     def backward(a, kept, old, new, d, direct, tmp):
-        np.multiply(d, 0.5, out=d)
-        np.copyto(a, d)
+        np.multiply(d, 0.5, out=a)
+        np.copyto(direct, a)
 
 
 class SignSGD(Optimizer):
@@ -367,4 +369,4 @@ def test_registry_entries_are_in_the_help(toys):
 
 def test_registry_entries_are_validated(toys, model_file):
     result = toys("sample", model_file, "--seed=1", "--toy-filter=0")
-    assert_refused(result, 2, "--toy-filter", "1 to 100")
+    assert_refused(result, 2, "--toy-filter", "between 1 and 100")

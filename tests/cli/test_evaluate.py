@@ -129,7 +129,7 @@ def test_evaluate_folds_unknown_characters(cli, model_file, tmp_path):
         (["{corpus}", "--block-size", "-1"], 2, "--block-size"),
         (["nowhere.txt"], 1, "nowhere.txt does not exist"),
         (["one.txt"], 1, "the text has 1 character; evaluation needs at least 2"),
-        (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not utf-16"),
+        (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not valid utf-16"),
     ],
 )
 def test_invalid_evaluations_are_refused(

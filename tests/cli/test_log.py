@@ -46,7 +46,7 @@ def test_the_first_record_describes_the_run(cli, novel, tmp_path):
     }
     expected = {"cell": "gru", "hidden_size": 8, "seed": 7, "max_steps": 12, "shards": 1}
     assert run["settings"].items() >= expected.items()
-    assert run["reading"] == {"documents": "whole", "settings": {}}
+    assert run["reading"]["documents"] == "whole"
     assert (run["alphabet"], run["workers"]) == (len(set(TEXT)), 1)
 
 
@@ -169,6 +169,11 @@ def test_a_folder_is_no_log(cli, novel, tmp_path, log):
     (tmp_path / "folder").mkdir()
     result = cli("train", novel, *SHORT, "--log", log, "--overwrite")
     assert_refused(result, 1, f"{log} is a folder; choose another --log")
+
+
+def test_a_dash_is_no_log(cli, novel, files):
+    assert_refused(cli("train", novel, *SHORT, "--log", "-"), 1, "a log cannot be named -")
+    assert files() == ["novel.txt"]
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_selected_settings_are_printed_and_stored(cli, novel):
     (line,) = (line for line in shown.splitlines() if line.startswith("selected"))
     assert "hidden_size 128" in line
     assert "828 characters and an alphabet of 11" in line
-    assert "stated    dropout 0.125, batch_size 8\n" in shown
+    assert "given     dropout 0.125, batch_size 8\n" in shown
 
 
 def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
@@ -215,16 +215,16 @@ def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
     before = cli("info", "novel.safetensors").out
     assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
     after = cli("info", "novel.safetensors").out
-    kept = [line for line in before.splitlines() if line.startswith(("selected", "stated"))]
+    kept = [line for line in before.splitlines() if line.startswith(("selected", "given"))]
     assert len(kept) == 2
     assert set(kept) <= set(after.splitlines())
 
 
 def test_the_plan_of_a_new_run_has_an_expected_loss(cli, tmp_path):
-    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
-    long = ["--epochs", 15, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
+    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(6000)))
+    long = ["--epochs", 5, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
     told = cli("train", "novel.txt", "--hidden-size", 8, *long).err
-    assert re.search(r"plan: about 15 epochs in .*expected loss about \d\.\d nats/char", told)
+    assert re.search(r"plan: about 5 epochs in .*expected loss \d\.\d+ to \d\.\d+ nats/char", told)
     start = ["--init-from", "novel.safetensors", "-o", "other.safetensors"]
     told = cli("train", "novel.txt", *long, *start).err
     assert "plan: " in told
@@ -437,8 +437,8 @@ def test_a_path_must_not_be_empty(cli, novel, files, option):
         (b"", ["novel.txt is empty"]),
         (b"\xef\xbb\xbf", ["novel.txt is empty"]),
         (b"a", ["1 character to train on; at least 2 are needed"]),
-        (b"caf\xe9 au lait", ["not utf-8", "0xE9", "offset 3", "--encoding"]),
-        ("häuser".encode("utf-16"), ["not utf-8", "0xFF", "--encoding utf-16"]),
+        (b"caf\xe9 au lait", ["not valid utf-8", "0xE9", "offset 3", "--encoding"]),
+        ("häuser".encode("utf-16"), ["not valid utf-8", "0xFF", "--encoding utf-16"]),
     ],
     ids=["empty", "only a byte order mark", "one character", "latin-1", "utf-16"],
 )

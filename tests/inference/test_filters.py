@@ -74,5 +74,5 @@ def test_a_new_filter_needs_only_a_registry_entry(model, monkeypatch):
 
     monkeypatch.setitem(FILTERS, "first", Filter(no_letters, int, 1, 9, "Keep the first."))
     assert set(generate(model, seed=1, first=2)[0]) == {"\n", " "}
-    with pytest.raises(ConfigError, match="first must be 1 to 9, got 10"):
+    with pytest.raises(ConfigError, match="first must be between 1 and 9, got 10"):
         generate(model, first=10)

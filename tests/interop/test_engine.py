@@ -63,7 +63,7 @@ def test_logits_are_those_of_the_network(cell, num_layers, embedding_size):
     checkpoint = random_checkpoint(config, ALPHABET, scale=0.3)
     ids = np.random.default_rng(0).integers(len(ALPHABET), size=60)
     network = checkpoint.model()
-    expected = network.logits(ids[:, None], network.zero_state(1))[0][:, :, 0]
+    expected = network.logits(ids[:, None], network.zero_state(1))[0][:, 0]
     logits = in_node(LOGITS, checkpoint, given=ids.tolist())
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 

@@ -112,7 +112,9 @@ def test_the_same_model_gives_the_same_bytes():
 
 def test_a_cell_that_onnx_lacks_is_refused(monkeypatch):
     monkeypatch.delitem(module.GATES, "rnn")
-    with pytest.raises(ConfigError, match="ONNX has no cell 'rnn'; it has lstm, gru"):
+    with pytest.raises(
+        ConfigError, match="ONNX does not support the cell 'rnn'; supported cells: lstm, gru"
+    ):
         module.onnx_content(make_checkpoint(), "model")
 
 

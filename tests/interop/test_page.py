@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,11 @@ def test_a_name_that_no_page_can_hold_is_replaced(model):
     page(model, "a\0\ud800\x1b[31m").data.decode()
 
 
+def test_a_version_that_no_page_can_hold_is_replaced(model):
+    text = page(replace(model, version="\ud800<b>"), "novel").data.decode()
+    assert "\N{REPLACEMENT CHARACTER}&lt;b&gt;" in text
+
+
 def test_the_page_refers_to_nothing_outside(model):
     text = page(model, "novel").data.decode()
     read = Reader(text)
@@ -107,7 +113,7 @@ def test_the_cost_of_rounding_is_measured(model):
     costs = [parts_of(content.data.decode())[0]["cost"] for content in (exact, coarse)]
     assert costs[0]["before"] == costs[0]["after"] == costs[1]["before"]
     assert 0 < abs(costs[1]["after"] - costs[1]["before"]) < 0.01
-    assert coarse.notices[0].startswith("weights as i8: ")
+    assert coarse.notices[0].startswith("storing weights as i8 ")
 
 
 def test_the_cost_is_measured_on_the_held_out_part_of_the_corpus_of_the_training():
@@ -144,7 +150,7 @@ def test_a_page_that_is_too_large_is_refused_before_any_work(monkeypatch, model)
     size = 4 * model.parameters.flat.size * 2 // 3 + module.FRAME
     monkeypatch.setattr(module, "LARGEST", size - 1)
     with pytest.raises(
-        CharRNNError, match=r"would be .* MB; the limit is .* MB: pass weights='i8'"
+        CharRNNError, match=r"would be .* MB, over the limit of .* MB; pass weights='i8'"
     ):
         page(model, "novel")
     monkeypatch.setattr(module, "LARGEST", 1)

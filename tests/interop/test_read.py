@@ -86,6 +86,18 @@ def test_documents_begin_afresh_as_in_evaluate(read, documents):
     np.testing.assert_allclose(bits[1:], losses[:, 0] / np.log(2), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("documents", "sparse", "dense"),
+    [
+        ("lines", "\n\nab\n\ncab\n", "ab\ncab\n"),
+        ("paragraphs", "ab\n\n\n\ncab\n\n", "ab\n\ncab\n\n"),
+    ],
+)
+def test_empty_documents_do_not_count(read, documents, sparse, dense):
+    model = random_checkpoint(ModelConfig("gru", 6, 1, 3), "\nabc", training=trained_on(documents))
+    assert figures(read(model, sparse)) == figures(read(model, dense))
+
+
 def test_every_character_is_colored_by_surprise_or_rank(read, model):
     text = "The cat sat on mat 7, mhe dog\n"
     tab = read(model, text)

@@ -1,9 +1,14 @@
 """Writing in a model's page, in a real browser."""
 
+import string
+
 import pytest
 
 from charrnn.checkpoints.checkpoint import load
+from charrnn.nn.model import ModelConfig
 from tests.chromium import ALT, CTRL, SHIFT
+from tests.helpers import random_checkpoint
+from tests.inference.models import trained_on
 
 TEXT = "document.querySelector('#editor').value"
 SHOWN = "!document.querySelector('#alternatives').hidden"
@@ -226,6 +231,17 @@ def test_the_same_seed_and_settings_give_the_same_text(visit, model):
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
     assert len(texts[0]) == 200
+
+
+def test_each_document_is_drawn_anew(visit):
+    config = ModelConfig("gru", 6, 1, 3)
+    lines = random_checkpoint(config, "\n" + string.ascii_letters, training=trained_on("lines"))
+    tab = visit(lines)
+    tab.evaluate("setText('')")
+    for count in (1, 2, 3):
+        tab.evaluate("writeOn({limit: 2000})")
+        tab.until("!run")
+        assert len(set(tab.evaluate(TEXT).splitlines())) == count
 
 
 def test_another_try_replaces_what_the_model_wrote(tab):

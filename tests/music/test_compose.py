@@ -95,20 +95,21 @@ def test_the_same_seed_gives_the_same_tunes(model):
     assert one == two != other
 
 
-def test_of_candidates_with_one_header_the_least_constrained_is_kept(model, monkeypatch):
+def test_the_least_constrained_candidate_that_ends_well_is_kept(model, monkeypatch):
     headers = ["M:2/4\nK:Cmaj\n", "M:4/4\nK:Cmin\n"]
 
     def drawn(_checkpoint, prompts, *_, costs=None, **_options):
         if costs is None:
             return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
-        costs[:] = [3, 2, 1, 2, 1, 3, 2, 2]
+        costs[:] = [4, 2, 1, 2, 1, 3, 2, 2]
         return [(index, f"{note}4|]") for index, note in enumerate("CDEFGABc")]
 
     monkeypatch.setattr("charrnn.music.compose.draw", drawn)
     tunes = compose(model, 2)
     assert [tune.meter for tune in tunes] == [(2, 4), (4, 4)]
-    assert [tune.bars[0].notes[0].pitch for tune in tunes] == [64, 67]
+    degrees = [(tune.events()[0].pitch - tune.key.pitch_class) % 12 for tune in tunes]
+    assert degrees == [4, 0]  # a final tonic is worth 2 nats
 
 
 def test_headers_are_drawn_only_until_all_are_complete(model, monkeypatch):
@@ -139,6 +140,29 @@ def test_tunes_begin_with_the_prompt(model):
         )
 
 
+def test_without_a_key_tonics_are_those_of_the_training_tunes(model):
+    tonics = {str(tune.key) for seed in range(6) for tune in compose(model, 4, bars=4, seed=seed)}
+    assert tonics <= {"Dmaj", "Emin", "Gmaj"}
+    assert len(tonics) > 1
+
+
+@pytest.mark.parametrize(
+    ("pitches", "low", "high"),
+    [("D4-B5", 62, 83), ("voice", 57, 76), (range(67, 80), 67, 79), (None, 62, 79)],
+)
+def test_no_note_is_outside_the_range(model, pitches, low, high):
+    """By default the range is that of the training tunes."""
+    tunes = compose(model, 6, pitches=pitches, temperature=1.5, seed=2)
+    assert {low <= event.pitch <= high for tune in tunes for event in tune.events()} == {True}
+
+
+def test_a_range_is_widened_by_the_prompt_unless_it_is_requested(model):
+    prompt = "M:6/8\nL:1/8\nK:Bb\nB,2F FB,F|B,3 F3|"
+    assert compose(model, prompt=prompt, seed=1)[0].events()[0].pitch == 58
+    with pytest.raises(ConfigError, match="the prompt has notes outside pitches D4-G5"):
+        compose(model, prompt=prompt, pitches="D4-G5")
+
+
 def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
     others = read_abc(tunes_file.read_text("utf-8")).tunes
     index = CopyIndex(others)
@@ -150,13 +174,16 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count must be 1 to 25,000, got 0"),
-        ({"count": 25_001}, "count must be 1 to 25,000, got 25,001"),
+        ({"count": 0}, "count must be between 1 and 25,000, got 0"),
+        ({"count": 25_001}, "count must be between 1 and 25,000, got 25,001"),
         ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
         ({"constrained": False, "bars": 8}, "grammar"),
         ({"meter": (7, 16)}, "7/16"),
+        ({"pitches": "tuba"}, "pitches must be one of fiddle.* got 'tuba'"),
+        ({"pitches": "B5-D4"}, "got 'B5-D4'"),
+        ({"pitches": "E4-A4", "key": "D"}, "pitches E4-A4 fits no tune in Dmaj"),
     ],
 )
 def test_invalid_arguments_are_errors(model, options, words):
@@ -209,9 +236,9 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one tune, got 30; select one with --tune"),
+        (("{tunes}", "y.mid"), ".mid files hold one tune, got 30; select one with --tune"),
         (("{tunes}", "y.doc"), "unknown format"),
-        (("{tunes}", "y.mid", "--tune", "99"), "got 99"),
+        (("{tunes}", "y.mid", "--tune", "99"), "--tune is 99"),
         (("x.txt", "y.abc"), "not a tune file"),
     ],
 )

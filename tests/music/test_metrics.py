@@ -220,7 +220,8 @@ def test_the_table_shows_what_was_measured(monkeypatch):
     assert not any("corpus" in line for line in alone)
     beside = table(assess([tune(PITCHES)], [tune(PITCHES)], [tune([60])])).splitlines()
     assert beside[0].split() == ["tunes", "held", "out"]
-    assert len(beside) == 1 + len(FIGURES)
+    measured = [name for name in FIGURES if name not in ("second_like_first", "halves_alike")]
+    assert len(beside) == 1 + len(measured)
     copies = next(line for line in beside if "runs of 16 notes" in line)
     assert copies.split()[-2:] == ["100.0%", "-"]
 

@@ -183,8 +183,8 @@ def test_midi2abc_reads_the_same_notes(tmp_path):
 @pytest.mark.parametrize(
     ("tune", "program", "named"),
     [
-        (REEL, 128, "program must be 0 to 127, got 128"),
-        (REEL.transposed(60), 0, "MIDI pitches are 0 to 127, got 129"),
+        (REEL, 128, "program must be between 0 and 127, got 128"),
+        (REEL.transposed(60), 0, "MIDI pitches must be between 0 and 127, got 129"),
     ],
 )
 def test_values_outside_midi_ranges_are_refused(tune, program, named):

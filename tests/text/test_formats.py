@@ -33,7 +33,7 @@ def test_text_that_is_not_utf_8_is_refused_with_the_offset_and_a_suggestion():
     with pytest.raises(CorpusError) as caught:
         read(["old.txt"])
     assert str(caught.value) == (
-        "old.txt is not utf-8: byte 0xE9 at offset 1,503; "
+        "old.txt is not valid utf-8: byte 0xE9 at offset 1,503; "
         "set its encoding, for example encoding='latin-1'"
     )
 
@@ -46,7 +46,9 @@ def test_utf_16_is_suggested_from_the_byte_order_mark(encoding):
         read(["wide.txt"])
     assert read(["wide.txt"], "utf-16").texts == ("café",)
     put("bare.txt", "café".encode(encoding))
-    with pytest.raises(CorpusError, match=r"^bare.txt is not utf-16: .* encoding='utf-16-le'$"):
+    with pytest.raises(
+        CorpusError, match=r"^bare.txt is not valid utf-16: .* encoding='utf-16-le'$"
+    ):
         read(["bare.txt"], "utf-16")
     assert read(["bare.txt"], encoding).texts == ("café",)
 
@@ -56,7 +58,7 @@ def test_other_encodings_can_be_selected():
     put("old.txt", "café".encode("latin-1"))
     assert read(["old.txt"], "latin-1").texts == ("café",)
     assert read(["old.txt"], "cp1252").texts == ("café",)
-    with pytest.raises(CorpusError, match=r"old\.txt is not ascii: byte 0xE9 at offset 3"):
+    with pytest.raises(CorpusError, match=r"old\.txt is not valid ascii: byte 0xE9 at offset 3"):
         read(["old.txt"], "ascii")
 
 
@@ -64,7 +66,7 @@ def test_other_encodings_can_be_selected():
 @pytest.mark.parametrize("encoding", ["klingon", "rot13", "base64", ""])
 def test_an_unknown_encoding_is_a_config_error(encoding):
     put("a.txt", "one")
-    with pytest.raises(ConfigError, match=f"unknown text encoding '{encoding}' in encoding"):
+    with pytest.raises(ConfigError, match=f"unknown encoding '{encoding}'; use a name"):
         read(["a.txt"], encoding)
 
 
@@ -92,7 +94,7 @@ def test_characters_may_span_blocks(monkeypatch, encoding, block):
 )
 def test_a_decoding_error_has_its_offset_in_the_file(monkeypatch, data, place, block):
     monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
-    with pytest.raises(CorpusError, match=f"is not utf-8: byte {place};"):
+    with pytest.raises(CorpusError, match=f"is not valid utf-8: byte {place};"):
         read(put("a.txt", data))
 
 

@@ -117,7 +117,8 @@ def test_binary_files_in_a_folder_are_skipped_with_a_notice(folder):
     assert found.texts == ("one",)
     (notice,) = found.notices
     assert notice.startswith(
-        "skipped 2 files (tales/b.png, tales/d.bin); the first: tales/b.png is not utf-8: byte 0x89"
+        "skipped 2 files (tales/b.png, tales/d.bin); "
+        "the first: tales/b.png is not valid utf-8: byte 0x89"
     )
 
 
@@ -265,7 +266,7 @@ def test_a_dash_reads_standard_input(monkeypatch):
 
 @pytest.mark.parametrize(
     ("data", "named"),
-    [(b"", "standard input is empty"), (b"ab\xff", "is not utf-8: byte 0xFF at offset 2")],
+    [(b"", "standard input is empty"), (b"ab\xff", "is not valid utf-8: byte 0xFF at offset 2")],
 )
 def test_standard_input_is_checked_like_a_file(monkeypatch, data, named):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))

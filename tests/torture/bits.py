@@ -78,5 +78,5 @@ def case(index: int, folder: Path) -> Outcome:
 
 def check_elsewhere(outcome: Outcome, ended: Ended) -> None:
     """Expect one line about the bits from a run resumed on another kernel."""
-    lines = [line for line in ended.err.splitlines() if "not bit for bit" in line]
+    lines = [line for line in ended.err.splitlines() if "not be the same bit for bit" in line]
     outcome.expect((ended.code, len(lines)) == (0, 1), f"{ended.code}: {ended.err}")

@@ -74,23 +74,23 @@ ROWS = {
     "hostile": Row(
         "hostile ABC and MIDI files: work and memory at two sizes, and a large file",
         hostile.case,
-        len(hostile.ALL),
+        25,
         len(hostile.ALL),
     ),
     "abc": Row(
-        "random ABC, with 128 MB of additional memory", tunes.case, 2000, 200_000, tunes.BATCH
+        "random ABC, with 128 MB of additional memory", tunes.case, 200, 200_000, tunes.BATCH
     ),
     "agreement": Row(
         "random tunes of which abc2midi plays the same notes",
         tunes.agreement,
-        1000,
+        100,
         100_000,
         tunes.AGREEMENTS,
     ),
     "midi": Row(
         "random MIDI files, with 128 MB of additional memory",
         tunes.midi,
-        2000,
+        200,
         500_000,
         tunes.BATCH,
     ),

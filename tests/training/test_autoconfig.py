@@ -1,14 +1,28 @@
 """Settings that are not stated are selected from the tables; stated settings are kept."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.model import ModelConfig
-from charrnn.training.autoconfig import CHOSEN, SHARES_DROPPED, SIZES, choose, expected
+from charrnn.text.corpus import Corpus
+from charrnn.text.loading import read
+from charrnn.training.autoconfig import (
+    CHOSEN,
+    SHARES_DROPPED,
+    SIZES,
+    choose,
+    expected_loss,
+    trigram_loss,
+)
 from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import Limits
+from charrnn.training.prepare import prepare
+from tests.helpers import needs_data
 
 NOVEL = {"characters": 1_000_000, "alphabet": 65, "cores": 2}
 
@@ -123,10 +137,66 @@ def test_settings_out_of_range_are_rejected(stated):
         choose(**NOVEL, **stated)
 
 
+# ---- the expected loss ---------------------------------------------------------------------------
+
+
+def slow_trigram_loss(before, after):
+    """Return the loss of a trigram model by its definition."""
+    text = before + after
+
+    def probability(order, at):
+        if order < 0:
+            return 1 / (1 + max(text))
+        history = text[at - order : at]
+        followers = [
+            before[i] for i in range(order, len(before)) if before[i - order : i] == history
+        ]
+        lower, kinds = probability(order - 1, at), max(1, len(set(followers)))
+        return (followers.count(text[at]) + kinds * lower) / (len(followers) + kinds)
+
+    places = range(len(before), len(text))
+    return -sum(np.log(probability(2, at)) for at in places) / len(places)
+
+
+def test_the_trigram_loss_is_that_of_its_definition():
+    ids = (np.random.default_rng(0).integers(0, 9, 400) ** 2 // 9).tolist()
+    fast = trigram_loss(np.array(ids[:300], np.uint8), np.array(ids[300:], np.uint8))
+    # The first characters have no complete history; the fast one takes what comes before it.
+    assert fast == pytest.approx(slow_trigram_loss(ids[:300], ids[300:]), rel=0.01)
+
+
+def expected(text, minutes, **settings):
+    corpus = Corpus.from_texts(text)
+    choice = choose(len(text), 30, 2, Limits(minutes=minutes), **settings)
+    return expected_loss(choice, prepare(corpus, choice.train))
+
+
 def test_the_expected_loss_is_lower_for_longer_runs_and_easier_texts():
-    letters = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 20_000))
-    hard = expected(letters[:18_000], letters[18_000:], core_minutes=2)
-    assert hard == pytest.approx(np.log(8), rel=0.15)
-    assert expected(letters[:18_000], letters[18_000:], core_minutes=200) < hard
-    easy = "round and round and round it goes\n" * 600
-    assert expected(easy[2000:], easy[:2000], core_minutes=2) < hard / 5
+    letters = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 400_000))
+    low, high = expected(letters, 0.1)
+    assert low < high < 1.1 * np.log(8)
+    assert expected(letters, 10)[0] < low
+    assert expected("round and round and round it goes\n" * 2000, 1)[1] < low / 4
+
+
+def test_there_is_no_expected_loss_without_enough_text_or_time():
+    text = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 60_000))
+    assert expected(text, 1) is not None
+    assert expected(text, 0.0001) is None
+    assert expected(text[:50_000], 1) is None
+    assert expected(text, 1, valid_fraction=0.0) is None
+    assert expected(text + "".join(map(chr, range(1000, 1600))), 1) is None
+
+
+@needs_data
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [("tinyshakespeare.txt", 1.561), ("irish.abc", 1.157), ("nottingham", 1.152)],
+)
+def test_the_expected_loss_of_a_core_minute_is_within_its_spread(name, measured):
+    """The losses were measured with one run each."""
+    corpus = read(Path(os.environ["CHARRNN_DATA"], name))
+    choice = choose(len(corpus.ids), len(corpus.characters()), 2, Limits(minutes=0.5))
+    low, high = expected_loss(choice, prepare(corpus, choice.train))
+    assert low < measured < high

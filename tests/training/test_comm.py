@@ -1,13 +1,12 @@
 """Communication between processes, their number, and the division of work."""
 
 import errno
-import os
 
 import numpy as np
 import pytest
 
-from charrnn.errors import ConfigError, WorkerError
-from charrnn.training.comm import Exchange, SharedMemory, share_of, share_out, usable_cores
+from charrnn.errors import WorkerError
+from charrnn.training.comm import Exchange, SharedMemory, share_of
 from tests.helpers import failing
 
 # ---- shares --------------------------------------------------------------------------------------
@@ -45,29 +44,3 @@ def test_running_out_of_descriptors_is_an_error_with_a_remedy(monkeypatch):
         "cannot start 8 workers: too many open files (raise the limit with ulimit -n); use fewer "
         "--workers"
     )
-
-
-# ---- number of workers and shards ----------------------------------------------------------------
-
-
-def test_auto_uses_all_cores_if_the_batch_is_wide_enough(monkeypatch):
-    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: 4)
-    assert share_out("auto", 0, 64) == (4, 4)
-    assert share_out("auto", 0, 32) == (2, 2)
-    assert share_out("auto", 0, 51) == (3, 3)
-    assert share_out("auto", 0, 8) == (1, 1)
-    assert share_out("auto", 2, 8) == (2, 2)  # the shards of a run are fixed
-    assert share_out(1, 4, 8) == (1, 4)
-    assert share_out(2, 0, 8) == (2, 2)
-
-
-@pytest.mark.parametrize(
-    ("workers", "shards", "batch"), [(3, 0, 8), (0, 0, 8), ("many", 0, 8), (2, 3, 9), (1, 3, 8)]
-)
-def test_numbers_that_do_not_divide_the_batch_are_rejected(workers, shards, batch):
-    with pytest.raises(ConfigError):
-        share_out(workers, shards, batch)
-
-
-def test_usable_cores_are_at_most_the_cores_of_the_machine():
-    assert 1 <= usable_cores() <= (os.cpu_count() or 1)

@@ -13,7 +13,7 @@ def entries(*losses):
 @pytest.mark.parametrize(
     ("losses", "epochs", "words"),
     [
-        ((2.0,), 1.0, "too few evaluations for a verdict; train longer"),
+        ((2.0,), 1.0, "too few evaluations to judge the fit; train longer"),
         ((2.0, 1.6, 1.5), 4.0, "underfitting after 4 epochs; train longer, or use a larger model"),
         ((2.0, 1.6, 1.5, 1.505), 45.0, "good fit after 45 epochs; more text"),
         (

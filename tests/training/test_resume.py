@@ -191,7 +191,7 @@ def test_a_change_of_arithmetic_is_reported(tmp_path):
     run_to(make_trainer(out), 6)
     rewrite(resume_path(out), lambda document: document["fingerprint"].update(bits="0.0.1"))
     (notice,) = Trainer.resume(CORPUS, out).notices
-    assert "not bit for bit" in notice
+    assert "not be the same bit for bit" in notice
 
 
 def test_the_number_of_workers_is_not_stored_in_the_model(cli, corpus_file, tmp_path):

@@ -31,7 +31,7 @@ def test_train_writes_the_file_that_the_command_writes(
     cli, corpus_file, tmp_path, cores, monkeypatch
 ):
     """In one process, for any number of workers of the command."""
-    monkeypatch.setattr("charrnn.training.comm.usable_cores", lambda: cores)
+    monkeypatch.setattr("charrnn.training.cores.usable_cores", lambda: cores)
     monkeypatch.setattr("charrnn.training.train.usable_cores", lambda: cores)
     assert cli("train", corpus_file, "-o", "command.safetensors", *options(TINY)).code == 0
     charrnn.train(corpus_file, out=tmp_path / "python.safetensors", **TINY).fit()

@@ -12,7 +12,7 @@ function startAbout() {
     ["Network", `${config.cell.toUpperCase()}, ${config.num_layers} × ${number(config.hidden_size)} units, ${input}`],
     ["Weights", `${number(description.parameters)}, stored ${stored[description.weights]}`],
     ...(cost
-      ? [["Cost of storing", `${number(cost.before, 4)} nats per character became ${number(cost.after, 4)}, measured on ${number(cost.characters)} characters`]]
+      ? [["Cost of rounding", `${number(cost.before, 4)} nats per character became ${number(cost.after, 4)}, measured on ${number(cost.characters)} characters`]]
       : []),
     ["Trained on", `${number(description.characters)} characters of ${kinds[description.documents] ?? description.documents}, ${number(description.steps)} steps`],
     ["Alphabet", `${number(characters.length)} characters`],
@@ -38,7 +38,7 @@ function startAbout() {
   );
   if (description.tunes) {
     parts.push(make("p", {}, "In charrnn, the command ", make("code", {}, "compose"), " follows a grammar, so that the bars of a " +
-      "tune add up. The grammar stays in Python: here the model is on its own, and a bar may be too short or too long."));
+      "tune add up. This page does not include the grammar, so a bar may be too short or too long."));
   }
   parts.push(
     make("h2", {}, "Make your own"),

@@ -52,7 +52,7 @@ class Model {
       const job = this.jobs[data.kind];
       if (job && job.id === data.id) job.hear(data); // answers of stopped jobs are ignored
     };
-    this.worker.onerror = () => say("The model has stopped: reload the page.");
+    this.worker.onerror = () => say("The model has stopped; reload the page.");
     this.worker.postMessage({ kind: "load", description, base64: byId("weights").textContent });
     byId("weights").remove();
   }

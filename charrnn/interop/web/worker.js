@@ -109,25 +109,30 @@ class Memory {
 
 let memory; // of the text in the editor
 
-// Read the end of a text, and return the number of its ids. The window moves in leaps, so that most of
-// what was read before can be reused.
+// Read the end of a text, and return the number of its characters, the place of the next random number. The
+// window moves in leaps, so that most of what was read before can be reused.
 function* readPrompt(text) {
   const ids = alphabet.prompt(text);
   const begin = Math.max(0, Math.floor(ids.length / WINDOW) - 1) * WINDOW;
   yield* memory.read(ids.slice(begin));
-  return ids.length;
+  return Array.from(text).length;
+}
+
+// The last characters of a text; slice(-0) would be all of it.
+function lastOf(text, count) {
+  return count ? text.slice(-count) : "";
 }
 
 // Yield the characters that continue `text`, which the reader (an engine or a memory) has read. `first` is
 // the first one's id, if given. The state starts afresh at the end of a document, as in training.
 function* drawn(reader, settings, stream, place, text, first) {
   const end = alphabet.terminator;
-  let tail = text.slice(-end.length);
+  let tail = lastOf(text, end.length);
   for (let at = place; ; at++) {
     let id = at === place ? first : undefined;
     id ??= choose(reader.logits, settings, random(settings.seed, stream, at));
     const character = alphabet.characters[id];
-    tail = (tail + character).slice(-end.length);
+    tail = lastOf(tail + character, end.length);
     const complete = end !== "" && tail === end;
     yield { character, complete };
     if (complete) reader.state.fill(0);
@@ -199,9 +204,12 @@ function* drawPhrase(characters) {
 // ---- reading ------------------------------------------------------------------------------------
 
 // Read a text as `charrnn evaluate` does: one pass from a zero state, which starts afresh at the end of a
-// document. The first character is not predicted; characters outside the alphabet are skipped.
+// document. The first character is not predicted; characters outside the alphabet, and line ends that would
+// make an empty document, are skipped.
 function* read({ text }, answer) {
   const engine = engineOf();
+  const end = alphabet.terminator;
+  let started = end === ""; // whether the current document has a character
   const characters = Array.from(text);
   const width = model.config.num_layers * model.config.hidden_size;
   activations = { width, characters, values: new Int8Array(characters.length * width) };
@@ -210,10 +218,12 @@ function* read({ text }, answer) {
   let tail = "";
   for (const [at, character] of characters.entries()) {
     const id = alphabet.ids.get(character);
-    block.add(id !== undefined && predicted ? engine.logits : null, id);
-    if (id !== undefined) {
-      tail = (tail + character).slice(-alphabet.terminator.length);
-      if (alphabet.terminator && tail === alphabet.terminator) engine.state.fill(0);
+    const reads = id !== undefined && (started || character !== "\n");
+    block.add(reads && predicted ? engine.logits : null, id);
+    if (reads) {
+      tail = lastOf(tail + character, end.length);
+      if (end !== "" && tail === end) engine.state.fill(0);
+      started = end === "" || tail !== end;
       engine.step(id);
       predicted = true;
       remember(engine, at);

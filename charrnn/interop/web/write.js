@@ -414,7 +414,7 @@ function stopWriting(why = "") {
   const { at, start, count, began } = run;
   run = null;
   drawMirror();
-  byId("go").textContent = "Write on";
+  byId("go").textContent = "Continue";
   byId("go").classList.remove("running");
   lastRun = at > start ? { start, end: at } : null;
   byId("again").disabled = !lastRun;
@@ -423,7 +423,7 @@ function stopWriting(why = "") {
   const reasons = {
     document: "The model ended the document.",
     limit: "Reached the limit.",
-    opening: "The model has just written this. Change it, or let it write on.",
+    opening: "The model has just written this. Edit it, or let the model continue.",
   };
   say([reasons[why], why === "opening" ? "" : figures].filter(Boolean).join(" "));
   saveText();

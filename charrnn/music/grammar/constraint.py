@@ -54,11 +54,11 @@ class Grammar(Generic[P]):
     def advance(self, state: State[P], character: str) -> State[P]:
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
         place, bar, text, due = state
-        if due and due[0] != character:
-            raise ConfigError(f"expected {due[0]!r}, got {character!r}")
         after = self._bars.advance(bar, character)
         if after is None:
             return self.advance(self._plan.next_bar(state), character)
+        if due and due[0] != character:
+            raise ConfigError(f"expected {due[0]!r}, got {character!r}")
         return State(place, after, text + character, due[1:])
 
     def check(self, text: str) -> None:
@@ -66,9 +66,11 @@ class Grammar(Generic[P]):
         read(self, text.rstrip("\n") + "\n\n")
 
     def _following(self, state: State[P]) -> int:
-        if state.due:
-            return self._bars.alphabet.bits[state.due[0]]
         following = state.bar.following
+        if state.due:
+            bit = self._bars.alphabet.bits[state.due[0]]
+            continues = not state.bar.ended or following & bit
+            return bit if continues else self._following(self._plan.next_bar(state))
         if state.bar.ended:
             following |= self._following(self._plan.next_bar(state))
         return following

@@ -41,7 +41,7 @@ def section_size(bars: int | None, form: tuple[Section, ...]) -> int:
     """
     if bars is None:
         return 0
-    require(1 <= bars <= 256, f"`bars` must be 1 to 256, got {bars}")
+    require(1 <= bars <= 256, f"`bars` must be between 1 and 256, got {bars}")
     if not form:
         return bars
     size, rest = divmod(bars, len(form))

@@ -48,14 +48,20 @@ MAX_TITLE = 60  # words, and so about as many characters
 NO_KEY = Key()
 
 
-def known_marks(alphabet: Alphabet, marks: str) -> list[str]:
-    """Return the first of the marks that the alphabet can write, up to one that it lacks; [] if
-    there is none for a last bar.
+def known_marks(alphabet: Alphabet) -> tuple[list[str], list[str]]:
+    """Return which MARKS and LAST_MARKS an alphabet can write; those of the other kind if none."""
+    marks, last = _first_known(alphabet, MARKS), _first_known(alphabet, LAST_MARKS)
+    return marks or last, last or marks
 
-    Where it lacks some of those for a last bar, another one takes their place.
+
+def _first_known(alphabet: Alphabet, marks: str) -> list[str]:
+    """Return the first of the marks that the alphabet can write, up to one that it lacks.
+
+    Where it lacks some of those for a last bar, another one takes their place. Returns [] if it
+    lacks all of them, or the mark of the bar before: then it has the others for the names of keys.
     """
     ends = [mark for mark in marks[FULL::-1] if alphabet.can_write(mark)]
-    if not ends:
+    if not ends or not alphabet.can_write(marks[FULL + 1]):
         return []
     ends = [mark if mark in ends else ends[0] for mark in marks[: FULL + 1]]
     return [*ends, *takewhile(alphabet.can_write, marks[FULL + 1 :])]
@@ -147,7 +153,8 @@ class Song:
         self._lines = list(alphabet.writable("a bar line", LINES))
         self._title = title_words(alphabet) if titles else []
         self._countdown = countdown
-        self._marks = [known_marks(alphabet, marks) for marks in (MARKS, LAST_MARKS)]
+        self._marks = known_marks(alphabet)
+        self._tells_last = self._marks[0] != self._marks[1]
         self.start = SongState("opening" if self._title else "meter")
         self._endable = {self.start: True}  # whether a tune can be ended from there
         self._meters = meter_lines(alphabet, fills, meter)
@@ -162,7 +169,7 @@ class Song:
             if can_begin(each) and self._can_end(self._begin(SongState(part, size=self._size)))
         }
         missing = alphabet.missing(":|]12^=_ABCDEFG" + LAST_MARKS[0] * countdown)
-        require(bool(self._keys), f"cannot write such tunes: the alphabet lacks {missing}")
+        require(bool(self._keys), f"cannot write these tunes: the alphabet lacks {missing}")
 
     def after(self, song: SongState, line: str, ticks: int) -> SongState | None:
         """Return the state after a bar of `ticks` that ends with `line`; None if that line is not
@@ -179,7 +186,8 @@ class Song:
             return after._replace(marked=False)
         if line in ("|", "|1"):
             return after._replace(marked=False, left=song.left - 1) if song.left > 1 else None
-        if song.left > 1 or (line != ":|2" and (after == self.start) != song.last):
+        is_last = song.last if song.last is not None else after == self.start
+        if song.left > 1 or (line != ":|2" and (after == self.start) != is_last):
             return None
         if line == ":|2":
             return after._replace(marked=False, left=0, short=7)
@@ -258,7 +266,7 @@ class Song:
         """Return the state where a section begins, in a countdown before its mark."""
         if not self._countdown:
             return song
-        last = song.section == len(self.form) - 1 if self.form else None
+        last = song.section == len(self.form) - 1 if self.form and self._tells_last else None
         return song._replace(marked=False, left=0, last=last, short=7)
 
     @cached_method
@@ -266,8 +274,9 @@ class Song:
         """Return the marks that may come, and the state after each."""
         most = (song.size or self._most) - song.bars
         marked = {}
-        for last in (False, True) if song.last is None else (song.last,):
-            marks = self._marks[last]
+        is_open = song.last is None and self._tells_last
+        for last in (False, True) if is_open else (song.last,):
+            marks = self._marks[bool(last)]
             longest = len(marks) - FULL
             lefts: Iterable[int]
             if song.left:
@@ -314,7 +323,10 @@ class Song:
             if self._may_stand(song, line, song.full_bar):
                 ends[line] = self._fitting(song, self._durations(song, line))
         if song.owed == ANY or song.owed > 0:
-            pickups = self._pickups(song.full_bar) if song.owed == ANY else 1 << song.owed
+            # No section of one bar has a pick-up of its own, which is rare: checking each pick-up
+            # against the mark of the last bar would take long.
+            free = 0 if song.left == 1 else self._pickups(song.full_bar)
+            pickups = free if song.owed == ANY else 1 << song.owed
             for line in PICKUPS:
                 if self._may_stand(song, line, 0):
                     ends[line] = ends.get(line, 0) | self._completed(song, line, pickups)

@@ -37,7 +37,7 @@ def test_bars_are_divided_evenly_among_the_written_sections(bars, form, expected
 @pytest.mark.parametrize(
     ("bars", "form", "message"),
     [
-        (0, "", "bars must be 1 to 256, got 0"),
+        (0, "", "bars must be between 1 and 256, got 0"),
         (257, "", "got 257"),
         (16, "ABA", "multiple of 3, the number of written sections, such as 15 or 18, got 16"),
         (2, "ABA", "such as 3, got 2"),

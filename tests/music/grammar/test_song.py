@@ -221,12 +221,12 @@ def test_a_tune_begins_with_its_meter_and_key():
 def test_a_key_in_which_no_note_can_be_written_may_not_stand():
     machine = song(can_begin=lambda key: key == Key("D"))
     assert set(lines(machine, "M:6/8\n")) == {"K:Dmaj", "K:Dmaj\n|:"}
-    with pytest.raises(ConfigError, match="cannot write such tunes"):
+    with pytest.raises(ConfigError, match="cannot write these tunes"):
         song(can_begin=lambda _: False)
 
 
 def test_a_form_that_no_lines_can_close_is_an_error():
-    with pytest.raises(ConfigError, match="cannot write such tunes: the alphabet lacks ']'"):
+    with pytest.raises(ConfigError, match="cannot write these tunes: the alphabet lacks ']'"):
         song(form="A", alphabet=Alphabet(ALL.characters.replace("]", "")))
 
 
