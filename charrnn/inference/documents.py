@@ -46,11 +46,10 @@ def stream_documents(
     """Yield up to `num_samples` documents (lines, paragraphs or tunes) that continue `prompt`,
     without the prompt and the terminator.
 
-    Rejected are samples that don't end within `length` characters, and documents that are blank,
-    are shorter than `min_length` or longer than `max_length` characters (with the prompt), are
-    repeated (if `unique`), or are among the documents of `new_against`. There are fewer documents
-    if 1,000 samples in a row are rejected. `temperature`, `seed`, `unknown` and `filters` are those
-    of `generate`.
+    A sample is rejected if it doesn't end within `length` characters, or if its document is blank,
+    is shorter than `min_length` or longer than `max_length` characters (with the prompt), repeats
+    an earlier one (with `unique`), or is in `new_against`. The search ends after 1,000 rejected
+    samples in a row. `temperature`, `seed`, `unknown` and `filters` are those of `generate`.
 
     Raises ConfigError for values out of range and for a model that was trained on whole files,
     UnknownCharacterError as `generate` does, and TypeError for arguments of the wrong type.
@@ -64,8 +63,8 @@ def stream_documents(
     end = terminator(checkpoint)
     if not end:
         raise ConfigError(
-            "only a model of lines, paragraphs or tunes writes documents; this one was trained "
-            "with `documents='whole'`"
+            "conditions for documents need a model trained on lines, paragraphs or tunes; this one "
+            "was trained on whole files"
         )
     start = document_start(checkpoint, prompt, unknown)
     if max_length is not None:

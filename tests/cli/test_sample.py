@@ -173,7 +173,7 @@ def test_the_number_of_documents_found_is_reported_if_there_are_too_few(cli, nam
 def test_conditions_for_documents_are_refused_without_documents_and_with_a_stop(
     cli, names, model_file
 ):
-    assert_refused(cli("sample", model_file, "--unique", "--seed", "1"), 2, "--documents whole")
+    assert_refused(cli("sample", model_file, "--unique", "--seed", "1"), 2, "on whole files")
     result = cli("sample", names, "--unique", "--stop", "a")
     assert_refused(result, 2, "--stop cannot be combined with conditions for documents")
 

@@ -126,7 +126,7 @@ def test_invalid_values_fail_before_anything_is_sampled(options, message):
 
 
 def test_a_model_of_whole_files_has_no_documents():
-    with pytest.raises(ConfigError, match="only a model of lines, paragraphs or tunes"):
+    with pytest.raises(ConfigError, match="need a model trained on lines, paragraphs or tunes"):
         stream_documents(constant_model([0.4, *[0.1] * 6]))
 
 
