@@ -24,7 +24,8 @@ MAX_SIZE = 2**16
 QUIET = np.errstate(over="ignore", invalid="ignore")
 DROPOUTS = ("dropout", "weight_dropout")  # these only affect training
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
-READ_BLOCK = 1024  # characters read at a time where nothing is learned from them
+READ_BLOCK = 1024  # characters read at a time where nothing is learned from them,
+READ_STEPS = 64  # and steps: buffers have views of each, which take time to create
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,8 @@ class Reader:
         self._model = model
         self._layers = model.recurrent.load(batch_size)
         self._table: InputTable | None = None
-        self._block = max(1, min(READ_BLOCK, HEAD_BLOCK // model.vocabulary_size) // batch_size)
+        rows = min(READ_BLOCK, HEAD_BLOCK // model.vocabulary_size)
+        self._block = max(1, min(READ_STEPS, rows // batch_size))
         self._chunk = Chunk(self._layers[0], 0, batch_size)
 
     @QUIET
