@@ -110,7 +110,7 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
         (tmp_path / f"{number:02}.mid").write_bytes(data)
     (tmp_path / "bad.mid").write_bytes(b"no music")
 
-    *unread, more, aside, kept = read(tmp_path).notices
+    *unread, more, aside, repeats, kept = read(tmp_path).notices
     assert [Path(line.split(":")[0]).name for line in unread] == [
         f"{number:02}.abc" for number in range(1, 6)
     ]
@@ -118,6 +118,7 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
     assert aside == (
         "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
     )
+    assert repeats == "8 of 24 files: recovered repeats"
     assert kept.startswith("24 tunes, ")
 
     (tmp_path / "01.mid").write_bytes(without_meter(data))
