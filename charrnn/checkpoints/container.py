@@ -92,6 +92,8 @@ def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, in
     Raises CheckpointError if there is no `what` at `path`; the `remedy` is added for a file of
     another kind.
     """
+    if not str(path):
+        raise CheckpointError(f"the path of the {what} is empty")
     try:
         status = Path(path).stat()
     except FileNotFoundError:

@@ -33,6 +33,8 @@ _BLOCK = 1 << 16  # bytes
 
 def require_loggable(path: str, resume: bool, overwrite: bool) -> None:
     """Raise CharRNNError if a log at `path` would replace or extend anything but a log."""
+    if path == "-":
+        raise CharRNNError("a log cannot be named -; choose another --log")
     try:
         status = os.stat(path)  # noqa: PTH116 (Path's would raise another error for "")
         if stat.S_ISDIR(status.st_mode):

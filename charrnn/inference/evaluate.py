@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import CharRNNError, require
 from charrnn.inference.dynamic import read_and_learn, trainable_copy
-from charrnn.nn.blas import threads_for
+from charrnn.nn.blas import available_threads, limited
 from charrnn.nn.model import QUIET, CharRNN, Reader
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
@@ -20,6 +22,7 @@ from charrnn.text.corpus import Corpus
 WARM_UP = 256  # characters that each of several streams reads without scoring
 CHUNK = 2048  # characters per pass of the network, over all streams
 MAX_STREAMS = 64
+THREAD_WORK = 400_000  # streams x hidden size^2 that repay a thread
 MAX_LENGTH = 4096  # characters that each stream scores in `validate`
 
 
@@ -144,27 +147,58 @@ def score(
 ) -> Evaluation:
     """Score the `length` characters after each of `starts`; the state starts from zero `warm_up`
     characters before them.
+
+    Streams are shared between as many threads as NumPy's products may use, each with products of
+    its own: threads that compute one small product together wait for each other too often.
     """
+    threads = 1
+    if len(starts) > 1:
+        work = min(len(starts), MAX_STREAMS) * model.config.hidden_size**2
+        threads = max(1, min(available_threads(), work // THREAD_WORK))
+    ended = Event()
+
+    def part(begin: NDArray[np.int64]) -> tuple[float, int, int]:
+        return _score(model, text, begin, length, warm_up, lambda: ended.is_set() or stopped())
+
+    nats, correct, count = 0.0, 0, 0
+    with limited(1), ThreadPoolExecutor(threads) as pool:
+        try:
+            for group in range(0, len(starts), MAX_STREAMS):
+                parts = np.array_split(starts[group : group + MAX_STREAMS], threads)
+                for each in pool.map(part, [begin for begin in parts if len(begin)]):
+                    nats, correct, count = nats + each[0], correct + each[1], count + each[2]
+        except BaseException:  # such as Ctrl-C: the threads must not work on
+            ended.set()
+            raise
+    return Evaluation(nats / max(count, 1), correct / max(count, 1), count)
+
+
+def _score(
+    model: CharRNN,
+    text: Encoded,
+    begin: NDArray[np.int64],
+    length: int,
+    warm_up: int,
+    stopped: Callable[[], bool],
+) -> tuple[float, int, int]:
+    """Return the sum of the losses, the correct guesses, and the number of characters scored."""
     nats, correct, count = 0.0, 0, 0
     last = len(text) - 1
-    with threads_for(len(starts)):
-        for group in range(0, len(starts), MAX_STREAMS):
-            begin = starts[group : group + MAX_STREAMS]
-            state, reader = model.zero_state(len(begin)), Reader(model, len(begin))
-            chunk = max(1, CHUNK // len(begin))
-            for t in range(-warm_up, length, chunk):
-                if stopped():
-                    break
-                steps = min(chunk, length - t)
-                at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
-                resets = text.resets(begin + t, steps)
-                if warm_up and (at == 0).any():  # nothing precedes the first stream
-                    resets = np.zeros(at.shape, np.bool_) if resets is None else resets
-                    resets |= at == 0
-                window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
-                losses, right, state = reader.losses(*window, state, resets)
-                scored = (at >= begin) & (at < last) & (at < begin + length)
-                nats += float(losses[scored].sum(dtype=np.float64))
-                correct += int(right[scored].sum())
-                count += int(scored.sum())
-    return Evaluation(nats / max(count, 1), correct / max(count, 1), count)
+    state, reader = model.zero_state(len(begin)), Reader(model, len(begin))
+    chunk = max(1, CHUNK // len(begin))
+    for t in range(-warm_up, length, chunk):
+        if stopped():
+            break
+        steps = min(chunk, length - t)
+        at = begin + t + np.arange(steps)[:, None]  # (T, B), the inputs' positions
+        resets = text.resets(begin + t, steps)
+        if warm_up and (at == 0).any():  # nothing precedes the first stream
+            resets = np.zeros(at.shape, np.bool_) if resets is None else resets
+            resets |= at == 0
+        window = text.ids[at % len(text)], text.ids[(at + 1) % len(text)]
+        losses, right, state = reader.losses(*window, state, resets)
+        scored = (at >= begin) & (at < last) & (at < begin + length)
+        nats += float(losses[scored].sum(dtype=np.float64))
+        correct += int(right[scored].sum())
+        count += int(scored.sum())
+    return nats, correct, count

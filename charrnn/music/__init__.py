@@ -5,7 +5,8 @@ Reading order:
 - tune: what a tune is. transpose: tunes in other keys.
 - abc_parser, with abc_sources, abc_fields and abc_repeats: ABC notation to tunes.
 - abc_writer: tunes to ABC notation.
-- midi_io: MIDI files. transcription and quantise: from performed times to written bars.
+- midi_io: MIDI files. transcription, quantise and repeats: from performed times to written bars.
+- repair: bars that do not add up.
 - formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.
 - grammar: which characters keep a tune valid. repetition: a preference for bars that return.
 - compose: new tunes. infill: rewrites bars of a tune. metrics: figures of tunes, and copies.

@@ -75,6 +75,11 @@ class TuneReading(Reading):
         """The number of keys in which training reads each tune."""
         return len(SEMITONES) if self.transpose == "all" else 1
 
+    @property
+    def relative_loss(self) -> float:
+        """The expected loss of a network, which learns the marks of bars; trigrams don't."""
+        return 0.93 if self.bar_marks == "none" else 0.76
+
     def placed(self, tune: Tune) -> Tune:
         """Return the tune in the key in which the model reads it."""
         return TRANSPOSE[self.transpose](tune)

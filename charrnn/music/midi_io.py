@@ -45,6 +45,7 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
             f"MIDI pitches must be between 0 and 127, got {event.pitch}; transpose the tune",
         )
     beat = mido.bpm2tempo(tempo_of(tune.meter, tempo))
+    silence = _silence(tune)
     # (tick, rank, message): at the same tick notes end first, then signatures change, then notes
     # begin.
     timed = [
@@ -54,15 +55,15 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     ]
     for start, (beats, unit) in _written_meters(tune):
         message = mido.MetaMessage("time_signature", numerator=beats, denominator=unit)
-        timed.append((_ticks(start), 1, message))
+        timed.append((_ticks(start + silence) if start else 0, 1, message))
     for start, key in _changes(tune, "key"):
         message = mido.MetaMessage("key_signature", key=_signature(key))
-        timed.append((_ticks(start), 1, message))
+        timed.append((_ticks(start + silence) if start else 0, 1, message))
     for event in events:
-        down, up = _ticks(event.start), _ticks(event.start + event.duration)
+        down, up = (_ticks(silence + time) for time in (event.start, event.start + event.duration))
         timed.append((down, 2, mido.Message("note_on", note=event.pitch)))
         timed.append((up, 0, mido.Message("note_off", note=event.pitch)))
-    length = sum((tune.bars[index].duration for index in tune.played()), Fraction(0))
+    length = sum((tune.bars[index].duration for index in tune.played()), silence)
     timed.append((_ticks(length), 3, mido.MetaMessage("end_of_track")))
 
     track, now = mido.MidiTrack(), 0
@@ -113,19 +114,26 @@ def _changes(tune: Tune, what: str) -> list[tuple[Fraction, Any]]:
     return changes
 
 
+def _silence(tune: Tune) -> Fraction:
+    """Return how long the file is silent before a pick-up, so that bars begin where its meter has
+    them.
+    """
+    events, meter = tune.events(), _possible(tune.meter)
+    missing = Fraction(*meter) - tune.bars[0].duration if tune.bars else Fraction(0)
+    if len(tune.bars) > 1 and not tune.bars[1].meter and events and events[0].start == 0:
+        return max(Fraction(0), missing)
+    return Fraction(0)
+
+
 def _written_meters(tune: Tune) -> list[tuple[Fraction, Meter]]:
     """Return the changes of meter, with an extra one if the first bar needs it.
 
-    As in notation programs, a pick-up gets a meter of its own length. If the tune begins with a
-    rest, its meter is likewise written twice, at the start and one bar later: see `_is_stated` in
-    transcription.py.
+    If the tune begins with a rest, its meter is written twice, at the start and one bar later, and
+    a pick-up then has a meter of its own length: see `_is_stated` in transcription.py.
     """
-    changes = [
-        (start, meter if meter and _is_possible(meter) else DEFAULT_METER)
-        for start, meter in _changes(tune, "meter")
-    ]
-    if not changes:
-        return []
+    changes = [(start, _possible(meter)) for start, meter in _changes(tune, "meter")]
+    if not changes or _silence(tune):
+        return changes
     meter, events = changes[0][1], tune.events()
     length = tune.bars[0].duration
     first = (length.numerator, length.denominator)
@@ -136,6 +144,11 @@ def _written_meters(tune: Tune) -> list[tuple[Fraction, Meter]]:
     if first == meter and (not events or events[0].start == 0):
         return changes
     return [(Fraction(0), first), (length, meter), *changes[1:]]
+
+
+def _possible(meter: Meter | None) -> Meter:
+    """Return the meter, or the default one if it is not possible."""
+    return meter if meter and _is_possible(meter) else DEFAULT_METER
 
 
 def _is_possible(meter: Meter) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
+from charrnn.music.abc_repeats import with_true_ties
 from charrnn.music.tune import FREE, Bar, Meter, Note, Tune
 
 MOST_PARTS = 8  # into which a bar is divided
@@ -41,7 +42,13 @@ def repaired(tune: Tune) -> tuple[Tune, Counter[str]]:
         result, count = repair(result)
         if count:
             kinds[kind] += count
-    return (tune, Counter()) if result.irregular_bars() else (result, kinds)
+    if not kinds or result.irregular_bars():
+        return tune, Counter()
+    bars = [
+        replace(bar, closes=bar.closes and not (after.opens or after.ending))
+        for bar, after in zip(result.bars, [*result.bars[1:], Bar(())], strict=True)
+    ]
+    return with_true_ties(replace(result, bars=tuple(bars))), kinds
 
 
 # ---- meters --------------------------------------------------------------------------------------
@@ -331,21 +338,21 @@ def move_repeats(tune: Tune) -> tuple[Tune, int]:
     starts = _starts(tune)
     count = 0
     for end, start in sorted(_meetings(tune)):
-        if start > end or not bars[start].opens:
+        if start >= end or not bars[start].opens:
             continue
         full = Fraction(*(meters[end] or FREE))
-        first, last = bars[start].duration, bars[end].duration
-        is_pick_up = first <= LONGEST_PICK_UP * full
-        if is_pick_up and last == full and not _lasting(bars[end], full - first) and start < end:
+        first, last, before = bars[start].duration, bars[end].duration, bars[start - 1]
+        has_pick_up = first <= LONGEST_PICK_UP * full
+        if has_pick_up and last == full and not _lasting(bars[end], full - first):
             moved = start + 1
-        elif (
-            last < full == first and start - 1 in starts and bars[start - 1].duration + last == full
-        ):
+        elif start - 1 in starts and not before.repeats and first == full == before.duration + last:
             moved = start - 1
         else:
             continue
+        if bars[moved].ending:
+            continue
         bars[start] = replace(bars[start], opens=False)
-        bars[moved] = replace(bars[moved], opens=True, closes=False)
+        bars[moved] = replace(bars[moved], opens=True)
         count += 1
     return replace(tune, bars=tuple(bars)), count
 

@@ -4,6 +4,7 @@ A performance has the times at which keys go down and up, but no bars, rests or 
 Transcription estimates these in steps, each a function:
 
     voices -> the busiest voice -> its highest line -> note values (quantise.py) -> bars
+    -> repeats (repeats.py)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from charrnn.errors import CorpusError
 from charrnn.music.quantise import WHOLE, Sound, note_values
+from charrnn.music.repeats import with_repeats
 from charrnn.music.tune import MOST_BARS, Bar, Key, Meter, Note, Tune
 
 ABC_RANGE = range(36, 108)  # C,, to b''
@@ -74,7 +76,10 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
         played.keys or [(0, _likeliest_key(line))],
         played.titles.get(0) or played.titles.get(track, ""),
     )
-    return tune, tuple(notices)
+    folded = with_repeats(tune)
+    if folded != tune:
+        notices.append("recovered repeats")
+    return folded, tuple(notices)
 
 
 def _business(voice: list[Sound]) -> tuple[float, float]:
@@ -152,7 +157,7 @@ def _bar_length(meter: Meter) -> int:
 
 
 def _is_stated(meters: list[tuple[int, Meter]]) -> bool:
-    """Return whether a meter change at the end of the first bar confirms that bar's length."""
+    """Return whether a meter at the end of the first bar confirms that bar's length."""
     return len(meters) > 1 and meters[1][0] == _bar_length(meters[0][1])
 
 
@@ -182,6 +187,11 @@ def _in_bars(
 
     key = _at(keys, bar_lines[0])
     in_force = [(meter, key), *((_at(meters, each), _at(keys, each)) for each in bar_lines[1:-1])]
+    incomplete = _incomplete([each for each, _ in in_force], pick_up)
+    in_force = [
+        (in_force[incomplete[index]][0] if index in incomplete else each, key)
+        for index, (each, key) in enumerate(in_force)
+    ]
     bars = [Bar(notes) for notes in _divided(line, bar_lines)]
     for index, (before, now) in enumerate(pairwise(in_force), start=1):
         bars[index] = replace(
@@ -189,7 +199,26 @@ def _in_bars(
             meter=None if now[0] == before[0] else now[0],
             key=None if now[1] == before[1] else now[1],
         )
+        if index in incomplete and index + 1 in incomplete:
+            bars[index] = replace(bars[index], closes=True)
+    bars[-1] = replace(bars[-1], closes=True)
     return Tune(tuple(bars), key, meter, title)
+
+
+def _incomplete(meters: list[Meter], pick_up: int) -> dict[int, int]:
+    """Return the bars with a shorter meter that are incomplete bars, each with a bar that has its
+    meter: two that make up a bar, where sections meet, and a last one that makes up a bar with a
+    `pick_up` of this many units.
+    """
+    found: dict[int, int] = {}
+    for index in range(1, len(meters) - 1):
+        lengths = [_bar_length(meter) for meter in meters[index - 1 : index + 3]]
+        following = lengths[3:] or lengths[:1]
+        if lengths[0] == lengths[1] + lengths[2] == following[0] and index not in found:
+            found |= {index: index - 1, index + 1: index - 1}
+    if len(meters) > 2 and _bar_length(meters[-1]) + pick_up == _bar_length(meters[-2]):
+        found[len(meters) - 1] = len(meters) - 2
+    return found
 
 
 def _divided(line: list[Sound], bar_lines: list[int]) -> list[tuple[Note, ...]]:

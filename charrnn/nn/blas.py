@@ -34,6 +34,12 @@ def kernels() -> str:
     return names.pop() if len(names) == 1 else ""
 
 
+def available_threads() -> int:
+    """Return the number of threads that products may use now."""
+    libraries = [library for library in _controller().info() if library["user_api"] == "blas"]
+    return max((library["num_threads"] for library in libraries), default=1)
+
+
 def limited(threads: int | None) -> AbstractContextManager[object]:
     """Return a context that limits products to `threads`; None leaves the number unchanged."""
     context: AbstractContextManager[object] = _controller().limit(limits=threads, user_api="blas")

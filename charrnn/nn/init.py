@@ -1,4 +1,4 @@
-"""What the parameters are before training."""
+"""Initial values of the parameters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Initialiser = Callable[[str, tuple[int, ...], ModelConfig, Rng], Array]
 
 
 def initialise(parameters: Parameters, config: ModelConfig, init: str, seed: int) -> None:
-    """Fill `parameters` by the scheme `init`; each tensor's numbers depend on `seed`, its place and
-    its shape alone.
+    """Fill `parameters` by the scheme `init`; each tensor depends only on `seed`, its position and
+    its shape.
     """
     for index, (name, values) in enumerate(parameters.items()):
         values[...] = INITS[init](name, values.shape, config, generator(seed, INITIAL, index))
@@ -25,7 +25,7 @@ def initialise(parameters: Parameters, config: ModelConfig, init: str, seed: int
 
 def orthogonal(name: str, shape: tuple[int, ...], config: ModelConfig, rng: Rng) -> Array:
     """Orthogonal recurrent blocks (Saxe et al. 2014), Glorot input blocks (Glorot and Bengio
-    2010), zero biases but for the cell's own (an open forget gate).
+    2010), zero biases except the cell's own (an open forget gate).
     """
     cell, H = CELLS[config.cell], config.hidden_size
     if "weight_hh" in name:
@@ -44,7 +44,7 @@ def orthogonal(name: str, shape: tuple[int, ...], config: ModelConfig, rng: Rng)
 
 
 def like_torch(name: str, shape: tuple[int, ...], config: ModelConfig, rng: Rng) -> Array:
-    """What torch.nn's modules begin with: normal embeddings, the rest uniform in +-1/sqrt(H)."""
+    """The defaults of torch.nn: normal embeddings, everything else uniform in +-1/sqrt(H)."""
     if name == "embedding.weight":
         return rng.standard_normal(shape)
     bound = 1 / math.sqrt(config.hidden_size)

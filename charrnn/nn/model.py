@@ -20,11 +20,12 @@ from charrnn.rng import Rng
 from charrnn.settings import check_fields, require_range, setting
 
 MAX_SIZE = 2**16
-# Weights from a file may be of any size: what overflows is no number, and no warning.
+# Weights from a file may be of any size: overflow gives infinities, and no warning.
 QUIET = np.errstate(over="ignore", invalid="ignore")
-DROPOUTS = ("dropout", "weight_dropout")  # what matters to training alone
+DROPOUTS = ("dropout", "weight_dropout")  # these only affect training
 HEAD_BLOCK = 1 << 22  # logits computed at a time, so that a large alphabet needs no huge array
-READ_BLOCK = 1024  # characters read at a time where nothing is learned from them
+READ_BLOCK = 1024  # characters read at a time where nothing is learned from them,
+READ_STEPS = 64  # and steps: buffers have views of each, which take time to create
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,8 @@ class Reader:
         self._model = model
         self._layers = model.recurrent.load(batch_size)
         self._table: InputTable | None = None
-        self._block = max(1, min(READ_BLOCK, HEAD_BLOCK // model.vocabulary_size) // batch_size)
+        rows = min(READ_BLOCK, HEAD_BLOCK // model.vocabulary_size)
+        self._block = max(1, min(READ_STEPS, rows // batch_size))
         self._chunk = Chunk(self._layers[0], 0, batch_size)
 
     @QUIET

@@ -1,7 +1,7 @@
 """Optimizers over one flat vector, learning-rate schedules, and clipping.
 
-The update rules are those of torch.optim, so that curves can be compared. An optimizer goes
-through the vector in pieces that stay in the processor's cache from one ufunc to the next.
+The update rules are those of torch.optim, so that curves can be compared. An optimizer updates the
+vector in pieces that stay in the processor's cache from one ufunc to the next.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PIECE = 1 << 14  # numbers; with their moments and scratch space a few hundred k
 class Optimizer(ABC):
     """An update rule and its `moments`, (moments, P), zeros unless given.
 
-    To add one, write its `update` below and list it in OPTIMIZERS. `weight_decay` adds that share
-    of the weights to the gradient (L2), except where an optimizer decouples the two.
+    To add one, write its `update` below and list it in OPTIMIZERS. `weight_decay` adds that
+    fraction of the weights to the gradient (L2), unless an optimizer decouples the two.
     """
 
     moments_per_weight: ClassVar[int] = 0
@@ -171,7 +171,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
 }
 
-# What the learning rate is multiplied by when the share p of the run is done, 0 to 1.
+# Factors of the learning rate when the fraction p of the run is done, 0 to 1.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda p: 1.0,  # noqa: ARG005
     "cosine": lambda p: (1 + math.cos(math.pi * p)) / 2,
@@ -183,27 +183,27 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 def scheduled_rate(
     learning_rate: float, schedule: str, progress: float, step: int, warmup_steps: int
 ) -> float:
-    """Return the learning rate of `step` (from 0), `progress` (0 to 1) of the run being done."""
+    """Return the learning rate of `step` (from 0), at `progress` (0 to 1) through the run."""
     warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     return learning_rate * warmup * SCHEDULES[schedule](min(1.0, progress))
 
 
 def squares(g: Array) -> list[float]:
-    """Return the sum of squares of each piece of `g`; together they are its norm, squared."""
+    """Return the sum of squares of each piece of `g`; their sum is the squared norm."""
     pieces = (g[start : start + PIECE] for start in range(0, len(g), PIECE))
     return [float(np.dot(piece, piece)) for piece in pieces]
 
 
 def clip_by_norm(g: Array, norm: float, max_norm: float) -> None:
-    """Scale `g`, whose norm is `norm`, down in place to `max_norm` (Pascanu et al. 2013).
+    """Scale `g`, whose norm is `norm`, down to `max_norm` in place (Pascanu et al. 2013).
 
-    A `max_norm` of 0 leaves it as it is.
+    A `max_norm` of 0 disables clipping.
     """
     if 0 < max_norm < norm:
         np.multiply(g, max_norm / norm, out=g)
 
 
 def clip_by_value(g: Array, max_value: float) -> None:
-    """Limit each number of `g` in place to +-`max_value`; 0 leaves it as it is."""
+    """Limit each number of `g` in place to +-`max_value`; 0 disables clipping."""
     if max_value > 0:
         np.clip(g, -max_value, max_value, out=g)

@@ -1,7 +1,7 @@
 """One flat vector of parameters, with named views into it.
 
-Gradients are laid out alike, so that clipping is one dot product, an optimizer a few ufuncs over
-one array, and a checkpoint a handful of tensors.
+Gradients have the same layout, so clipping is one dot product, an optimizer a few ufuncs over one
+array, and a checkpoint a handful of tensors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Parameters(Mapping[str, Array]):
-    """Named arrays, all of them views of `flat` (P,), which is zero unless given."""
+    """Named arrays, all views of `flat` (P,), which is zero unless given."""
 
     def __init__(
         self, shapes: Shapes, dtype: DTypeLike = np.float32, flat: Array | None = None
@@ -49,5 +49,5 @@ class Parameters(Mapping[str, Array]):
 
 
 def count(shapes: Shapes) -> int:
-    """Return how many numbers arrays of these shapes hold together."""
+    """Return the total number of elements of arrays of these shapes."""
     return sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())

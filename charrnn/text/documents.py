@@ -68,6 +68,11 @@ class Reading(ABC):
         """How many variants of each document training uses (data augmentation)."""
         return 1
 
+    @property
+    def relative_loss(self) -> float:
+        """The expected loss of a network, relative to plain text with the same trigram loss."""
+        return 1.0
+
     @abstractmethod
     def read(
         self, files: Sequence[File], encoding: str, add: Callable[[Iterable[str]], int]

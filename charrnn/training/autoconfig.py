@@ -18,6 +18,7 @@ from charrnn.checkpoints.records import Selection, TrainConfig
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
 from charrnn.text.batches import fit
+from charrnn.text.documents import stored_reading
 from charrnn.text.tokenizer import Ids
 from charrnn.training.cores import batch_for
 from charrnn.training.diagnosis import MOST_EPOCHS
@@ -50,10 +51,11 @@ SHARES_DROPPED = (
 
 # Rows: least core-minutes, validation loss as a fraction of that of a trigram model. The measured
 # losses of prose, programs and tunes were within SPREAD; larger alphabets have not been measured.
-EXPECTED = ((0.0, 0.76), (0.5, 0.72), (4.0, 0.68), (16.0, 0.66))
+EXPECTED = ((0.0, 0.8), (0.5, 0.72), (1.5, 0.69), (4.0, 0.67), (16.0, 0.66))
 SPREAD = 0.12
 LARGEST_ALPHABET = 500
 LEAST_TO_JUDGE_BY = 1000  # held-out characters
+LEAST_TEXT = 50_000  # characters in the training part; on less, a network is hardly better
 LEAST_TO_READ = 300_000  # characters, counted over all epochs
 BEFORE, AFTER = 700_000, 50_000  # characters of the trigram model, and scored by it
 
@@ -158,16 +160,18 @@ def _epochs(limits: Limits, train: TrainConfig, characters: int, speed: float) -
 
 def expected_loss(choice: Choice, data: Data) -> tuple[float, float] | None:
     """Return the range in which to expect the loss of a new run, in nats per character, or None if
-    the run is too short, the held-out part too small, or the alphabet too large for an estimate.
+    the run or the corpus is too short, or the alphabet too large for an estimate.
     """
     valid = data.valid
     if valid is None or len(valid) < LEAST_TO_JUDGE_BY or len(data.tokenizer) > LARGEST_ALPHABET:
         return None
-    if choice.epochs * len(data.text) < LEAST_TO_READ:
+    if len(data.text) < LEAST_TEXT or choice.epochs * len(data.text) < LEAST_TO_READ:
         return None
     core_minutes = choice.cores * choice.minutes
     share = next(share for least, share in reversed(EXPECTED) if core_minutes >= least)
-    loss = share * trigram_loss(data.text.ids[-BEFORE:], valid.ids[:AFTER])
+    reading = stored_reading(data.reading.documents, data.reading.settings)
+    trigrams = trigram_loss(data.text.ids[-BEFORE:], valid.ids[:AFTER])
+    loss = share * reading.relative_loss * trigrams
     return loss * (1 - SPREAD), loss * (1 + SPREAD)
 
 

@@ -69,6 +69,7 @@ def test_arrays_of_any_memory_layout_are_written_correctly(tmp_path, layout):
 def test_missing_files_folders_and_pipes_are_rejected(tmp_path):
     assert_refused(tmp_path / "missing", "does not exist")
     assert_refused(tmp_path, "is a folder, not a model file")
+    assert_refused("", "the path of the model file is empty")
     assert_refused(tmp_path / "missing" / "model", "does not exist")
     assert_refused(tmp_path / ("x" * 300), "cannot read .*file name too long")
     os.mkfifo(tmp_path / "pipe")

@@ -369,4 +369,4 @@ def test_registry_entries_are_in_the_help(toys):
 
 def test_registry_entries_are_validated(toys, model_file):
     result = toys("sample", model_file, "--seed=1", "--toy-filter=0")
-    assert_refused(result, 2, "--toy-filter", "1 to 100")
+    assert_refused(result, 2, "--toy-filter", "between 1 and 100")

@@ -171,6 +171,11 @@ def test_a_folder_is_no_log(cli, novel, tmp_path, log):
     assert_refused(result, 1, f"{log} is a folder; choose another --log")
 
 
+def test_a_dash_is_no_log(cli, novel, files):
+    assert_refused(cli("train", novel, *SHORT, "--log", "-"), 1, "a log cannot be named -")
+    assert files() == ["novel.txt"]
+
+
 @pytest.mark.parametrize(
     "name", ["novel.txt", "novel.safetensors", "novel.resume.safetensors", "the lock"]
 )

@@ -18,10 +18,12 @@ from tests.tiny import OPTIONS, TEXT
 pytestmark = posix
 MINE = b"my own work"
 TUNES = "".join(f"X:{n}\nM:2/4\nL:1/8\nK:D\nDEFG|A2d{n}|AGFE|D{n}|]\n\n" for n in range(1, 9))
+TRAIN = ("train", "text.txt", *OPTIONS, "--max-steps=2")
 
 # Words of the command before the target, and the suffix of the target.
 COMMANDS = {
-    "train": (("train", "text.txt", *OPTIONS, "--max-steps=2", "-o"), ".safetensors"),
+    "train": ((*TRAIN, "-o"), ".safetensors"),
+    "log": ((*TRAIN, "-o", "new.safetensors", "--log"), ".jsonl"),
     "compose": (("compose", "tunes.safetensors", "--seed=1", "--formats=abc", "-o"), ""),
     "convert": (("convert", "tune.abc"), ".abc"),
     "import": (("import", "text.safetensors", "--alphabet", "text.txt", "-o"), ".safetensors"),

@@ -215,16 +215,16 @@ def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
     before = cli("info", "novel.safetensors").out
     assert cli("train", novel, "--resume", "--max-steps", 4).code == 0
     after = cli("info", "novel.safetensors").out
-    kept = [line for line in before.splitlines() if line.startswith(("selected", "stated"))]
+    kept = [line for line in before.splitlines() if line.startswith(("selected", "given"))]
     assert len(kept) == 2
     assert set(kept) <= set(after.splitlines())
 
 
 def test_the_plan_of_a_new_run_has_an_expected_loss(cli, tmp_path):
-    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(2000)))
-    long = ["--epochs", 15, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
+    (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(6000)))
+    long = ["--epochs", 5, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
     told = cli("train", "novel.txt", "--hidden-size", 8, *long).err
-    assert re.search(r"plan: about 15 epochs in .*expected loss \d\.\d+ to \d\.\d+ nats/char", told)
+    assert re.search(r"plan: about 5 epochs in .*expected loss \d\.\d+ to \d\.\d+ nats/char", told)
     start = ["--init-from", "novel.safetensors", "-o", "other.safetensors"]
     told = cli("train", "novel.txt", *long, *start).err
     assert "plan: " in told

@@ -113,7 +113,7 @@ def test_the_cost_of_rounding_is_measured(model):
     costs = [parts_of(content.data.decode())[0]["cost"] for content in (exact, coarse)]
     assert costs[0]["before"] == costs[0]["after"] == costs[1]["before"]
     assert 0 < abs(costs[1]["after"] - costs[1]["before"]) < 0.01
-    assert coarse.notices[0].startswith("weights as i8: ")
+    assert coarse.notices[0].startswith("storing weights as i8 ")
 
 
 def test_the_cost_is_measured_on_the_held_out_part_of_the_corpus_of_the_training():

@@ -158,9 +158,10 @@ def test_the_span_of_a_bar_holds_its_notes():
     assert [span.unit * 8 for span in spans] == [1, 1, 1, 2]
 
 
+@pytest.mark.slow
 def test_every_changed_tune_is_read_or_refused():
     rng = random.Random(0)
-    assert sum(check(changed(rng)) for _ in range(2000)) > 500
+    assert sum(check(changed(rng)) for _ in range(200)) > 50
 
 
 # --- abc2midi -------------------------------------------------------------------------------------

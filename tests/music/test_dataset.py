@@ -13,6 +13,8 @@ from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
 from charrnn.music.compose import compose
+from charrnn.music.dataset import TuneFacts, collect
+from charrnn.music.formats import read_all
 from charrnn.music.infill import rewrite
 from charrnn.music.midi_io import write_midi
 from charrnn.music.transpose import in_all_keys
@@ -280,6 +282,31 @@ def test_unknown_values_of_a_reading_are_errors():
         TuneReading("some")
 
 
+def test_a_model_file_stores_keys_and_range_of_its_tunes(cli, tunes):
+    assert cli("train", tunes, *TINY, "-o", "m.safetensors").code == 0
+    facts = TuneFacts.parsed(load("m.safetensors").training.reading.facts)
+    assert facts == TuneFacts.of(collect(read_all([tunes]).tunes).tunes)
+    assert {str(key) for key in facts.keys} == {"Dmaj", "Emin", "F#maj", "Gmaj"}
+    assert TuneFacts.parsed({}) is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"keys": {"Dmaj": 1}},
+        {"keys": {"Dmaj": 1}, "range": [70, 60]},
+        {"keys": {"Dmaj": 1}, "range": [0, 10**9]},
+        {"keys": {"Dmaj": 0}, "range": [60, 70]},
+        {"keys": ["Dmaj"], "range": [60, 70]},
+        {"keys": {"Xmaj": 1}, "range": [60, 70]},
+    ],
+    ids=str,
+)
+def test_damaged_facts_are_an_error(facts):
+    with pytest.raises(ConfigError):
+        TuneFacts.parsed(facts)
+
+
 # ---- composing -----------------------------------------------------------------------------------
 
 
@@ -343,7 +370,9 @@ def test_people_s_tunes_can_be_read_with_every_option(tmp_path):
     source = Path(os.environ["CHARRNN_DATA"]) / "nottingham" / "jigs.abc"
     file = tmp_path / "jigs.abc"
     file.write_text(source.read_text("utf-8")[:20_000], "utf-8")
-    tonic, own, every = (read(file, reading=TuneReading(way)) for way in ("tonic", "none", "all"))
+    tonic, own, every = (
+        read(file, reading=TuneReading(way, bar_marks="none")) for way in ("tonic", "none", "all")
+    )
     counts = {corpus.texts[0].count("\n\n") for corpus in (tonic, own, every)}
     assert len(counts) == 1  # every option skips the duplicates
     assert {key[0] for key in keys_of(tonic.texts[0])} == {"C"}

@@ -157,7 +157,11 @@ def test_mido_reads_the_file():
     assert messages["set_tempo"].tempo == 600_000
     assert messages["program_change"].program == 40
     assert messages["key_signature"].key == "D"
-    assert file.length == pytest.approx(sum(bar.duration for bar in REEL.bars) * 2 * 4 * 0.6)
+    played = sum(bar.duration for bar in REEL.bars) * 2
+    assert file.length == pytest.approx((Fraction(7, 8) + played) * 4 * 0.6)
+    assert [
+        message.numerator for message in file.tracks[0] if message.type == "time_signature"
+    ] == [4]
 
 
 @compares_with("midi2abc")
@@ -171,7 +175,9 @@ def test_midi2abc_reads_the_same_notes(tmp_path):
         for row in rows
         if len(row) == 6
     ]
-    assert notes == heard(REEL)
+    assert notes == [
+        (pitch, start + Fraction(7, 8), length) for pitch, start, length in heard(REEL)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,17 @@ def test_a_rest_before_the_first_note_leaves_a_pick_up():
     assert heard(tune)[0][:2] == (67, 0)
 
 
+def test_incomplete_bars_with_meters_of_their_own_keep_the_meter_of_the_tune():
+    """As notation programs write a pick-up, sections that begin with one, and the last bar."""
+    eighths = [1, 3, 2, 1, 3, 3, 2]
+    starts = [240 * sum(eighths[:number]) for number in range(len(eighths))]
+    metas = [(start, meter_message(n, 8)) for start, n in zip(starts, eighths, strict=True)]
+    tune = read(midi_file(metas, list(played(list(scale())[:15]))))
+    assert [bar.duration * 8 for bar in tune.bars] == eighths
+    assert tune.meters() == [(3, 8)] * 7
+    assert tune.irregular_bars() == []
+
+
 def test_notes_are_tied_over_bar_lines_and_rests_fill_bars():
     tune = read(midi_file([(0, meter_message(2, 4)), *played([(60, 0, 1200), (62, 1680, 1920)])]))
     eighth = Fraction(1, 8)

@@ -1,4 +1,4 @@
-"""What the parameters are before training."""
+"""Initial values of the parameters."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_input_blocks_and_the_head_are_within_the_bound_of_glorot(cell):
         assert 0.5 * bound < abs(parameters[name]).max() <= bound
 
 
-def test_biases_are_zero_but_for_an_open_forget_gate():
+def test_biases_are_zero_except_an_open_forget_gate():
     biases = initialised(cell="lstm")["rnn.bias_ih_l0"].reshape(4, H)
     np.testing.assert_array_equal(biases, np.repeat([[0.0], [1], [0], [0]], H, axis=1))
     assert not initialised(cell="lstm")["rnn.bias_hh_l0"].any()
@@ -56,7 +56,7 @@ def test_the_seed_decides_the_numbers(init):
 
 
 @pytest.mark.parametrize("init", INITS)
-def test_a_larger_alphabet_leaves_other_tensors_as_they_are(init):
+def test_a_larger_alphabet_does_not_change_other_tensors(init):
     small, large = initialised(init), initialised(init, vocabulary_size=V + 3)
     for name in small:
         if small[name].shape == large[name].shape:

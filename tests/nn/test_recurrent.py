@@ -140,7 +140,7 @@ def test_chunks_with_carried_state_equal_the_whole(cell, num_layers):
 
 @every_cell
 @one_to_three_layers
-def test_a_reset_starts_its_column_anew_from_the_zero_state(cell, num_layers):
+def test_a_reset_restarts_its_stream_from_the_zero_state(cell, num_layers):
     recurrent, _ = random_recurrent(cell, num_layers)
     x, state = random_input(recurrent)
     step, column = 7, 1
@@ -165,7 +165,7 @@ def test_a_reset_before_the_first_step_forgets_the_state_passed_in(cell):
 
 
 @every_cell
-def test_resets_do_not_outlast_their_chunk(cell):
+def test_resets_affect_only_their_chunk(cell):
     recurrent, weights = random_recurrent(cell)
     x, state = random_input(recurrent)
 
@@ -179,7 +179,7 @@ def test_resets_do_not_outlast_their_chunk(cell):
 
 
 @every_cell
-def test_the_columns_of_a_batch_know_nothing_of_each_other(cell):
+def test_the_streams_of_a_batch_are_independent(cell):
     recurrent, _ = random_recurrent(cell)
     x, state = random_input(recurrent)
     output, final = forward(recurrent, x, state)
@@ -191,7 +191,7 @@ def test_the_columns_of_a_batch_know_nothing_of_each_other(cell):
 
 @every_cell
 @pytest.mark.parametrize("with_resets", [False, True])
-def test_what_is_passed_in_is_not_changed(cell, with_resets):
+def test_arguments_are_not_modified(cell, with_resets):
     recurrent, weights = random_recurrent(cell, dropout=0.5)
     x, state = random_input(recurrent)
     resets = np.random.default_rng(0).random((T, B)) < 0.3 if with_resets else None
@@ -206,7 +206,7 @@ def test_what_is_passed_in_is_not_changed(cell, with_resets):
 
 
 @every_cell
-def test_what_is_returned_is_not_changed_by_the_next_call(cell):
+def test_results_are_not_modified_by_the_next_call(cell):
     recurrent, weights = random_recurrent(cell)
     x, state = random_input(recurrent)
     output, final, tape = recurrent.forward(x, state)

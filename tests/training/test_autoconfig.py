@@ -176,14 +176,14 @@ def test_the_expected_loss_is_lower_for_longer_runs_and_easier_texts():
     low, high = expected(letters, 0.1)
     assert low < high < 1.1 * np.log(8)
     assert expected(letters, 10)[0] < low
-    assert expected("round and round and round it goes\n" * 600, 1)[1] < low / 4
+    assert expected("round and round and round it goes\n" * 2000, 1)[1] < low / 4
 
 
 def test_there_is_no_expected_loss_without_enough_text_or_time():
-    text = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 20_000))
+    text = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 60_000))
     assert expected(text, 1) is not None
     assert expected(text, 0.0001) is None
-    assert expected(text[:5000], 1) is None
+    assert expected(text[:50_000], 1) is None
     assert expected(text, 1, valid_fraction=0.0) is None
     assert expected(text + "".join(map(chr, range(1000, 1600))), 1) is None
 

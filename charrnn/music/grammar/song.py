@@ -323,7 +323,10 @@ class Song:
             if self._may_stand(song, line, song.full_bar):
                 ends[line] = self._fitting(song, self._durations(song, line))
         if song.owed == ANY or song.owed > 0:
-            pickups = self._pickups(song.full_bar) if song.owed == ANY else 1 << song.owed
+            # No section of one bar has a pick-up of its own, which is rare: checking each pick-up
+            # against the mark of the last bar would take long.
+            free = 0 if song.left == 1 else self._pickups(song.full_bar)
+            pickups = free if song.owed == ANY else 1 << song.owed
             for line in PICKUPS:
                 if self._may_stand(song, line, 0):
                     ends[line] = ends.get(line, 0) | self._completed(song, line, pickups)
