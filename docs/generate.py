@@ -41,6 +41,7 @@ current. Every command has one call with the same result:
 | `charrnn train` | `charrnn.train(...)`, then `.fit()` or a loop over its reports |
 | `charrnn train --resume` | `charrnn.resume(...)` |
 | `charrnn sample` | `charrnn.generate(...)`, or `charrnn.stream(...)` as the characters come |
+| `charrnn sample -t 0.5,0.8` | a call of `charrnn.generate(...)` for each temperature |
 | `charrnn sample --unique`, `--new-against FILE`, ... | `charrnn.stream_documents(...)` |
 | `charrnn sample --adapt FILE` | `charrnn.generate(charrnn.adapt(model, corpus), ...)` |
 | `charrnn evaluate` | `charrnn.evaluate(...)` |

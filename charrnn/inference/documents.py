@@ -118,8 +118,8 @@ def _hashes(checkpoint: Checkpoint, corpus: Corpus | None) -> NDArray[np.uint64]
 
 def _among(hashes: NDArray[np.uint64], documents: Sequence[str]) -> NDArray[np.bool_]:
     """Return which documents (n,) are among those of these hashes (N,)."""
-    own = text_hashes(Corpus.from_texts(*documents))
-    among = np.zeros(len(own), np.bool_)
+    among = np.zeros(len(documents), np.bool_)
+    own = text_hashes(Corpus.from_texts(*documents)) if len(hashes) else hashes
     for block in blocks(hashes):
         among |= np.isin(own, block)
     return among

@@ -55,7 +55,7 @@ def files_of(path: str | Path, unreadable: list[tuple[str, str]] | None = None) 
     pattern such as "tunes/*.abc".
 
     Folders in a folder that cannot be read are added to `unreadable`, each with the reason. Raises
-    CorpusError if `path` is such a folder.
+    CorpusError if `path` itself is one.
     """
     if str(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112 (Path's raises)
         matches = [] if os.path.lexists(path) else sorted(glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns, too)
