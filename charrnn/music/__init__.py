@@ -4,7 +4,7 @@ Reading order:
 
 - tune: what a tune is. transpose: tunes in other keys.
 - abc_parser, with abc_sources, abc_fields and abc_repeats: ABC notation to tunes.
-- abc_writer: tunes to ABC notation.
+- abc_writer: tunes to ABC notation. abc_book: tunes with all that people wrote.
 - midi_io: MIDI files. transcription, quantise and repeats: from performed times to written bars.
 - repair: bars that do not add up.
 - formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.

@@ -56,7 +56,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The tunes in a text and the spans of each tune's bars.
+    """The tunes in a text, the spans of each tune's bars, and the text of each tune alone.
 
     `skipped` has a line for each tune that cannot be read; `ignored` counts, by kind, the notation
     that is not part of the melody.
@@ -66,6 +66,7 @@ class Parsed:
     spans: tuple[tuple[Span, ...], ...]
     skipped: tuple[str, ...]
     ignored: Counter[str]
+    texts: tuple[str, ...] = ()
 
 
 def read_abc(text: str, name: str = "text") -> Parsed:
@@ -81,7 +82,7 @@ def read_abc(text: str, name: str = "text") -> Parsed:
 
     `name` identifies the text in messages. Raises CorpusError if it contains no readable tune.
     """
-    tunes, spans, skipped = [], [], []
+    tunes, spans, skipped, texts = [], [], [], []
     ignored: Counter[str] = Counter()
     lines = 1 + text.count("\n")
     for source in sources(text):
@@ -93,10 +94,12 @@ def read_abc(text: str, name: str = "text") -> Parsed:
             continue
         tunes.append(tune)
         spans.append(bars)
+        texts.append(source.alone(text))
     if not tunes:
         reason = skipped[0] if skipped else f"{name} has no X: or K: field"
         raise CorpusError(f"no tunes found: {reason}")
-    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored)
+    texts[-1] += text[source.end :].rstrip()  # comments and free text after the last tune
+    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored, tuple(texts))
 
 
 # --- The music ------------------------------------------------------------------------------------
