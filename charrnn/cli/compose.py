@@ -44,7 +44,7 @@ GROUPS = {
 @click.option(
     "-n", "--count", metavar="N", default=1, show_default=True, help="Compose this many tunes."
 )
-@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8.")
+@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8, C or C|.")
 @click.option("--key", metavar="KEY", help="Set the key, such as Dmaj, Em or Ador.")
 @click.option(
     "--bars",

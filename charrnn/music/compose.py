@@ -65,8 +65,8 @@ def compose(
 ) -> list[Tune]:
     """Return `count` new tunes.
 
-    `meter` and `key` may be texts such as "6/8" and "Dmaj". `meter`, `key`, `bars` and `form` are
-    those of the grammar (`charrnn.music.grammar.tunes`); the model chooses what is not given.
+    `meter` and `key` may be texts such as "6/8" or "C|" and "Dmaj". `meter`, `key`, `bars` and
+    `form` are those of the grammar (`charrnn.music.grammar.tunes`); the model chooses the others.
     `prompt` is the beginning of each tune in ABC, header included. `pitches` is the range of the
     notes: MIDI numbers, an instrument or two pitches (`charrnn.music.ranges`), by default the range
     of the tunes that the model was trained on. Without a key, a model of tunes on one tonic draws

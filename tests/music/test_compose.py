@@ -222,6 +222,12 @@ def test_assess_prints_figures_and_json(cli, tunes_file):
     assert cli("assess", tunes_file, "--json").out.startswith('{"figures"')
 
 
+@pytest.mark.parametrize(("sign", "meter"), [("C|", (2, 2)), ("6/8", (6, 8))])
+def test_a_meter_is_stated_by_its_sign_or_its_numbers(cli, model_file, sign, meter):
+    result = cli("compose", model_file, "--meter", sign, "--bars", 2, "--seed", 1)
+    assert read_abc(result.out).tunes[0].meter == meter
+
+
 def test_a_tune_of_a_file_is_continued(cli, model_file, tmp_path):
     """The first one, unless --tune selects another."""
     begun = ("X:1\nM:6/8\nK:D\nD3 D3|\n", "X:5\nM:6/8\nK:G\nG3 G2A|\n")
