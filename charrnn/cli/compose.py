@@ -77,7 +77,7 @@ GROUPS = {
     "--prompt",
     metavar="ABC",
     default="",
-    help="Begin each tune with this ABC, including its K: line.",
+    help="Begin each tune with this ABC, in lines or in one line such as 'M:6/8 K:D |:A2d'.",
 )
 @click.option(
     "--prompt-file",

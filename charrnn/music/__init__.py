@@ -9,7 +9,8 @@ Reading order:
 - repair: bars that do not add up.
 - formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.
 - grammar: which characters keep a tune valid. repetition: a preference for bars that return.
-- compose: new tunes. infill: rewrites bars of a tune. metrics: figures of tunes, and copies.
+- prompt: the beginning of a tune. compose: new tunes. infill: rewrites bars of a tune.
+- metrics: figures of tunes, and copies.
 - layout, with piano_roll and sheet_music: drawings. synth: sound. page: the HTML page.
 - writers: tunes to files, by suffix. folder: files of several tunes, and their page.
 
