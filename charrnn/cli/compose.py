@@ -18,7 +18,7 @@ from charrnn.errors import ConfigError, counted, require
 if TYPE_CHECKING:
     from charrnn.music.tune import Tune
 
-FILES = ("abc", "mid", "wav", "svg")
+FILES = ("abc", "mid", "wav", "svg", "musicxml", "mxl")
 
 
 GROUPS = {
@@ -135,9 +135,9 @@ GROUPS = {
 @click.option(
     "--formats",
     metavar="LIST",
-    default=",".join(FILES),
+    default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats.",
+    help="Write each tune in these formats; others are musicxml and mxl.",
 )
 def compose(
     model: str,
@@ -163,7 +163,7 @@ def compose(
 ) -> None:
     """Compose tunes with a model trained on tunes.
 
-    MODEL is a model file that `charrnn train` made from .abc or .mid files.
+    MODEL is a model file that `charrnn train` made from .abc, .mid or .musicxml files.
 
     \b
     Examples:
@@ -171,7 +171,7 @@ def compose(
       charrnn compose fiddle.safetensors -n 8 --key Dmaj --form AABB -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
-      charrnn compose fiddle.safetensors --prompt-file book.abc --tune 3 --rewrite 5-8
+      charrnn compose fiddle.safetensors --prompt-file book.abc --tune 3
 
     A grammar guarantees valid tunes whose bars add up, and follows --meter, --key, --bars and
     --form; the model chooses those that you omit. --rewrite counts bars as written: a repeated

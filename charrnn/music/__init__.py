@@ -6,6 +6,7 @@ Reading order:
 - abc_parser, with abc_sources, abc_fields and abc_repeats: ABC notation to tunes.
 - abc_writer: tunes to ABC notation. abc_book: tunes with all that people wrote.
 - midi_io: MIDI files. transcription, quantise and repeats: from performed times to written bars.
+- mxl, musicxml_files and musicxml: MusicXML files, unpacked, checked, and read or written.
 - repair: bars that do not add up.
 - formats: files of tunes, by suffix. dataset: tunes to the text that a model learns from.
 - grammar: which characters keep a tune valid. repetition: a preference for bars that return.

@@ -1,4 +1,4 @@
-"""Read tunes from ABC and MIDI files, and report what was skipped or ignored.
+"""Read tunes from ABC, MIDI and MusicXML files, and report what was skipped or ignored.
 
 The formats are registered by suffix in charrnn/text/formats.py.
 """
@@ -91,8 +91,16 @@ def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
     return Found((name,), (tune,), ("",), remarks=Counter(remarks))
 
 
+def _read_musicxml(file: BinaryIO, name: str, _: str) -> Found:
+    from charrnn.music.musicxml import read_musicxml  # on use, as above
+
+    tune, ignored = read_musicxml(_bytes_of(file, name), name)
+    return Found((name,), (tune,), ("",), ignored=ignored)
+
+
 ABC = Format(_read_abc, documents="tunes")
 MIDI = Format(_read_midi, documents="tunes")
+MUSICXML = Format(_read_musicxml, documents="tunes")
 
 
 def read_tunes(path: str | Path) -> Found:
