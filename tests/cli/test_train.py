@@ -56,6 +56,16 @@ def test_the_same_command_writes_the_same_bytes(cli, novel, tmp_path):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_eight_workers_write_the_same_bytes_as_eight_shards_in_one(process, novel, tmp_path):
+    """Also on fewer cores."""
+    options = [*SHORT, "--batch-size", "16"]
+    for name, division in (("a", ["--workers", "8"]), ("b", ["--shards", "8", "--workers", "1"])):
+        result = process("train", novel, *options, *division, "-o", f"{name}.safetensors")
+        assert result.code == 0, result.err
+        assert f"{name}.safetensors: validation loss" in result.err
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
 def test_every_setting_reaches_the_model(cli, novel):
     settings = {"cell": "rnn", "num_layers": 2, "hidden_size": 6, "embedding_size": 0}
     training = {
