@@ -110,7 +110,7 @@ def chunks(job: Job) -> Iterator[tuple[Any, Any]]:
 # ---- the jobs ------------------------------------------------------------------------------------
 
 # Versions differ in their modules and may make arguments keyword-only: use exported names and pass
-# keywords. `charrnn_chunks` alone is not for the comparison of versions.
+# keywords.
 
 
 def new_trainer(job: Job, model: ModelConfig, train: TrainConfig) -> Trainer:
@@ -188,15 +188,11 @@ def charrnn_evaluate(job: Job) -> Work:
         yield evaluate(checkpoint, corpus, streams=job.batch_size).characters
 
 
-def charrnn_chunks(job: Job) -> Work:
-    """Score the chunks that PyTorch scores, of the same (T, B) and without warm-up, which
-    `evaluate` would not do.
-    """
-    model = untrained(job).model()
-    state = model.zero_state(job.batch_size)
-    for inputs, targets in chunks(job):
-        _, _, state = model.losses(inputs, targets, state)
-        yield inputs.size
+def charrnn_blocks(job: Job) -> Work:
+    """Call `evaluate` on B blocks of text at once, without a warm-up: PyTorch's side has none."""
+    checkpoint, corpus = untrained(job), random_corpus(job.batch_size * EVALUATED)
+    while True:
+        yield evaluate(checkpoint, corpus, block_size=EVALUATED).characters
 
 
 def torch_train(job: Job) -> Work:
@@ -250,7 +246,7 @@ OF_A_VERSION: Jobs = {
     "evaluate": charrnn_evaluate,
 }
 JOBS: dict[str, Jobs] = {
-    "charrnn": {"train": charrnn_train, "evaluate": charrnn_chunks},
+    "charrnn": {"train": charrnn_train, "evaluate": charrnn_blocks},
     "torch": {"train": torch_train, "evaluate": torch_evaluate},
     **dict.fromkeys(VERSIONS, OF_A_VERSION),
 }
