@@ -54,7 +54,7 @@ ROWS = {
         "damaged and forged model and resume files",
         mutations.case,
         8_000,
-        2_000_000,
+        1_000_000,
         mutations.BATCH,
     ),
     "flips": Row(
