@@ -159,6 +159,29 @@ def test_a_part_without_notes_is_skipped():
     assert pitches(score(first, f'<part id="P2">{SIMPLE}</part>')) == [60, 62]
 
 
+@pytest.mark.parametrize("attribute", ['number="1a"', 'number="2" implicit="yes"'])
+def test_a_bar_that_is_divided_between_lines_is_one_bar(attribute):
+    first, second = f'<measure number="1">{START}{note("C")}', f"<measure {attribute}>{note('D')}"
+    end = "</measure>"
+    tune, _ = read_musicxml(score(first + end + second + end), "x.musicxml")
+    assert [len(bar.notes) for bar in tune.bars] == [2]
+    line = '<barline location="right"><bar-style>light-light</bar-style></barline>'
+    tune, _ = read_musicxml(score(first + line + end + second + end), "x.musicxml")
+    assert [len(bar.notes) for bar in tune.bars] == [1, 1]
+
+
+def test_rounded_triplets_are_exact():
+    """Some programs divide a quarter note into 256."""
+    parts = "<time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes>"
+    more = f"<type>eighth</type>{parts}</time-modification>"
+    notes = "".join(note("C", duration, more=more) for duration in (85, 86, 85))
+    start = START.replace("<divisions>1<", "<divisions>256<")
+    tune, _ = read_musicxml(score(f"<measure>{start}{notes}{note('D', 256)}</measure>"), "x.xml")
+    assert [each.duration for each in tune.bars[0].notes] == [Fraction(1, 12)] * 3 + [
+        Fraction(1, 4)
+    ]
+
+
 def test_time_without_notes_is_a_rest():
     late = f"<forward><duration>1</duration></forward>{note()}"
     assert pitches(score(f"<measure>{START}{late}</measure>")) == [None, 60]
@@ -229,6 +252,7 @@ LYING = LYING.replace(
         ("x.musicxml", b" " * (17 << 20), "is larger than 16 MB, the limit"),
         ("x.musicxml", score(SIMPLE * 1001), "1,001 <measure> elements; the limit is 1,000"),
         ("x.musicxml", score(SIMPLE.replace(">2<", ">9999<")), "its <beats> is '9999'"),
+        ("x.musicxml", score(f"<measure>{note('B', octave=9)}</measure>"), "the range of MIDI"),
         ("x.musicxml", score(SIMPLE.replace("<step>C", "<step>H")), "its <step> is 'H'"),
         (
             "x.musicxml",
