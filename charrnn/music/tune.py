@@ -16,6 +16,7 @@ from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
 MOST_BARS = 10_000  # in a tune that is read
+COMMON_TIME: dict[str, Meter] = {"C": (4, 4), "C|": (2, 2)}
 FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
 # Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
@@ -346,13 +347,15 @@ class Tune:
 def parse_meter(text: str) -> Meter:
     """Return the meter that `text` names; raises ConfigError for anything else.
 
-    >>> parse_meter("6/8")
-    (6, 8)
+    >>> parse_meter("6/8"), parse_meter("C"), parse_meter("C|")
+    ((6, 8), (4, 4), (2, 2))
     """
+    if text in COMMON_TIME:
+        return COMMON_TIME[text]
     beats, _, unit = text.partition("/")
     require(
         beats.isdecimal() and unit.isdecimal() and len(text) < 8,
-        f"`meter` must be two whole numbers such as 6/8, got {text!r}",
+        f"`meter` must be two whole numbers such as 6/8, or C or C|; got {text!r}",
     )
     return int(beats), int(unit)
 
