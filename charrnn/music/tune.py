@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 
 from charrnn.errors import require
@@ -159,7 +160,7 @@ class Bar:
     meter: Meter | None = None
     key: Key | None = None
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """The sum of the notes' durations."""
         return sum((note.duration for note in self.notes), Fraction(0))
