@@ -266,6 +266,11 @@ LYING = LYING.replace(
         ("x.mxl", mxl(score(SIMPLE), LAUGHS), "is damaged or not a MusicXML file"),
         ("x.mxl", mxl(score(SIMPLE), CONTAINER.replace("a.xml", "../a.xml")), "is damaged or not"),
         ("x.mxl", mxl(score(SIMPLE), method=zipfile.ZIP_LZMA), "is damaged or not"),
+        (
+            "x.mxl",
+            mxl(score(SIMPLE), "<rootfile " * (1 << 22)),
+            "is damaged or not a MusicXML file",
+        ),
         ("x.mxl", packed({"a.xml": "x"}), "is damaged or not a MusicXML file"),
         ("x.mxl", mxl(b" " * (1 << 26)), "is larger than 16 MB, the limit"),
         ("x.mxl", mxl(LAUGHS), "it declares XML entities"),
