@@ -24,7 +24,7 @@ from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.grammar.words import Alphabet
 from charrnn.music.metrics import Sample, melody
-from charrnn.music.prompt import as_text, opening, require_regular
+from charrnn.music.prompt import as_text, begun_by, opening, require_regular
 from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
 from charrnn.music.structure import closes
@@ -104,7 +104,7 @@ def compose(
     start = ""
     if prompt:
         text = as_text(prompt)
-        begun = read_abc(text).tunes[0]
+        begun = begun_by(text)
         if constrained:
             require_regular(begun)
         key = key or begun.key

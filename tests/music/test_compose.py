@@ -156,6 +156,12 @@ def test_no_note_is_outside_the_range(model, pitches, low, high):
     assert {low <= event.pitch <= high for tune in tunes for event in tune.events()} == {True}
 
 
+def test_a_repeat_that_the_prompt_opens_is_closed(model):
+    for tune in compose(model, 3, prompt="M:6/8 K:D |:D3 D3|", seed=1):
+        assert tune.bars[0].opens
+        assert tune.bars[tune.sections()[0][-1]].repeats
+
+
 def test_a_range_is_widened_by_the_prompt_unless_it_is_requested(model):
     prompt = "M:6/8\nL:1/8\nK:Bb\nB,2F FB,F|B,3 F3|"
     assert compose(model, prompt=prompt, seed=1)[0].events()[0].pitch == 58
