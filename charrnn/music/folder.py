@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 
 from charrnn.errors import CheckpointError, reason, require
 from charrnn.music.abc_writer import write_abc
-from charrnn.music.metrics import FIGURES, Sample, measure
-from charrnn.music.page import PageTune, page
+from charrnn.music.metrics import Sample
+from charrnn.music.page import page
 from charrnn.music.tune import Tune
-from charrnn.music.writers import drawing, require_format, written
+from charrnn.music.writers import require_format, shown, written
 
 INDEX = "index.html"
 # Names without a folder: a forged page can name no file outside its own.
@@ -51,23 +51,25 @@ def write_folder(
     """
     before = require_folder(folder, len(tunes), formats, overwrite)
     folder = Path(folder)
-    shown, digests = [], {}
+    tunes_shown, digests = [], {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".charrnn-", dir=folder) as staging:
             for number, tune in enumerate(tunes, 1):
                 abc = texts[number - 1] if texts is not None else write_abc([tune])
-                svg = drawing(tune)
-                made = {"abc": abc.encode(encoding), "svg": svg.encode()}
+                on_page = shown(number, tune, abc, against, settings)
+                tunes_shown.append(on_page)
+                made = {
+                    "abc": abc.encode(encoding),
+                    "mid": on_page.midi,
+                    "svg": on_page.drawings[0].encode(),
+                }
                 for format in formats:
-                    data = made[format] if format in made else written([tune], format)
+                    data = made.get(format) or written([tune], format)
                     name = f"{number:02}.{format}"
                     Path(staging, name).write_bytes(data)
                     digests[name] = _digest(data)
-                heading = tune.title or f"Tune {number}"
-                figures = _figures(Sample([tune], against))
-                shown.append(PageTune(heading, tune, abc, figures, settings, svg))
-            html = page(shown, title).encode()
+            html = page(tunes_shown, title).encode()
             digests[INDEX] = _digest(html)
             Path(staging, INDEX).write_bytes(html + _list(digests))
             for name in digests:
@@ -142,12 +144,3 @@ def _content(path: Path) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _figures(sample: Sample) -> dict[str, str]:
-    """Return the labels and values of the figures of one tune."""
-    return {
-        FIGURES[name].label: format(value, FIGURES[name].format)
-        for name, value in measure(sample).items()
-        if name != "tunes" and value is not None
-    }

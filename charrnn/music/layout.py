@@ -170,11 +170,11 @@ def upbeat_of(measures: list[Measure]) -> Fraction:
     return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
 
 
-def systems_of(measures: list[Measure]) -> list[list[Measure]]:
+def systems_of(measures: list[Measure], narrow: bool = False) -> list[list[Measure]]:
     """Divide measures into systems: each section begins one, and fills few of them evenly.
 
     A system has four bars, or eight short ones; a fifth fits, so that a section of eight with two
-    endings has two systems.
+    endings has two systems. A `narrow` one, for phones, has two bars, or four short ones.
     """
     sections: list[list[Measure]] = []
     for measure in measures:
@@ -184,10 +184,10 @@ def systems_of(measures: list[Measure]) -> list[list[Measure]]:
     systems: list[list[Measure]] = []
     for section in sections:
         whole = Fraction(*(section[0].meter or (4, 4)))
-        room = whole * (10 if whole <= Fraction(1, 2) else 5)
+        bar = whole * (2 if whole <= Fraction(1, 2) else 1)
         done = -upbeat_of(section)
         total = length_of(section) + done
-        share = total / max(1, math.ceil(total / room)) or Fraction(1)
+        share = 2 * bar if narrow else total / max(1, math.ceil(total / (5 * bar))) or Fraction(1)
         shares: dict[int, list[Measure]] = {}
         for measure in section:
             middle = done + measure.bar.duration / 2

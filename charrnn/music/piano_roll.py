@@ -19,7 +19,7 @@ from charrnn.music.layout import (
 from charrnn.music.tune import Bar, Tune
 
 # Lengths in the SVG's own units; a page may scale it.
-_WIDTH = 1000
+_WIDTH, _NARROW = 1000, 400
 _LEFT = 34  # for the tonic's name and the bar line
 _GUTTER = 14  # after a bar that repeats, and at the right
 _TOP = 20  # above each system, for endings and changes of key and meter
@@ -33,6 +33,7 @@ _STYLE = """
 @media screen and (prefers-color-scheme: dark) {
   .roll { --ink: #d5dde5; --line: #8b9aa8; --note: #84b3e2; --tonic: #d9a648; }
 }
+@media print { .roll { --ink: #000; --line: #000; --note: #000; --tonic: #000; } }
 .roll text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 .roll .name { font-weight: 600; text-anchor: end; fill: var(--tonic); }
 .roll .heading { font-size: 20px; font-weight: 600; }
@@ -46,13 +47,15 @@ _STYLE = """
 """.strip()
 
 
-def piano_roll(tune: Tune, title: str = "") -> str:
+def piano_roll(tune: Tune, title: str = "", *, narrow: bool = False) -> str:
     """Return the tune as a standalone SVG: time to the right, a row for each semitone.
 
-    The tonic's rows have a line and its name; rows outside the scale are shaded.
+    The tonic's rows have a line and its name; rows outside the scale are shaded. A `narrow` drawing
+    is for phones.
     """
     measures = measures_of(tune)
-    systems = systems_of(measures)
+    systems = systems_of(measures, narrow)
+    width = _NARROW if narrow else _WIDTH
     pitches = [note.pitch for bar in tune.bars for note in bar.notes if note.pitch is not None]
     low, high = min(pitches, default=60) - 1, max(pitches, default=72) + 1
     row = min(_ROW[1], max(_ROW[0], _HEIGHT / (high - low + 1)))
@@ -61,7 +64,7 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         (length_of(system) - upbeat_of(system) for system in systems), default=Fraction(0)
     )
     gutters = (sum(measure.bar.repeats for measure in system[:-1]) for system in systems)
-    room = _WIDTH - _LEFT - _GUTTER * (1 + max(gutters, default=0))
+    room = width - _LEFT - _GUTTER * (1 + max(gutters, default=0))
     scale = min(room / float(upbeat + longest or 1), 8 * _EIGHTH)
 
     parts = []
@@ -79,7 +82,7 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         y += _TOP + roll.height + _GAP
     about = f"{title}: piano roll in {key_name(tune.key)}" if title else "Piano roll"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="roll" viewBox="0 0 {_WIDTH} {_n(y)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="roll" viewBox="0 0 {width} {_n(y)}"'
         f' role="img" aria-label="{escaped(about)}">\n<style>\n{_STYLE}\n</style>\n'
         + "\n".join(parts)
         + "\n</svg>\n"

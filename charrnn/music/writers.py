@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 from charrnn.errors import ConfigError, require
 from charrnn.music.abc_writer import write_abc
+from charrnn.music.facts import facts_of, figures_of
+from charrnn.music.metrics import Sample
 from charrnn.music.midi_io import write_midi
 from charrnn.music.page import PageTune, page
 from charrnn.music.piano_roll import piano_roll
@@ -16,19 +18,38 @@ from charrnn.music.synth import wav_bytes
 from charrnn.music.tune import Tune
 
 
-def drawing(tune: Tune) -> str:
-    """Return an SVG of the tune: sheet music if verovio is installed, otherwise a piano roll."""
-    return engraved(tune) if find_spec("verovio") else piano_roll(tune)
+def drawing(tune: Tune, *, narrow: bool = False) -> str:
+    """Return an SVG of the tune: sheet music if verovio is installed, otherwise a piano roll.
+
+    A `narrow` drawing is for phones.
+    """
+    draw = engraved if find_spec("verovio") else piano_roll
+    return draw(tune, narrow=narrow)
+
+
+def shown(
+    number: int, tune: Tune, abc: str = "", against: Sample | None = None, settings: str = ""
+) -> PageTune:
+    """Return the tune with this number as a page shows it; `abc` is by default that of a file."""
+    try:
+        midi = write_midi(tune)
+    except ConfigError:  # MIDI does not have its pitches
+        midi = b""
+    return PageTune(
+        tune.title or f"Tune {number}",
+        tune,
+        abc or write_abc([tune]),
+        facts_of(tune, against),
+        figures_of(Sample([tune], against)),
+        settings,
+        (drawing(tune), drawing(tune, narrow=True)),
+        midi,
+    )
 
 
 def plain_page(tunes: Sequence[Tune]) -> str:
-    """Return an HTML page of the tunes, without figures."""
-    return page(
-        [
-            PageTune(tune.title or f"Tune {number}", tune, write_abc([tune]), svg=drawing(tune))
-            for number, tune in enumerate(tunes, 1)
-        ]
-    )
+    """Return an HTML page of the tunes."""
+    return page([shown(number, tune) for number, tune in enumerate(tunes, 1)])
 
 
 @dataclass(frozen=True)

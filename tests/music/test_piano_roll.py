@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from charrnn.music.layout import beat, performance
+from charrnn.music.layout import beat, measures_of, performance, systems_of
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Bar, Key, Note, Tune
 
@@ -55,6 +55,19 @@ def test_a_note_is_drawn_at_its_time_and_pitch_with_its_duration():
     assert later - x == pytest.approx(width + 1.4, abs=0.2)
     long = rects(JIG)[7]
     assert long[3] + 1.4 == pytest.approx(2 * (width + 1.4), abs=0.2)
+
+
+@pytest.mark.parametrize(("meter", "bars"), [((4, 4), 2), ((6, 8), 2), ((2, 4), 4)])
+def test_a_narrow_drawing_has_two_bars_or_four_short_ones_per_line(meter, bars):
+    """A pick-up and a second ending make no difference."""
+    full = Fraction(*meter)
+    section = [Bar((Note(60, full),))] * 7 + [Bar((Note(60, full),), ending=1, repeats=True)]
+    pick_up = Bar((Note(60, full / 4),), opens=True)
+    tune = Tune((pick_up, *section, Bar((Note(60, full),), ending=2)), meter=meter)
+    lines = systems_of(measures_of(tune), narrow=True)
+    assert [len(line) for line in lines] == [bars + 1] + [bars] * (8 // bars - 1) + [1]
+    assert [len(line) for line in systems_of(measures_of(tune))] == ([10] if bars == 4 else [5, 5])
+    assert ET.fromstring(piano_roll(tune, narrow=True)).get("viewBox").startswith("0 0 400 ")
 
 
 def test_a_tied_note_reaches_the_next():
