@@ -10,7 +10,7 @@ import click
 
 from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given
 from charrnn.cli.terminal import show, tell, write_text
-from charrnn.cli.tunes import tell_notices, tunes_in
+from charrnn.cli.tunes import SWING, tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted, require
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ GROUPS = {
     "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperature", "seed", "unconstrained"],
-    "Output": ["count", "out", "overwrite", "formats"],
+    "Output": ["count", "out", "overwrite", "formats", "swing"],
 }
 
 
@@ -113,6 +113,7 @@ GROUPS = {
     is_flag=True,
     help="Replace the tunes that compose previously wrote to the folder.",
 )
+@SWING
 @click.option(
     "--formats",
     metavar="LIST",
@@ -138,6 +139,7 @@ def compose(
     seed: int | None,
     out: str | None,
     overwrite: bool,
+    swing: float,
     formats: str,
     **filters: float | None,
 ) -> None:
@@ -166,6 +168,7 @@ def compose(
     from charrnn.music.infill import parse_bars
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
+    from charrnn.music.performance import Style
 
     if prompt and prompt_file:
         raise ConfigError("`prompt` and `prompt_file` cannot be combined")
@@ -180,6 +183,8 @@ def compose(
         require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
         require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
         parse_bars(rewrite)  # fails before the model is read
+    Style(swing)  # fails before the model is read
+    require(swing == 1 or out is not None, "`swing` needs a folder; name one with `out`")
     if out is not None:
         require_folder(out, count, wanted, overwrite)
     drawn = given(filters)
@@ -236,6 +241,7 @@ def compose(
         against=corpus,
         title=f"Tunes from {name}",
         settings=settings,
+        swing=swing,
         overwrite=overwrite,
     )
     tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from charrnn.cli.terminal import tell
 
 if TYPE_CHECKING:
     from charrnn.music.formats import Found
     from charrnn.music.tune import Tune
+
+SWING = click.option(
+    "--swing",
+    metavar="RATIO",
+    default=1.0,
+    show_default=True,
+    help="Play the first eighth note of a quarter this much longer than the second, such as 1.5 "
+    "or 2 for hornpipes; up to 3.",
+)
 
 
 def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:

@@ -7,21 +7,35 @@ from pathlib import Path
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
 from charrnn.errors import ConfigError, counted, require
 from charrnn.music.formats import Found, read_all
-from charrnn.music.writers import require_format, written
+from charrnn.music.performance import Style
+from charrnn.music.writers import WRITERS, require_format, written
 
 
 def convert(
-    source: str | Path, target: str | Path, *, tune: int | None = None, overwrite: bool = False
+    source: str | Path,
+    target: str | Path,
+    *,
+    tune: int | None = None,
+    swing: float = 1.0,
+    overwrite: bool = False,
 ) -> Found:
     """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
 
-    `tune` selects one of several, counted from 1. An existing target is replaced only with
+    `tune` selects one of several, counted from 1. `swing` is the ratio of the first eighth note of
+    a quarter to the second, in formats that play. An existing target is replaced only with
     `overwrite`, and the source never. Raises CorpusError for a source that cannot be read,
-    ConfigError for a tune or a format that does not exist and for a target that is the source, and
-    CheckpointError for a target that exists or cannot be written.
+    ConfigError for a tune or a format that does not exist, for swing that is out of range or cannot
+    be heard, and for a target that is the source, and CheckpointError for a target that exists or
+    cannot be written.
     """
+    style = Style(swing)
     format = Path(target).suffix.removeprefix(".").lower()
     require_format(format)
+    playing = ", ".join(f".{name}" for name, writer in WRITERS.items() if writer.plays)
+    require(
+        swing == 1 or WRITERS[format].plays,
+        f"`swing` has no effect on .{format} files; convert to {playing}",
+    )
     _require_different(source, target)
     require_writable(Path(target))
     require_new(target, overwrite)
@@ -34,7 +48,7 @@ def convert(
             f"`tune` is {tune}, but {source} has only {counted(len(tunes), 'tune')}",
         )
         tunes = tunes[tune - 1 : tune]
-    write_atomically(Path(target), written(tunes, format))
+    write_atomically(Path(target), written(tunes, format, style))
     return found
 
 

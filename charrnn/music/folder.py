@@ -18,6 +18,7 @@ from charrnn.errors import CheckpointError, reason, require
 from charrnn.music.abc_writer import write_abc
 from charrnn.music.metrics import Sample
 from charrnn.music.page import page
+from charrnn.music.performance import Style
 from charrnn.music.tune import Tune
 from charrnn.music.writers import require_format, shown, written
 
@@ -36,6 +37,7 @@ def write_folder(
     against: Sample | None = None,
     title: str = "Tunes",
     settings: str = "",
+    swing: float = 1.0,
     overwrite: bool = False,
 ) -> Path:
     """Write each tune as 01.abc, 01.mid and so on, and index.html; return the path of that page.
@@ -43,12 +45,15 @@ def write_folder(
     `formats` are those of `charrnn.music.writers.WRITERS`. `texts` are the tunes in ABC, by default
     the result of `write_abc`, and `encoding` is that of the .abc files. The page has a `title`,
     figures of each tune, compared with `against`, and under each tune a line with the `settings`.
+    `swing` is that of `charrnn.convert`.
     With `overwrite`, the files of an earlier call are replaced, and those without a successor are
     removed; other files in the folder are never changed.
 
     Raises CheckpointError if a file exists that may not be replaced or if one cannot be written,
-    and ConfigError for an unknown format; the folder's files are then unchanged.
+    and ConfigError for an unknown format and a value out of range; the folder's files are then
+    unchanged.
     """
+    style = Style(swing)
     before = require_folder(folder, len(tunes), formats, overwrite)
     folder = Path(folder)
     tunes_shown, digests = [], {}
@@ -57,7 +62,7 @@ def write_folder(
         with TemporaryDirectory(prefix=".charrnn-", dir=folder) as staging:
             for number, tune in enumerate(tunes, 1):
                 abc = texts[number - 1] if texts is not None else write_abc([tune])
-                on_page = shown(number, tune, abc, against, settings)
+                on_page = shown(number, tune, abc, against, settings, style)
                 tunes_shown.append(on_page)
                 made = {
                     "abc": abc.encode(encoding),
@@ -65,7 +70,7 @@ def write_folder(
                     "svg": on_page.drawings[0].encode(),
                 }
                 for format in formats:
-                    data = made.get(format) or written([tune], format)
+                    data = made.get(format) or b"".join(written([tune], format, style))
                     name = f"{number:02}.{format}"
                     Path(staging, name).write_bytes(data)
                     digests[name] = _digest(data)

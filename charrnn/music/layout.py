@@ -1,7 +1,7 @@
-"""The layout of a tune: its bars in systems, and when each written note sounds.
+"""The layout of a tune: its bars in systems.
 
 A tune is drawn as written: bars in order, with repeat signs. Each note is numbered among the tune's
-notes, rests not counted; `performance` returns when each number is played, twice inside a repeat.
+notes, rests not counted; performance.py returns when each number is played, twice inside a repeat.
 A page can therefore highlight notes as they sound, in a piano roll (piano_roll.py) or in sheet
 music (sheet_music.py).
 """
@@ -51,36 +51,6 @@ def beat(meter: Meter | None) -> Fraction:
     beats, unit = meter
     compound = beats > 3 and beats % 3 == 0
     return Fraction(3 if compound else 1, unit)
-
-
-@dataclass(frozen=True)
-class Played:
-    """A written note as played. Times are in whole notes from the beginning of the tune."""
-
-    number: int  # among the tune's notes, rests not counted
-    pitch: int
-    start: Fraction
-    duration: Fraction
-    sounds: Fraction  # with the notes tied to it; 0 if it continues a tied note
-    stress: int  # 2 at the beginning of a bar, 1 on another beat, 0 off the beat
-
-
-def performance(tune: Tune) -> list[Played]:
-    """Return the notes as played, with repeats: `Tune.events` by written note."""
-    sounds = {event.start: event.duration for event in tune.events()}
-    measures = measures_of(tune)
-    played = []
-    now = Fraction(0)
-    for index in tune.played():
-        measure = measures[index]
-        beats = measure.beats()
-        for number, pitch, offset, note in measure.notes():
-            stress = 0 if offset not in beats else 1 if offset or measure.upbeat else 2
-            start = now + offset
-            sounding = sounds.get(start, Fraction(0))
-            played.append(Played(number, pitch, start, note.duration, sounding, stress))
-        now += measure.bar.duration
-    return played
 
 
 def key_name(key: Key) -> str:

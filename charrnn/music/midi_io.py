@@ -16,6 +16,7 @@ from typing import Any
 import mido
 
 from charrnn.errors import CorpusError, require
+from charrnn.music.performance import PLAIN, Style, performance
 from charrnn.music.quantise import MAX_LENGTH, QUARTER, WHOLE, Sound
 from charrnn.music.transcription import DEFAULT_METER, Performance, transcribe
 from charrnn.music.tune import MODES, Key, Meter, Tune, tempo_of
@@ -29,8 +30,10 @@ MAX_BYTES = 1_000_000
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> bytes:
-    """Return a MIDI file, type 0, of the tune as played, with its repeats.
+def write_midi(
+    tune: Tune, tempo: float | None = None, program: int = FLUTE, style: Style = PLAIN
+) -> bytes:
+    """Return a MIDI file, type 0, of the tune as played, with its repeats and accents.
 
     `tempo` is in quarter notes per minute, by default `tempo_of` the meter; `program` is the
     General MIDI instrument, 0 to 127. Modes other than major and minor are written as the major or
@@ -38,11 +41,11 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     pitches that MIDI does not have.
     """
     require(0 <= program <= 127, f"program must be between 0 and 127, got {program}")
-    events = tune.events()
-    for event in events:
+    notes = [note for note in performance(tune, style) if note.sounds]
+    for note in notes:
         require(
-            0 <= event.pitch <= 127,
-            f"MIDI pitches must be between 0 and 127, got {event.pitch}; transpose the tune",
+            0 <= note.pitch <= 127,
+            f"MIDI pitches must be between 0 and 127, got {note.pitch}; transpose the tune",
         )
     beat = mido.bpm2tempo(tempo_of(tune.meter, tempo))
     silence = _silence(tune)
@@ -59,10 +62,11 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     for start, key in _changes(tune, "key"):
         message = mido.MetaMessage("key_signature", key=_signature(key))
         timed.append((_ticks(start + silence) if start else 0, 1, message))
-    for event in events:
-        down, up = (_ticks(silence + time) for time in (event.start, event.start + event.duration))
-        timed.append((down, 2, mido.Message("note_on", note=event.pitch)))
-        timed.append((up, 0, mido.Message("note_off", note=event.pitch)))
+    for note in notes:
+        down, up = (_ticks(silence + time) for time in (note.start, note.start + note.sounds))
+        key_down = mido.Message("note_on", note=note.pitch, velocity=note.velocity)
+        timed.append((down, 2, key_down))
+        timed.append((up, 0, mido.Message("note_off", note=note.pitch)))
     length = sum((tune.bars[index].duration for index in tune.played()), silence)
     timed.append((_ticks(length), 3, mido.MetaMessage("end_of_track")))
 

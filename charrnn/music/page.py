@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.resources import files
 
-from charrnn.music.layout import beat, escaped, performance
+from charrnn.music.layout import beat, escaped
+from charrnn.music.performance import PLAIN, Style, performance
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Tune, tempo_of
 
@@ -77,6 +78,7 @@ class PageTune:
     settings: str = ""  # a line on how it was made
     drawings: tuple[str, str] = ("", "")  # SVGs, the second for phones; by default piano rolls
     midi: bytes = b""  # the MIDI file to download
+    style: Style = PLAIN  # how it is played
     tempo: float | None = None  # quarter notes per minute; by default `tempo_of` the meter
 
 
@@ -115,9 +117,9 @@ def _article(number: int, shown: PageTune) -> str:
             _float(note.start),
             _float(note.duration),
             _float(note.sounds),
-            note.stress,
+            note.velocity,
         )
-        for note in performance(shown.tune)
+        for note in performance(shown.tune, shown.style)
     ]
     formats = ("abc", "mid", "wav") if shown.midi else ("abc", "wav")
     wide, narrow = shown.drawings

@@ -7,7 +7,8 @@ const AHEAD = 1.5; // seconds; a hidden tab's timer ticks only once a second
 const HARMONICS = new Float32Array([0, 1, 0.45, 0.28, 0.1, 0.08, 0.04, 0.02]);
 const RATE = 44100; // samples per second of a file
 const TAIL = 0.25; // seconds after the end of a note until its sound has died away
-const LOUDNESS = [0.16, 0.19, 0.23]; // of a note off the beat, on it, at the beginning of a bar
+const LOUDNESS = 0.23; // of a note with the velocity LOUD
+const LOUD = 92;
 
 let playing = null; // the player that sounds, if any
 let latest = null; // the player that the space bar starts
@@ -23,13 +24,14 @@ class Instrument {
   }
 
   // Play a note at a time in seconds, with this many whole notes a second.
-  play({ pitch, sounds, stress }, begin, speed) {
+  play({ pitch, sounds, velocity }, begin, speed) {
     if (!sounds) return;
+    const loudness = (LOUDNESS * velocity) / LOUD;
     const end = begin + (0.94 * sounds) / speed;
     const envelope = this.context.createGain();
     envelope.gain.setValueAtTime(0, begin);
-    envelope.gain.linearRampToValueAtTime(LOUDNESS[stress], begin + 0.01);
-    envelope.gain.setTargetAtTime(0.4 * LOUDNESS[stress], begin + 0.01, 0.25);
+    envelope.gain.linearRampToValueAtTime(loudness, begin + 0.01);
+    envelope.gain.setTargetAtTime(0.4 * loudness, begin + 0.01, 0.25);
     envelope.gain.setTargetAtTime(0, Math.max(end, begin + 0.02), 0.03);
     const oscillator = this.context.createOscillator();
     oscillator.setPeriodicWave(this.wave);
@@ -52,8 +54,8 @@ class Player {
     this.length = Number(article.dataset.length);
     this.beat = Number(article.dataset.beat);
     this.notes = JSON.parse(article.dataset.notes).map(
-      ([number, pitch, start, duration, sounds, stress]) =>
-        ({ number, pitch, start, end: start + duration, sounds, stress }));
+      ([number, pitch, start, duration, sounds, velocity]) =>
+        ({ number, pitch, start, end: start + duration, sounds, velocity }));
     this.lit = undefined; // the number of the highlighted note
 
     this.button.addEventListener("click", () => this.toggle());

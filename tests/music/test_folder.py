@@ -23,7 +23,7 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
     assert index == tmp_path / "new" / "tunes" / "index.html"
     made = {path.name: path.read_bytes() for path in index.parent.iterdir()}
     files = {
-        f"0{number}.{name}": written([tune], name)
+        f"0{number}.{name}": b"".join(written([tune], name))
         for number, tune in enumerate(TUNES, 1)
         for name in ("abc", "mid", "wav", "svg")
     }

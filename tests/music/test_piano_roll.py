@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from charrnn.music.layout import beat, measures_of, performance, systems_of
+from charrnn.music.layout import beat, measures_of, systems_of
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Bar, Key, Note, Tune
 
@@ -151,28 +151,6 @@ def test_any_title_is_valid_xml(title):
 
 def test_the_same_tune_gives_the_same_drawing():
     assert piano_roll(JIG) == piano_roll(replace(JIG))
-
-
-def test_a_performance_follows_repeats_and_endings():
-    played = performance(JIG)
-    assert [note.number for note in played] == [*range(9), *range(7), 9]
-
-
-def test_the_first_of_tied_notes_sounds():
-    tied = Tune((Bar((Note(60, EIGHTH, tied=True),)), Bar((Note(60, QUARTER),))))
-    assert [(note.start, note.sounds) for note in performance(tied)] == [(0, DOTTED), (EIGHTH, 0)]
-
-
-def test_a_performance_sounds_like_the_tune_s_events():
-    played = [(note.pitch, note.start, note.sounds) for note in performance(JIG) if note.sounds]
-    assert played == [(event.pitch, event.start, event.duration) for event in JIG.events()]
-
-
-def test_a_performance_is_stressed_on_the_beat():
-    bar = Bar(notes(*range(60, 66)))
-    upbeat = Tune((Bar(notes(60), opens=True), bar), meter=(6, 8))
-    assert [note.stress for note in performance(upbeat)] == [0, 2, 0, 0, 1, 0, 0]
-    assert [note.stress for note in performance(Tune((bar,), meter=(3, 4)))] == [2, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(
