@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given
+from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given, numbers
 from charrnn.cli.terminal import show, tell, write_text
 from charrnn.cli.tunes import SWING, tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted, require
@@ -22,7 +23,7 @@ FILES = ("abc", "mid", "wav", "svg")
 GROUPS = {
     "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
-    "Sampling": ["temperature", "seed", "unconstrained"],
+    "Sampling": ["temperatures", "seed", "unconstrained"],
     "Output": ["count", "out", "overwrite", "formats", "swing"],
 }
 
@@ -56,10 +57,13 @@ GROUPS = {
 @click.option(
     "-t",
     "--temperature",
-    metavar="X",
-    default=0.9,
+    "temperatures",
+    metavar="X,...",
+    callback=numbers,
+    default="0.9",
     show_default=True,
-    help="Set the temperature: below 1 is safer, above 1 bolder.",
+    help="Set the temperature: below 1 is safer, above 1 bolder. Several values (0.7,1.0,1.2) are "
+    "used in turn, --count tunes for each.",
 )
 @click.option(
     "--prompt",
@@ -129,7 +133,7 @@ def compose(
     bars: int | None,
     form: str,
     pitches: str | None,
-    temperature: float,
+    temperatures: list[float],
     prompt: str,
     prompt_file: str | None,
     rewrite: str | None,
@@ -151,6 +155,7 @@ def compose(
     Examples:
       charrnn compose fiddle.safetensors
       charrnn compose fiddle.safetensors -n 8 --key Dmaj --form AABB -o tunes
+      charrnn compose fiddle.safetensors -n 4 -t 0.7,1.0,1.2 -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
 
@@ -160,6 +165,7 @@ def compose(
     one.
     """
     from charrnn.checkpoints.checkpoint import load
+    from charrnn.inference.sampling import SamplingOptions
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
@@ -186,10 +192,13 @@ def compose(
     Style(swing)  # fails before the model is read
     require(swing == 1 or out is not None, "`swing` needs a folder; name one with `out`")
     if out is not None:
-        require_folder(out, count, wanted, overwrite)
+        require_folder(out, count * len(temperatures), wanted, overwrite)
     drawn = given(filters)
+    for temperature in temperatures:
+        SamplingOptions.of("compose", temperature, seed or 0, drawn)
     checkpoint = load(model)
     begun: tuple[Tune, ...] = ()
+    encoding = "utf-8"
     if rewrite is not None and prompt_file:
         found, text, encoding = read_text(prompt_file)
         tell_notices(found)
@@ -200,43 +209,54 @@ def compose(
         tell(f"seed {seed}")
     others = tunes_in(against)
     corpus = Sample(others) if others else None
-    if rewrite is not None:
-        texts = rewritten(
-            checkpoint, text, bars=rewrite, count=count, temperature=temperature, seed=seed, **drawn
-        )
-        tunes = [read_abc(text).tunes[0] for text in texts]
-        if len(tunes) < count:
-            tell(f"only {len(tunes)} of {counted(count, 'distinct version')} were found")
-    else:
-        tunes = composed(
-            checkpoint,
-            count,
-            meter=meter,
-            key=key,
-            bars=bars,
-            form=form,
-            pitches=pitches,
-            prompt=write_abc(begun[:1]) or prompt,
-            constrained=not unconstrained,
-            against=corpus,
-            max_copy=max_copy,
-            temperature=temperature,
-            seed=seed,
-            **drawn,
-        )
-        texts, encoding = None, "utf-8"
-        if len(tunes) < count:
-            tell(f"skipped {count - len(tunes):,} of {counted(count, 'tune')}: not valid ABC")
+    tunes: list[Tune] = []
+    texts: list[str] = []  # of rewritten tunes
+    for temperature in temperatures:
+        if rewrite is not None:
+            versions = rewritten(
+                checkpoint,
+                text,
+                bars=rewrite,
+                count=count,
+                temperature=temperature,
+                seed=seed,
+                **drawn,
+            )
+            texts += versions
+            new = [read_abc(version).tunes[0] for version in versions]
+            missing = f"only {len(new)} of {counted(count, 'distinct version')} were found"
+        else:
+            new = composed(
+                checkpoint,
+                count,
+                meter=meter,
+                key=key,
+                bars=bars,
+                form=form,
+                pitches=pitches,
+                prompt=write_abc(begun[:1]) or prompt,
+                constrained=not unconstrained,
+                against=corpus,
+                max_copy=max_copy,
+                temperature=temperature,
+                seed=seed,
+                **drawn,
+            )
+            missing = f"skipped {count - len(new):,} of {counted(count, 'tune')}: not valid ABC"
+        if len(new) < count:
+            tell(missing)
+        tunes += _titled(new, temperature) if len(temperatures) > 1 else new
     if out is None:
-        write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
+        write_text("\n\n".join(texts) or write_abc(tunes), encoding)
         return
     name, what = Path(model).name, f"bars {rewrite} rewritten, " if rewrite else ""
-    settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
+    shown = ", ".join(f"{temperature:g}" for temperature in temperatures)
+    settings = f"{name}, {what}seed {seed}, temperature {shown}"
     index = write_folder(
         out,
         tunes,
         formats=wanted,
-        texts=texts,
+        texts=texts or None,
         encoding=encoding,
         against=corpus,
         title=f"Tunes from {name}",
@@ -246,3 +266,11 @@ def compose(
     )
     tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")
     show(index.resolve().as_uri())
+
+
+def _titled(tunes: list[Tune], temperature: float) -> list[Tune]:
+    """Return the tunes with titles that say at which temperature they were written."""
+    return [
+        replace(tune, title=f"{tune.title or f'Tune {number}'} (temperature {temperature:g})")
+        for number, tune in enumerate(tunes, 1)
+    ]
