@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from charrnn.errors import counted
 from charrnn.music.layout import key_name
-from charrnn.music.metrics import FIGURES, Sample, measure
+from charrnn.music.metrics import FIGURES, Sample, TuneAssessment, measure
 from charrnn.music.ranges import name_of
 from charrnn.music.structure import closes
 from charrnn.music.tune import Tune
+
+LONGEST = 30  # characters of a title in a listing
 
 
 def facts_of(tune: Tune, against: Sample | None = None) -> dict[str, str]:
@@ -39,6 +43,20 @@ def facts_of(tune: Tune, against: Sample | None = None) -> dict[str, str]:
             f"{counted(match.notes, 'note')}{title}" if match else "none"
         )
     return facts
+
+
+def listing(tunes: Sequence[TuneAssessment]) -> list[str]:
+    """Return a line of facts for each tune, below a line with their names."""
+    names = list(dict.fromkeys(name for tune in tunes for name in tune.facts))
+    rows = [["", "title", *names]]
+    for number, tune in enumerate(tunes, 1):
+        title = tune.title if len(tune.title) <= LONGEST else tune.title[: LONGEST - 1] + "…"
+        rows.append([str(number), title, *(tune.facts.get(name, "-") for name in names)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def figures_of(sample: Sample) -> dict[str, str]:

@@ -367,12 +367,24 @@ Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
+class TuneAssessment:
+    """The title of a tune, facts in a player's words (facts.py), and its FIGURES."""
+
+    title: str
+    facts: Mapping[str, str]
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Assessment:
-    """The FIGURES of tunes and of held-out tunes by people, and each tune's longest match."""
+    """The FIGURES of tunes and of held-out tunes by people, each tune's longest match, and, if
+    requested, what can be said of each tune.
+    """
 
     figures: Figures
     held_out: Figures | None
     longest: list[Match | None]
+    each: Sequence[TuneAssessment] = ()
 
 
 def assess(

@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.facts import facts_of, figures_of
+from charrnn.music.assess import assess
+from charrnn.music.facts import facts_of, figures_of, listing
 from charrnn.music.metrics import Sample
 from charrnn.music.tune import Bar, Key, Note, Tune
 
@@ -43,6 +44,15 @@ def test_the_longest_passage_from_a_corpus_is_named():
 def test_a_tune_without_notes_or_meter_has_fewer_facts():
     rest = Tune((Bar((Note(None, Fraction(1)),)),), Key("E", "min"), None)
     assert facts_of(rest) == {"key": "E minor", "bars add up": "yes"}
+
+
+def test_a_listing_has_a_line_for_each_tune():
+    airs = [tune(AIR.format("D4")), Tune((Bar((Note(60, Fraction(1)),)),), title="x" * 31)]
+    lines = listing(assess(airs, each=True).each)
+    assert lines[0].split("  ")[-1] == "sections that do"
+    assert lines[1].split()[:4] == ["1", "Air", "D", "major"]
+    assert lines[2].split()[:4] == ["2", "x" * 29 + "…", "C", "major"]
+    assert lines[2].endswith("-"), "a single section"
 
 
 def test_the_figures_have_labels_and_units():
