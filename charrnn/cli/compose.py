@@ -11,7 +11,7 @@ import click
 
 from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given, numbers
 from charrnn.cli.terminal import show, tell, write_text
-from charrnn.cli.tunes import SWING, tell_notices, tunes_in
+from charrnn.cli.tunes import CHORDS, SWING, tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted, require
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ GROUPS = {
     "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperatures", "seed", "unconstrained"],
-    "Output": ["count", "out", "overwrite", "formats", "swing"],
+    "Output": ["count", "out", "overwrite", "formats", "chords", "swing"],
 }
 
 
@@ -117,6 +117,12 @@ GROUPS = {
     is_flag=True,
     help="Replace the tunes that compose previously wrote to the folder.",
 )
+@click.option(
+    "--chords",
+    is_flag=True,
+    help="Add chord symbols and an accompaniment: chords of the key that fit the notes, selected "
+    "by rule.",
+)
 @SWING
 @click.option(
     "--formats",
@@ -143,6 +149,7 @@ def compose(
     seed: int | None,
     out: str | None,
     overwrite: bool,
+    chords: bool,
     swing: float,
     formats: str,
     **filters: float | None,
@@ -184,7 +191,7 @@ def compose(
             raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(FILES)}")
     if rewrite is not None:
         options = {"prompt": prompt, "meter": meter, "key": key, "bars": bars, "form": form}
-        options |= {"unconstrained": unconstrained, "max_copy": max_copy}
+        options |= {"unconstrained": unconstrained, "max_copy": max_copy, "chords": chords}
         conflicts = ", ".join(f"`{name}`" for name, value in options.items() if value)
         require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
         require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
@@ -246,12 +253,15 @@ def compose(
         if len(new) < count:
             tell(missing)
         tunes += _titled(new, temperature) if len(temperatures) > 1 else new
+    if chords:
+        tell(CHORDS)
     if out is None:
-        write_text("\n\n".join(texts) or write_abc(tunes), encoding)
+        write_text("\n\n".join(texts) or write_abc(tunes, chords=chords), encoding)
         return
     name, what = Path(model).name, f"bars {rewrite} rewritten, " if rewrite else ""
     shown = ", ".join(f"{temperature:g}" for temperature in temperatures)
     settings = f"{name}, {what}seed {seed}, temperature {shown}"
+    settings += ", chords by rule" if chords else ""
     index = write_folder(
         out,
         tunes,
@@ -262,6 +272,7 @@ def compose(
         title=f"Tunes from {name}",
         settings=settings,
         swing=swing,
+        chords=chords,
         overwrite=overwrite,
     )
     tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")

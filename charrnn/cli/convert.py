@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from charrnn.cli.options import Command
-from charrnn.cli.tunes import SWING, tell_notices
+from charrnn.cli.terminal import tell
+from charrnn.cli.tunes import CHORDS, SWING, tell_notices
 
 
 @click.command(cls=Command)
@@ -14,9 +15,16 @@ from charrnn.cli.tunes import SWING, tell_notices
 @click.option(
     "--tune", "number", metavar="N", type=int, help="Convert only tune N, counted from 1."
 )
+@click.option(
+    "--chords",
+    is_flag=True,
+    help="Add an accompaniment: chords of the key that fit the notes, selected by rule.",
+)
 @SWING
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
-def convert(source: str, target: str, number: int | None, swing: float, overwrite: bool) -> None:
+def convert(
+    source: str, target: str, number: int | None, swing: float, chords: bool, overwrite: bool
+) -> None:
     """Convert tunes to ABC, MIDI, audio, score or web page.
 
     Read the tunes of SOURCE (.abc, .mid or a folder) and write them to TARGET, in the format of its
@@ -34,4 +42,7 @@ def convert(source: str, target: str, number: int | None, swing: float, overwrit
     """
     from charrnn.music.convert import convert as converted
 
-    tell_notices(converted(source, target, tune=number, swing=swing, overwrite=overwrite))
+    found = converted(source, target, tune=number, swing=swing, chords=chords, overwrite=overwrite)
+    tell_notices(found)
+    if chords:
+        tell(CHORDS)

@@ -21,6 +21,8 @@ SWING = click.option(
     "or 2 for hornpipes; up to 3.",
 )
 
+CHORDS = "chords selected by rule, from the key and the notes on strong beats"
+
 
 def tunes_in(paths: tuple[str, ...]) -> tuple[Tune, ...]:
     """Return the tunes in some files, and print the notices about them."""

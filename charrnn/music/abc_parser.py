@@ -23,6 +23,7 @@ from charrnn.music.abc_fields import (
     read_meter,
     read_shifts,
     read_unit,
+    states_key,
 )
 from charrnn.music.abc_repeats import (
     Draft,
@@ -164,6 +165,7 @@ class _Reader:
         self.ignored = ignored
         self.numbered = source.numbered
         self.meter: Meter | None = (4, 4)
+        self.keyless = True
         self.key = Key()
         self.signature = self.key.signature()
         self.octaves = 0  # shifts of the pitch: octave=, and transpose= of K: and V:
@@ -222,6 +224,7 @@ class _Reader:
             self.meter = read_meter(value)
         elif letter == "K":
             self.key, self.signature = read_key(value)
+            self.keyless = self.keyless and not states_key(value)
             self.accidentals = {}
             self.shift_by("K", value)
         elif letter == "L":
@@ -457,6 +460,6 @@ def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span,
             )
         )
     ignored.update(seen)
-    tune = with_true_ties(Tune(tuple(bars), key, meter, reader.title))
+    tune = with_true_ties(Tune(tuple(bars), key, meter, reader.title, reader.keyless))
     spans = (Span(draft.begin, draft.end, draft.unit, draft.shift) for draft in drafts)
     return tune, tuple(spans)

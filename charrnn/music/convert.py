@@ -17,25 +17,29 @@ def convert(
     *,
     tune: int | None = None,
     swing: float = 1.0,
+    chords: bool = False,
     overwrite: bool = False,
 ) -> Found:
     """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
 
     `tune` selects one of several, counted from 1. `swing` is the ratio of the first eighth note of
-    a quarter to the second, in formats that play. An existing target is replaced only with
-    `overwrite`, and the source never. Raises CorpusError for a source that cannot be read,
-    ConfigError for a tune or a format that does not exist, for swing that is out of range or cannot
-    be heard, and for a target that is the source, and CheckpointError for a target that exists or
-    cannot be written.
+    a quarter to the second, and `chords` adds an accompaniment (`charrnn.music.harmony`), both in
+    formats that play. An existing target is replaced only with `overwrite`, and the source never.
+
+    Raises CorpusError for a source that cannot be read; ConfigError for a tune or a format that
+    does not exist, for swing that is out of range, for swing and chords that cannot be heard, for
+    chords of a tune without a key, and for a target that is the source; and CheckpointError for a
+    target that exists or cannot be written.
     """
-    style = Style(swing)
+    style = Style(swing, chords)
     format = Path(target).suffix.removeprefix(".").lower()
     require_format(format)
     playing = ", ".join(f".{name}" for name, writer in WRITERS.items() if writer.plays)
-    require(
-        swing == 1 or WRITERS[format].plays,
-        f"`swing` has no effect on .{format} files; convert to {playing}",
-    )
+    for name, given in (("swing", swing != 1), ("chords", chords)):
+        require(
+            WRITERS[format].plays or not given,
+            f"`{name}` has no effect on .{format} files; convert to {playing}",
+        )
     _require_different(source, target)
     require_writable(Path(target))
     require_new(target, overwrite)

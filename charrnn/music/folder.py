@@ -38,6 +38,7 @@ def write_folder(
     title: str = "Tunes",
     settings: str = "",
     swing: float = 1.0,
+    chords: bool = False,
     overwrite: bool = False,
 ) -> Path:
     """Write each tune as 01.abc, 01.mid and so on, and index.html; return the path of that page.
@@ -45,7 +46,8 @@ def write_folder(
     `formats` are those of `charrnn.music.writers.WRITERS`. `texts` are the tunes in ABC, by default
     the result of `write_abc`, and `encoding` is that of the .abc files. The page has a `title`,
     figures of each tune, compared with `against`, and under each tune a line with the `settings`.
-    `swing` is that of `charrnn.convert`.
+    `swing` is that of `charrnn.convert`, and with `chords` the tunes have chord symbols and an
+    accompaniment (`charrnn.music.harmony`).
     With `overwrite`, the files of an earlier call are replaced, and those without a successor are
     removed; other files in the folder are never changed.
 
@@ -53,7 +55,7 @@ def write_folder(
     and ConfigError for an unknown format and a value out of range; the folder's files are then
     unchanged.
     """
-    style = Style(swing)
+    style = Style(swing, chords)
     before = require_folder(folder, len(tunes), formats, overwrite)
     folder = Path(folder)
     tunes_shown, digests = [], {}
@@ -61,7 +63,7 @@ def write_folder(
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".charrnn-", dir=folder) as staging:
             for number, tune in enumerate(tunes, 1):
-                abc = texts[number - 1] if texts is not None else write_abc([tune])
+                abc = texts[number - 1] if texts is not None else write_abc([tune], chords=chords)
                 on_page = shown(number, tune, abc, against, settings, style)
                 tunes_shown.append(on_page)
                 made = {

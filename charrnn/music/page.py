@@ -17,7 +17,7 @@ from fractions import Fraction
 from importlib.resources import files
 
 from charrnn.music.layout import beat, escaped
-from charrnn.music.performance import PLAIN, Style, performance
+from charrnn.music.performance import PLAIN, Style, accompaniment, performance
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Tune, tempo_of
 
@@ -27,7 +27,7 @@ _POLICY = (
 )
 _TUNE = """\
 <article data-name="{name}" data-length="{length}" data-beat="{beat}" data-notes="{notes}"\
- data-midi="{midi}">
+ data-strums="{strums}" data-midi="{midi}">
 <h2>{title}</h2>
 <p class="settings">{settings}</p>
 <div class="controls">
@@ -36,6 +36,7 @@ _TUNE = """\
  aria-label="Position in {title}">
 <label class="tempo">Tempo <input type="range" min="{slowest}" max="{fastest}" value="{tempo}">\
 <output>{tempo} bpm</output></label>
+{mute}\
 </div>
 <div class="score">
 <div class="wide">{wide}</div>
@@ -63,6 +64,7 @@ _TUNE = """\
 
 _FILE = '<button type="button" data-format="{format}" aria-label="Download {title}.{format}">\
 .{format}</button>'
+_MUTE = '<button type="button" class="chords" aria-pressed="true">Chords</button>\n'
 _FIGURES = "<details><summary>Figures</summary>\n<table>{figures}</table>\n</details>\n"
 
 
@@ -123,6 +125,10 @@ def _article(number: int, shown: PageTune) -> str:
     ]
     formats = ("abc", "mid", "wav") if shown.midi else ("abc", "wav")
     wide, narrow = shown.drawings
+    strums = [
+        (strum.pitches, _float(strum.start), _float(strum.sounds), strum.velocity)
+        for strum in accompaniment(shown.tune, shown.style)
+    ]
     unit = beat(shown.tune.meter)
     tempo = round(tempo_of(shown.tune.meter, shown.tempo) / (4 * unit))
     return _TUNE.format(
@@ -130,6 +136,8 @@ def _article(number: int, shown: PageTune) -> str:
         name=f"{number:02}",
         settings=escaped(shown.settings),
         notes=json.dumps(notes, separators=(",", ":")),
+        strums=json.dumps(strums, separators=(",", ":")),
+        mute=_MUTE if strums else "",
         length=_float(
             sum((shown.tune.bars[index].duration for index in shown.tune.played()), Fraction(0))
         ),

@@ -6,18 +6,22 @@ Audio, MIDI files and the page all play a tune as `performance` does.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
 from charrnn.errors import require, require_type
+from charrnn.music.harmony import chords_of
 from charrnn.music.layout import Measure, measures_of
 from charrnn.music.structure import is_strong
 from charrnn.music.tune import Tune
 
 WEAK, BEAT, STRONG, DOWNBEAT = 70, 78, 84, 92  # velocities
 PHRASE, SWELL = 4, 8  # bars; what the middle of a phrase adds to the velocity
+BASS, CHORD = 40, 52  # the lowest pitches of a chord's bass and of its other notes
+STRUM = 46  # velocity
 QUARTER = Fraction(1, 4)
 MAX_SWING = 3.0
 
@@ -27,10 +31,12 @@ class Style:
     """How tunes are played; raises ConfigError for values out of range.
 
     `swing` is the ratio of the first eighth note of a quarter to the second: 1 is even, 2 suits
-    hornpipes.
+    hornpipes. With `chords`, an accompaniment plays the chords of harmony.py, whose symbols are
+    shown.
     """
 
     swing: float = 1.0
+    chords: bool = False
 
     def __post_init__(self) -> None:
         require_type(self.swing, (int, float), "swing", "a number")
@@ -77,6 +83,36 @@ def performance(tune: Tune, style: Style = PLAIN) -> list[Played]:
             played.append(Played(number, pitch, begins, ends - begins, sounding, velocity))
         now += measure.bar.duration
     return played
+
+
+@dataclass(frozen=True)
+class Strum:
+    """The notes of a chord as played. Times are in whole notes from the beginning of the tune."""
+
+    pitches: tuple[int, ...]  # from the bass up
+    start: Fraction
+    sounds: Fraction
+    velocity: int = STRUM
+
+
+def accompaniment(tune: Tune, style: Style) -> list[Strum]:
+    """Return the chords as played, with repeats, softer than the melody; none unless in style.
+
+    Raises ConfigError for a tune without a key.
+    """
+    chords = defaultdict(list)
+    for chord in chords_of(tune) if style.chords else ():
+        chords[chord.bar].append(chord)
+    strums = []
+    now = Fraction(0)
+    for index in tune.played():
+        for triad, _, start, end in chords[index]:
+            root, *others = triad.classes
+            bass = BASS + (root - BASS) % 12
+            upper = sorted(CHORD + (pitch - CHORD) % 12 for pitch in (root, *others))
+            strums.append(Strum((bass, *upper), now + start, end - start))
+        now += tune.bars[index].duration
+    return strums
 
 
 def _velocity(measure: Measure, offset: Fraction, bar: int) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from charrnn.music.harmony import NO_SYMBOLS, symbols_of
 from charrnn.music.layout import (
     Measure,
     escaped,
@@ -47,12 +48,13 @@ _STYLE = """
 """.strip()
 
 
-def piano_roll(tune: Tune, title: str = "", *, narrow: bool = False) -> str:
+def piano_roll(tune: Tune, title: str = "", *, narrow: bool = False, chords: bool = False) -> str:
     """Return the tune as a standalone SVG: time to the right, a row for each semitone.
 
     The tonic's rows have a line and its name; rows outside the scale are shaded. A `narrow` drawing
-    is for phones.
+    is for phones. With `chords`, their symbols are below the bars.
     """
+    symbols = symbols_of(tune) if chords else NO_SYMBOLS
     measures = measures_of(tune)
     systems = systems_of(measures, narrow)
     width = _NARROW if narrow else _WIDTH
@@ -78,6 +80,7 @@ def piano_roll(tune: Tune, title: str = "", *, narrow: bool = False) -> str:
         for measure in system:
             first, last = measure is system[0], measure is measures[-1]
             parts += roll.measure(measure, x, first, last)
+            parts += roll.symbols(symbols.get(measure.index, {}), x)
             x += float(measure.bar.duration) * scale + _GUTTER * measure.bar.repeats
         y += _TOP + roll.height + _GAP
     about = f"{title}: piano roll in {key_name(tune.key)}" if title else "Piano roll"
@@ -143,6 +146,12 @@ class _Roll:
             y = self.y(pitch) + self.row / 2 + 4
             name = tonic_name(measure.key)
             yield f'<text class="name" x="{_n(x - 15)}" y="{_n(y)}">{name}</text>'
+
+    def symbols(self, symbols: Mapping[Fraction, str], x: float) -> Iterator[str]:
+        """Draw chord symbols below a measure at `x`."""
+        y = self.top + self.height + 11
+        for offset, symbol in symbols.items():
+            yield f'<text x="{_n(x + float(offset) * self.scale)}" y="{_n(y)}">{symbol}</text>'
 
     def _across(self, pitches: Iterable[int], x: float, width: float) -> str:
         """Return the path along the middles of the pitches' rows."""

@@ -21,24 +21,33 @@ class Instrument {
     this.volume = context.createGain();
     const filter = new BiquadFilterNode(context, { type: "lowpass", frequency: 3500 });
     this.volume.connect(filter).connect(context.destination);
+    this.backing = context.createGain(); // for chords
+    this.backing.connect(this.volume);
   }
 
-  // Play a note at a time in seconds, with this many whole notes a second.
-  play({ pitch, sounds, velocity }, begin, speed) {
+  mute(muted) {
+    this.backing.gain.value = muted ? 0 : 1;
+  }
+
+  // Play a note, or the notes of a chord, at a time in seconds, with this many whole notes a second.
+  play({ pitches, sounds, velocity, chord }, begin, speed) {
     if (!sounds) return;
-    const loudness = (LOUDNESS * velocity) / LOUD;
+    const loudness = (LOUDNESS * velocity) / LOUD / (chord ? 2 : 1);
     const end = begin + (0.94 * sounds) / speed;
     const envelope = this.context.createGain();
     envelope.gain.setValueAtTime(0, begin);
     envelope.gain.linearRampToValueAtTime(loudness, begin + 0.01);
     envelope.gain.setTargetAtTime(0.4 * loudness, begin + 0.01, 0.25);
     envelope.gain.setTargetAtTime(0, Math.max(end, begin + 0.02), 0.03);
-    const oscillator = this.context.createOscillator();
-    oscillator.setPeriodicWave(this.wave);
-    oscillator.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
-    oscillator.connect(envelope).connect(this.volume);
-    oscillator.start(begin);
-    oscillator.stop(end + TAIL);
+    envelope.connect(chord ? this.backing : this.volume);
+    for (const pitch of pitches) {
+      const oscillator = this.context.createOscillator();
+      oscillator.setPeriodicWave(this.wave);
+      oscillator.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
+      oscillator.connect(envelope);
+      oscillator.start(begin);
+      oscillator.stop(end + TAIL);
+    }
   }
 }
 
@@ -53,13 +62,19 @@ class Player {
     this.output = find(".tempo output");
     this.length = Number(article.dataset.length);
     this.beat = Number(article.dataset.beat);
+    this.chords = find(".chords"); // the button that mutes them, if any
     this.notes = JSON.parse(article.dataset.notes).map(
       ([number, pitch, start, duration, sounds, velocity]) =>
         ({ number, pitch, start, end: start + duration, sounds, velocity }));
+    const strums = JSON.parse(article.dataset.strums ?? "[]").map(
+      ([pitches, start, sounds, velocity]) => ({ pitches, start, sounds, velocity, chord: true }));
+    this.sounds = [...this.notes.map((note) => ({ ...note, pitches: [note.pitch] })), ...strums]
+      .sort((a, b) => a.start - b.start);
     this.lit = undefined; // the number of the highlighted note
 
     this.button.addEventListener("click", () => this.toggle());
     this.position.addEventListener("change", () => playing === this && this.play());
+    this.chords?.addEventListener("click", () => this.mute());
     this.tempo.addEventListener("input", () => this.label());
     this.tempo.addEventListener("change", () => playing === this && this.play());
     find(".score").addEventListener("click", (event) => {
@@ -78,6 +93,15 @@ class Player {
     this.button.setAttribute("aria-label", (playing === this ? "Stop " : "Play ") + this.title);
   }
 
+  get muted() {
+    return this.chords?.getAttribute("aria-pressed") === "false";
+  }
+
+  mute() {
+    this.chords.setAttribute("aria-pressed", this.muted);
+    if (playing === this) this.instrument.mute(this.muted);
+  }
+
   wholeNotesPerSecond() {
     return (this.tempo.value * this.beat) / 60;
   }
@@ -94,11 +118,12 @@ class Player {
     this.from = Number(this.position.value);
     if (this.from >= this.length) this.from = 0;
     this.speed = this.wholeNotesPerSecond();
-    this.next = this.notes.findIndex((note) => note.start >= this.from);
-    if (this.next < 0) this.next = this.notes.length;
+    this.next = this.sounds.findIndex(({ start }) => start >= this.from);
+    if (this.next < 0) this.next = this.sounds.length;
     this.context = new AudioContext();
     this.context.resume();
     this.instrument = new Instrument(this.context);
+    this.instrument.mute(this.muted);
     this.began = this.context.currentTime + 0.08;
     this.timer = setInterval(() => this.schedule(), 200);
     this.schedule();
@@ -131,10 +156,10 @@ class Player {
 
   schedule() {
     const until = this.context.currentTime + AHEAD;
-    for (; this.next < this.notes.length; this.next++) {
-      const note = this.notes[this.next];
-      if (this.time(note.start) > until) return;
-      this.instrument.play(note, this.time(note.start), this.speed);
+    for (; this.next < this.sounds.length; this.next++) {
+      const sound = this.sounds[this.next];
+      if (this.time(sound.start) > until) return;
+      this.instrument.play(sound, this.time(sound.start), this.speed);
     }
   }
 
@@ -144,7 +169,8 @@ class Player {
     const seconds = this.length / speed + TAIL;
     const context = new OfflineAudioContext(1, Math.ceil(seconds * RATE), RATE);
     const instrument = new Instrument(context);
-    for (const note of this.notes) instrument.play(note, note.start / speed, speed);
+    instrument.mute(this.muted);
+    for (const sound of this.sounds) instrument.play(sound, sound.start / speed, speed);
     return (await context.startRendering()).getChannelData(0);
   }
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import count, groupby, pairwise
 
 from charrnn.errors import ConfigError
+from charrnn.music.harmony import NO_SYMBOLS, Symbols, symbols_of
 from charrnn.music.layout import Measure, beat, measures_of, systems_of
 from charrnn.music.tune import Key, Meter, Note, Tune
 
@@ -44,10 +45,11 @@ _OPTIONS = {
 }
 
 
-def engraved(tune: Tune, *, narrow: bool = False) -> str:
+def engraved(tune: Tune, *, narrow: bool = False, chords: bool = False) -> str:
     """Return the tune as sheet music: an SVG whose notes have `data-note`, as in a piano roll.
 
-    A `narrow` drawing is for phones. Raises ConfigError if verovio is not installed.
+    A `narrow` drawing is for phones. With `chords`, it has their symbols. Raises ConfigError if
+    verovio is not installed, and for chords of a tune without a key.
     """
     try:
         import verovio
@@ -55,7 +57,7 @@ def engraved(tune: Tune, *, narrow: bool = False) -> str:
         raise ConfigError(
             "sheet music needs verovio; install it with pip install 'charrnn[score]'"
         ) from None
-    mei = "".join(_mei(tune, narrow))
+    mei = "".join(_mei(tune, narrow, symbols_of(tune) if chords else NO_SYMBOLS))
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     # The ids in a drawing come from this seed; several drawings share a page.
@@ -87,7 +89,7 @@ class _Piece:
         return self.name in ("8", "16", "32", "64", "128")
 
 
-def _mei(tune: Tune, narrow: bool = False) -> Iterator[str]:
+def _mei(tune: Tune, narrow: bool = False, symbols: Symbols = NO_SYMBOLS) -> Iterator[str]:
     measures = measures_of(tune)
     pieces = [_pieces(measure) for measure in measures]
     _tie([piece for inside in pieces for piece in inside])
@@ -107,7 +109,11 @@ def _mei(tune: Tune, narrow: bool = False) -> Iterator[str]:
         right = "rptend" if bar.repeats else "end" if last else "dbl" if bar.closes else "single"
         yield f'<measure{left} right="{right}"><staff n="1"><layer n="1">'
         yield from _layer(pieces[measure.index], measure.key)
-        yield "</layer></staff></measure>"
+        yield "</layer></staff>"
+        for offset, symbol in symbols.get(measure.index, {}).items():
+            beats = 1 + float(offset * (measure.meter or (4, 4))[1])
+            yield f'<harm staff="1" tstamp="{beats:g}">{symbol}</harm>'
+        yield "</measure>"
         following = None if last else measures[measure.index + 1]
         if measure.ending and (not following or following.bar.ending or not following.ending):
             yield "</ending>"

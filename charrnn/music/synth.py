@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import counted, require
-from charrnn.music.performance import PLAIN, Style, performance
+from charrnn.music.performance import PLAIN, Played, Strum, Style, accompaniment, performance
 from charrnn.music.tune import Tune, tempo_of
 
 Times = NDArray[np.float64]
@@ -70,15 +70,19 @@ def synthesise(
     require(voice in VOICES, f"unknown voice {voice!r}; known voices: {', '.join(VOICES)}")
     sound = np.zeros(_length(tune, tempo), np.float32)
     whole = _whole_note(tune, tempo)
+    sounding: list[tuple[int, Played | Strum]] = [
+        *((note.pitch, note) for note in performance(tune, style)),
+        *((pitch, strum) for strum in accompaniment(tune, style) for pitch in strum.pitches),
+    ]
     tones: dict[tuple[int, int], Times] = {}
-    for note in performance(tune, style):
-        start, end = round(note.start * whole), round((note.start + note.sounds) * whole)
+    for pitch, played in sounding:
+        start, end = round(played.start * whole), round((played.start + played.sounds) * whole)
         if start == end:
             continue
-        tone = tones.get((note.pitch, end - start))
+        tone = tones.get((pitch, end - start))
         if tone is None:
-            tone = tones[note.pitch, end - start] = _tone(note.pitch, end - start, voice)
-        sound[start : start + len(tone)] += note.velocity * tone
+            tone = tones[pitch, end - start] = _tone(pitch, end - start, voice)
+        sound[start : start + len(tone)] += played.velocity * tone
     loudest = np.max(np.abs(sound), initial=0.0)
     return sound * np.float32(PEAK / loudest) if loudest > 0 else sound
 

@@ -21,13 +21,13 @@ from charrnn.music.synth import wav_parts
 from charrnn.music.tune import Tune
 
 
-def drawing(tune: Tune, *, narrow: bool = False) -> str:
+def drawing(tune: Tune, *, narrow: bool = False, chords: bool = False) -> str:
     """Return an SVG of the tune: sheet music if verovio is installed, otherwise a piano roll.
 
-    A `narrow` drawing is for phones.
+    A `narrow` drawing is for phones. With `chords`, it has their symbols.
     """
     draw = engraved if find_spec("verovio") else piano_roll
-    return draw(tune, narrow=narrow)
+    return draw(tune, narrow=narrow, chords=chords)
 
 
 def shown(
@@ -46,11 +46,14 @@ def shown(
     return PageTune(
         tune.title or f"Tune {number}",
         tune,
-        abc or write_abc([tune]),
+        abc or write_abc([tune], chords=style.chords),
         facts_of(tune, against),
         figures_of(Sample([tune], against)),
         settings,
-        (drawing(tune), drawing(tune, narrow=True)),
+        (
+            drawing(tune, chords=style.chords),
+            drawing(tune, narrow=True, chords=style.chords),
+        ),
         midi,
         style,
     )

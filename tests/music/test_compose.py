@@ -229,6 +229,19 @@ def test_several_temperatures_are_used_in_turn_and_named_in_the_titles(cli, mode
     assert read_abc(cli(*arguments, "-t", "0.5").out).tunes[0].title == ""
 
 
+def test_chords_are_added_by_rule(cli, model_file, tmp_path):
+    result = cli("compose", model_file, "--seed", 1, "--chords")
+    plain = cli("compose", model_file, "--seed", 1)
+    assert read_abc(result.out).tunes == read_abc(plain.out).tunes
+    assert '"' in result.out
+    assert "chords selected by rule" in result.err
+    assert cli("compose", model_file, "--seed", 1, "--chords", "-o", "out").code == 0
+    assert (tmp_path / "out" / "01.abc").read_text() == result.out
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "chords by rule" in page
+    assert ">Chords</button>" in page
+
+
 def test_every_temperature_has_its_tunes_in_the_folder(cli, model_file, tmp_path):
     arguments = ("--seed", 1, "-t", "0.5,1.2", "-o", "warm", "--formats", "abc")
     assert cli("compose", model_file, *arguments).code == 0
@@ -250,6 +263,7 @@ def test_every_temperature_has_its_tunes_in_the_folder(cli, model_file, tmp_path
         (("-t", "0.7,-1"), 2, "--temperature must be at least 0 and finite, got -1.0"),
         (("-t", "0.7,"), 2, "'' is not a valid float"),
         (("--swing", "5", "-o", "x"), 2, "--swing must be between 1 and 3, got 5"),
+        (("--chords", "--rewrite", "1", "--prompt-file", "x"), 2, "combined with --chords"),
         (("--swing", "2"), 2, "--swing needs a folder; name one with --out"),
     ],
 )

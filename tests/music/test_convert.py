@@ -92,6 +92,8 @@ def test_swing_is_played(source, cli, tmp_path):
 def test_swing_that_cannot_be_heard_or_is_out_of_range_is_an_error(source, cli):
     result = cli("convert", source, "other.abc", "--swing", "1.5")
     assert_refused(result, 2, "--swing has no effect on .abc files; convert to .mid, .wav, .html")
+    result = cli("convert", source, "other.abc", "--chords")
+    assert_refused(result, 2, "--chords has no effect on .abc files; convert to .mid, .wav, .html")
     result = cli("convert", source, "air.mid", "--swing", "4")
     assert_refused(result, 2, "--swing must be between 1 and 3, got 4")
 

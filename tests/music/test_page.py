@@ -10,8 +10,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.midi_io import write_midi
 from charrnn.music.page import PageTune, page
+from charrnn.music.performance import Style
 from charrnn.music.tune import Bar, Key, Note, Tune
 from tests.chromium import Tab, assert_quiet
 from tests.html import Reader
@@ -228,6 +230,38 @@ def test_a_click_on_a_note_plays_from_there(visit):
     tab.click("[data-note='1']")
     tab.until("order.length == 5 && !document.querySelector('.playing')")
     assert tab.evaluate("order") == [1, 2, 0, 1, 2]
+
+
+# ---- chords --------------------------------------------------------------------------------------
+
+AIR = read_abc("X:1\nM:4/4\nL:1/8\nK:C\nc8|G8|c8|\n").tunes[0]
+GAIN = "playing.instrument.backing.gain.value"
+
+
+def test_chords_are_played_and_muted(visit):
+    tab = visit(shown(music=AIR, style=Style(chords=True), tempo=600.0))
+    tab.click(".chords")
+    tab.click(".play")
+    assert tab.evaluate(GAIN) == 0
+    tab.click(".chords")
+    assert tab.evaluate(GAIN) == 1
+    tab.until("!document.querySelector('.playing')")
+    assert tab.evaluate("notes.length") == 3 + 3 * 4
+    assert tab.evaluate("order") == [0, 1, 2]
+
+
+def test_muted_chords_are_not_downloaded(visit, download):
+    tab = visit(shown(music=AIR, style=Style(chords=True)))
+    _, audible = download(tab, "[data-format=wav]")
+    tab.click(".chords")
+    _, muted = download(tab, "[data-format=wav]")
+    assert audible != muted
+
+
+def test_a_tune_without_chords_has_no_button_for_them():
+    assert "chords" not in [
+        found["class"] for found in Reader(page([shown()])).all("button") if "class" in found
+    ]
 
 
 # ---- files ---------------------------------------------------------------------------------------
