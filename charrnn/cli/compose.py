@@ -252,7 +252,8 @@ def compose(
             missing = f"skipped {count - len(new):,} of {counted(count, 'tune')}: not valid ABC"
         if len(new) < count:
             tell(missing)
-        tunes += _titled(new, temperature) if len(temperatures) > 1 else new
+        several = len(temperatures) > 1
+        tunes += _titled(new, len(tunes) + 1, temperature) if several else new
     if chords:
         tell(CHORDS)
     if out is None:
@@ -279,9 +280,9 @@ def compose(
     show(index.resolve().as_uri())
 
 
-def _titled(tunes: list[Tune], temperature: float) -> list[Tune]:
+def _titled(tunes: list[Tune], first: int, temperature: float) -> list[Tune]:
     """Return the tunes with titles that say at which temperature they were written."""
     return [
         replace(tune, title=f"{tune.title or f'Tune {number}'} (temperature {temperature:g})")
-        for number, tune in enumerate(tunes, 1)
+        for number, tune in enumerate(tunes, first)
     ]

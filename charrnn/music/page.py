@@ -64,7 +64,10 @@ _TUNE = """\
 
 _FILE = '<button type="button" data-format="{format}" aria-label="Download {title}.{format}">\
 .{format}</button>'
-_MUTE = '<button type="button" class="chords" aria-pressed="true">Chords</button>\n'
+_MUTE = """\
+<button type="button" class="chords" aria-pressed="true" aria-label="Chords of {title}">Chords\
+</button>
+"""
 _FIGURES = "<details><summary>Figures</summary>\n<table>{figures}</table>\n</details>\n"
 
 
@@ -137,7 +140,7 @@ def _article(number: int, shown: PageTune) -> str:
         settings=escaped(shown.settings),
         notes=json.dumps(notes, separators=(",", ":")),
         strums=json.dumps(strums, separators=(",", ":")),
-        mute=_MUTE if strums else "",
+        mute=_MUTE.format(title=title) if strums else "",
         length=_float(
             sum((shown.tune.bars[index].duration for index in shown.tune.played()), Fraction(0))
         ),

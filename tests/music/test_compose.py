@@ -221,8 +221,7 @@ def test_several_temperatures_are_used_in_turn_and_named_in_the_titles(cli, mode
     several = read_abc(cli(*arguments, "-t", "0.5,1.2").out).tunes
     assert [tune.title for tune in several] == [
         f"Tune {number} (temperature {temperature})"
-        for temperature in ("0.5", "1.2")
-        for number in (1, 2)
+        for number, temperature in enumerate(("0.5", "0.5", "1.2", "1.2"), 1)
     ]
     expected = [t for each in (0.5, 1.2) for t in compose(model, 2, temperature=each, seed=1)]
     assert [tune.bars for tune in several] == [tune.bars for tune in expected]
