@@ -25,10 +25,10 @@ def assess(tunes: Tunes, *, against: Tunes = (), each: bool = False) -> metrics.
     """
     training, held_out = training_and_held_out(tunes_of(against))
     measured = tunes_of(tunes)
-    assessment = metrics.assess(measured, training or None, held_out or None)
+    corpus = Sample(training) if training else None
+    assessment = metrics.assess(measured, corpus, held_out or None)
     if not each:
         return assessment
-    corpus = Sample(training) if training else None
     return replace(
         assessment,
         each=[

@@ -389,7 +389,7 @@ class Assessment:
 
 def assess(
     tunes: Sequence[Tune],
-    against: Sequence[Tune] | None = None,
+    against: Sequence[Tune] | Sample | None = None,
     held_out: Sequence[Tune] | None = None,
 ) -> Assessment:
     """Measure `tunes`, and compare them with the tunes `against` which they may be copies.
@@ -399,11 +399,12 @@ def assess(
 
     Raises CorpusError if `tunes`, or one of the others where given, is empty.
     """
-    given = {"to assess": tunes, "to compare with": against, "held out": held_out}
+    corpus = against if isinstance(against, Sample | None) else Sample(against)
+    others = corpus.tunes if corpus else None
+    given = {"to assess": tunes, "to compare with": others, "held out": held_out}
     for what, some in given.items():
         if some is not None and not some:
             raise CorpusError(f"no tunes {what}; pass at least one")
-    corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
     return Assessment(
         measure(sample),

@@ -26,6 +26,7 @@ Times = NDArray[np.float64]
 RATE = 44_100  # samples per second
 PEAK = 0.8  # the loudest sample; a file can hold up to 1
 ATTACK, RELEASE = 0.003, 0.08  # seconds
+SOFT = 0.5  # factor for each note of an accompaniment
 GAP = 1.0  # seconds between the tunes of a file
 MAX_SECONDS = 600  # of a tune
 LARGEST = (1 << 32) - 1 - 36  # bytes of samples in a WAV file
@@ -70,19 +71,19 @@ def synthesise(
     require(voice in VOICES, f"unknown voice {voice!r}; known voices: {', '.join(VOICES)}")
     sound = np.zeros(_length(tune, tempo), np.float32)
     whole = _whole_note(tune, tempo)
-    sounding: list[tuple[int, Played | Strum]] = [
-        *((note.pitch, note) for note in performance(tune, style)),
-        *((pitch, strum) for strum in accompaniment(tune, style) for pitch in strum.pitches),
+    sounding: list[tuple[int, Played | Strum, float]] = [
+        *((note.pitch, note, 1.0) for note in performance(tune, style)),
+        *((pitch, strum, SOFT) for strum in accompaniment(tune, style) for pitch in strum.pitches),
     ]
     tones: dict[tuple[int, int], Times] = {}
-    for pitch, played in sounding:
+    for pitch, played, softness in sounding:
         start, end = round(played.start * whole), round((played.start + played.sounds) * whole)
         if start == end:
             continue
         tone = tones.get((pitch, end - start))
         if tone is None:
             tone = tones[pitch, end - start] = _tone(pitch, end - start, voice)
-        sound[start : start + len(tone)] += played.velocity * tone
+        sound[start : start + len(tone)] += softness * played.velocity * tone
     loudest = np.max(np.abs(sound), initial=0.0)
     return sound * np.float32(PEAK / loudest) if loudest > 0 else sound
 
