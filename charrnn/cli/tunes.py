@@ -17,8 +17,8 @@ SWING = click.option(
     metavar="RATIO",
     default=1.0,
     show_default=True,
-    help="Play the first eighth note of a quarter this much longer than the second, such as 1.5 "
-    "or 2 for hornpipes; up to 3.",
+    help="Play the first eighth note of a quarter RATIO times as long as the second, such as 1.5 "
+    "or 2 for hornpipes.",
 )
 
 CHORDS = "chords selected by rule, from the key and the notes on strong beats"

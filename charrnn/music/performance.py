@@ -23,7 +23,8 @@ PHRASE, SWELL = 4, 8  # bars; what the middle of a phrase adds to the velocity
 BASS, CHORD = 40, 52  # the lowest pitches of a chord's bass and of its other notes
 STRUM = 46  # velocity
 QUARTER = Fraction(1, 4)
-MAX_SWING = 3.0
+MAX_SWING = 2.5
+UNIT = Fraction(1, 48)  # of a quarter note: readers of MIDI files take whole units for notation
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,8 @@ def _swing(tune: Tune, measures: list[Measure], style: Style) -> Callable[[Fract
     starts = list(accumulate((measure.bar.duration for measure in order), initial=Fraction(0)))
     swing = Fraction(style.swing).limit_denominator(1000)
     first = swing / (swing + 1)  # share of the quarter note
+    if swing > 1 and abs(first - round(first / UNIT) * UNIT) < UNIT / 5:
+        first += UNIT / 3
 
     def swung(time: Fraction) -> Fraction:
         index = min(bisect_right(starts, time), len(order)) - 1

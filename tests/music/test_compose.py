@@ -261,7 +261,7 @@ def test_every_temperature_has_its_tunes_in_the_folder(cli, model_file, tmp_path
     [
         (("-t", "0.7,-1"), 2, "--temperature must be at least 0 and finite, got -1.0"),
         (("-t", "0.7,"), 2, "'' is not a valid float"),
-        (("--swing", "5", "-o", "x"), 2, "--swing must be between 1 and 3, got 5"),
+        (("--swing", "5", "-o", "x"), 2, "--swing must be between 1 and 2.5, got 5"),
         (("--chords", "--rewrite", "1", "--prompt-file", "x"), 2, "combined with --chords"),
         (("--swing", "2"), 2, "--swing needs a folder; name one with --out"),
     ],

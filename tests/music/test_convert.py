@@ -95,7 +95,7 @@ def test_swing_that_cannot_be_heard_or_is_out_of_range_is_an_error(source, cli):
     result = cli("convert", source, "other.abc", "--chords")
     assert_refused(result, 2, "--chords has no effect on .abc files; convert to .mid, .wav, .html")
     result = cli("convert", source, "air.mid", "--swing", "4")
-    assert_refused(result, 2, "--swing must be between 1 and 3, got 4")
+    assert_refused(result, 2, "--swing must be between 1 and 2.5, got 4")
 
 
 def test_the_target_is_checked_before_the_source_is_read(tmp_path):

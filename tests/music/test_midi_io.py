@@ -188,10 +188,11 @@ def test_notes_are_accented_as_in_the_performance():
     assert len(set(loud)) > 4
 
 
-def test_a_swung_tune_is_read_back_with_even_eighths():
+@pytest.mark.parametrize("swing", [1.1, 1.3, 1.4, 1.5, 5 / 3, 2, 2.2, 2.5])
+def test_a_swung_tune_is_read_back_with_even_eighths(swing):
     bar = make_bar(*((pitch, 1) for pitch in (60, 62, 64, 65, 67, 65, 64, 62)))
     tune = Tune((bar, bar, make_bar((60, 8))))
-    assert heard(read(write_midi(tune, style=Style(1.7)))) == heard(tune)
+    assert heard(read(write_midi(tune, style=Style(swing)))) == heard(tune)
 
 
 @pytest.mark.parametrize(

@@ -76,16 +76,16 @@ def test_both_endings_have_the_same_place_in_the_phrase():
 
 
 def test_the_first_eighth_of_a_quarter_is_longer():
-    long, short = Fraction(1, 6), Fraction(1, 12)
-    assert starts("CDEF G4|A8|", 2) == [0, long, QUARTER, QUARTER + long, WHOLE / 2, WHOLE]
-    played = performance(tune("CDEF G4|"), Style(2))
+    long, short = Fraction(3, 20), Fraction(1, 10)
+    assert starts("CDEF G4|A8|", 1.5) == [0, long, QUARTER, QUARTER + long, WHOLE / 2, WHOLE]
+    played = performance(tune("CDEF G4|"), Style(1.5))
     assert [note.sounds for note in played[:4]] == [long, short, long, short]
 
 
 def test_sixteenths_swing_with_their_eighth_and_triplets_stay_even():
-    assert starts("C/D/E F2 (3GAB c2|", 2)[:3] == [0, Fraction(1, 12), Fraction(1, 6)]
+    assert starts("C/D/E F2 (3GAB c2|", 1.5)[:3] == [0, Fraction(3, 40), Fraction(3, 20)]
     even = performance(tune("C/D/E F2 (3GAB c2|"))
-    assert starts("C/D/E F2 (3GAB c2|", 2)[3:] == [note.start for note in even][3:]
+    assert starts("C/D/E F2 (3GAB c2|", 1.5)[3:] == [note.start for note in even][3:]
 
 
 @pytest.mark.parametrize("meter", ["6/8", "3/8", "none"])
@@ -95,14 +95,14 @@ def test_other_meters_do_not_swing(meter):
 
 def test_pick_ups_swing_as_the_end_of_a_bar():
     """The short bar before a pick-up ends where the pick-up begins, a swung eighth before a bar."""
-    played = performance(tune("C|CDEF GAB:|"), Style(2))
-    assert [note.start for note in played][:2] == [Fraction(1, 24), EIGHTH]
+    played = performance(tune("C|CDEF GAB:|"), Style(1.5))
+    assert [note.start for note in played][:2] == [Fraction(1, 40), EIGHTH]
     assert [note.start + note.sounds for note in played[:-1]] == [n.start for n in played[1:]]
 
 
 def test_no_note_ends_before_it_begins():
     for music in ("C7|D7|", "CDEFGA/A/B/B/|C7|", "C//D//E//F//G//A//B//|c8|", "C13|D3/C3/E5|"):
-        played = performance(tune(music), Style(3))
+        played = performance(tune(music), Style(2.5))
         assert all(note.sounds >= 0 <= note.duration for note in played)
         assert [note.start for note in played] == sorted(note.start for note in played)
 
@@ -111,9 +111,9 @@ def test_even_is_exactly_as_written():
     assert performance(JIG, Style(1)) == performance(JIG)
 
 
-@pytest.mark.parametrize("swing", [0.5, 3.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("swing", [0.5, 2.51, float("nan"), float("inf")])
 def test_swing_out_of_range_is_an_error(swing):
-    with pytest.raises(ConfigError, match="swing must be between 1 and 3, got"):
+    with pytest.raises(ConfigError, match=r"swing must be between 1 and 2\.5, got"):
         Style(swing)
 
 

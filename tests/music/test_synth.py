@@ -88,9 +88,9 @@ def test_accents_are_heard():
 
 def test_swing_is_heard():
     tune = make_tune((69, 1), (None, 1), (69, 1), (69, 1))
-    swung = synthesise(tune, tempo=60, style=Style(2))
-    assert not swung[round(RATE * 2 / 3) + TAIL : RATE].any()
-    assert swung[RATE + round(RATE * 2 / 3) + 200 :].any()
+    swung = synthesise(tune, tempo=60, style=Style(1.5))
+    assert not swung[round(RATE * 0.6) + TAIL : RATE].any()
+    assert swung[RATE + round(RATE * 0.6) + 200 :].any()
 
 
 @voices
