@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,21 @@ from charrnn.errors import ConfigError, counted, require
 if TYPE_CHECKING:
     from charrnn.music.tune import Tune
 
-FILES = ("abc", "mid", "wav", "svg")
+FILES = ("abc", "mid", "wav", "svg", "musicxml", "mxl")
 
 
 GROUPS = {
-    "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
+    "Tune": [
+        "meter",
+        "key",
+        "bars",
+        "form",
+        "pitches",
+        "prompt",
+        "prompt_file",
+        "number",
+        "rewrite",
+    ],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperatures", "seed", "unconstrained"],
     "Output": ["count", "out", "overwrite", "formats", "chords", "swing"],
@@ -33,7 +44,7 @@ GROUPS = {
 @click.option(
     "-n", "--count", metavar="N", default=1, show_default=True, help="Compose this many tunes."
 )
-@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8.")
+@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8, C or C|.")
 @click.option("--key", metavar="KEY", help="Set the key, such as Dmaj, Em or Ador.")
 @click.option(
     "--bars",
@@ -69,19 +80,26 @@ GROUPS = {
     "--prompt",
     metavar="ABC",
     default="",
-    help="Begin each tune with this ABC, including its K: line.",
+    help="Begin each tune with this ABC, in lines or in one line such as 'M:6/8 K:D |:A2d'.",
 )
 @click.option(
     "--prompt-file",
     metavar="FILE",
     type=click.Path(),
-    help="Begin each tune with the first tune in this file.",
+    help="Begin each tune with a tune in this file: the first one, unless --tune selects another.",
+)
+@click.option(
+    "--tune",
+    "number",
+    metavar="N",
+    type=int,
+    help="Select tune N of --prompt-file, counted from 1.",
 )
 @click.option(
     "--rewrite",
     metavar="BARS",
-    help="Rewrite these bars of the tune in --prompt-file, such as 5-8, and keep the rest of the "
-    "file byte for byte.",
+    help="Rewrite these bars of the tune in --prompt-file, such as 5-8, and keep the rest of its "
+    "text byte for byte.",
 )
 @click.option(
     "--unconstrained",
@@ -127,9 +145,9 @@ GROUPS = {
 @click.option(
     "--formats",
     metavar="LIST",
-    default=",".join(FILES),
+    default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats.",
+    help="Write each tune in these formats; others are musicxml and mxl.",
 )
 def compose(
     model: str,
@@ -142,6 +160,7 @@ def compose(
     temperatures: list[float],
     prompt: str,
     prompt_file: str | None,
+    number: int | None,
     rewrite: str | None,
     unconstrained: bool,
     against: tuple[str, ...],
@@ -156,7 +175,7 @@ def compose(
 ) -> None:
     """Compose tunes with a model trained on tunes.
 
-    MODEL is a model file that `charrnn train` made from .abc or .mid files.
+    MODEL is a model file that `charrnn train` made from .abc, .mid or .musicxml files.
 
     \b
     Examples:
@@ -165,6 +184,7 @@ def compose(
       charrnn compose fiddle.safetensors -n 4 -t 0.7,1.0,1.2 -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
+      charrnn compose fiddle.safetensors --prompt-file book.abc --tune 3
 
     A grammar guarantees valid tunes whose bars add up, and follows --meter, --key, --bars and
     --form; the model chooses those that you omit. --rewrite counts bars as written: a repeated
@@ -177,14 +197,18 @@ def compose(
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.folder import require_folder, write_folder
-    from charrnn.music.formats import read_text
-    from charrnn.music.infill import parse_bars
+    from charrnn.music.formats import read_text, selected
+    from charrnn.music.infill import lost, parse_bars, tune_text
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
     from charrnn.music.performance import Style
 
     if prompt and prompt_file:
         raise ConfigError("`prompt` and `prompt_file` cannot be combined")
+    require(
+        number is None or bool(prompt_file),
+        "`tune` needs a file of tunes; name it with `prompt_file`",
+    )
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for name in wanted:
         if name not in FILES:
@@ -204,13 +228,12 @@ def compose(
     for temperature in temperatures:
         SamplingOptions.of("compose", temperature, seed or 0, drawn)
     checkpoint = load(model)
-    begun: tuple[Tune, ...] = ()
+    begun: Sequence[Tune] = ()
     encoding = "utf-8"
     if rewrite is not None and prompt_file:
         found, text, encoding = read_text(prompt_file)
-        tell_notices(found)
     elif prompt_file:
-        begun = tunes_in((prompt_file,))
+        begun = selected(tunes_in((prompt_file,)), number, prompt_file)
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
@@ -224,11 +247,14 @@ def compose(
                 checkpoint,
                 text,
                 bars=rewrite,
+                tune=number,
                 count=count,
                 temperature=temperature,
                 seed=seed,
                 **drawn,
             )
+            if not texts:
+                tell_notices(replace(found, ignored=lost(tune_text(text, number), versions[0])))
             texts += versions
             new = [read_abc(version).tunes[0] for version in versions]
             missing = f"only {len(new)} of {counted(count, 'distinct version')} were found"

@@ -25,10 +25,10 @@ from charrnn.cli.tunes import CHORDS, SWING, tell_notices
 def convert(
     source: str, target: str, number: int | None, swing: float, chords: bool, overwrite: bool
 ) -> None:
-    """Convert tunes to ABC, MIDI, audio, score or web page.
+    """Convert tunes to ABC, MIDI, MusicXML, audio, score or web page.
 
-    Read the tunes of SOURCE (.abc, .mid or a folder) and write them to TARGET, in the format of its
-    suffix: .abc, .mid, .wav, .svg or .html.
+    Read the tunes of SOURCE (.abc, .mid, .musicxml, .mxl or a folder) and write them to TARGET, in
+    the format of its suffix: .abc, .mid, .musicxml, .mxl, .wav, .svg or .html.
 
     \b
     Examples:
@@ -37,8 +37,8 @@ def convert(
       charrnn convert session.abc third.mid --tune 3
       charrnn convert hornpipes.abc hornpipes.wav --swing 1.5
 
-    A .mid or .svg file holds one tune; .abc and .html files hold any number, and a .wav file plays
-    them one after another.
+    A .abc or .html file holds any number of tunes, and a .wav file plays them one after another;
+    the others hold one.
     """
     from charrnn.music.convert import convert as converted
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
-from charrnn.errors import ConfigError, counted, require
-from charrnn.music.formats import Found, read_all
+from charrnn.errors import ConfigError, require
+from charrnn.music.abc_book import write_book
+from charrnn.music.formats import Found, read_all, selected
 from charrnn.music.performance import Style
 from charrnn.music.writers import WRITERS, require_format, written
 
@@ -20,8 +22,10 @@ def convert(
     chords: bool = False,
     overwrite: bool = False,
 ) -> Found:
-    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
+    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read,
+    with the notation that the target lacks in `ignored`.
 
+    From ABC to ABC, tunes keep their text, with all fields, comments and notation.
     `tune` selects one of several, counted from 1. `swing` is the ratio of the first eighth note of
     a quarter to the second, and `chords` adds an accompaniment (`charrnn.music.harmony`), both in
     formats that play. An existing target is replaced only with `overwrite`, and the source never.
@@ -44,14 +48,11 @@ def convert(
     require_writable(Path(target))
     require_new(target, overwrite)
     found = read_all([source])
-    tunes = found.tunes
-    if tune is not None:
-        require(tune >= 1, f"`tune` must be at least 1, got {tune}")
-        require(
-            tune <= len(tunes),
-            f"`tune` is {tune}, but {source} has only {counted(len(tunes), 'tune')}",
-        )
-        tunes = tunes[tune - 1 : tune]
+    tunes = selected(found.tunes, tune, source)
+    if format == "abc":
+        text, lost = write_book(tunes, selected(found.texts, tune, source))
+        write_atomically(Path(target), text.encode())
+        return replace(found, ignored=lost)
     write_atomically(Path(target), written(tunes, format, style))
     return found
 

@@ -13,6 +13,7 @@ from charrnn.music.abc_writer import write_abc
 from charrnn.music.facts import facts_of, figures_of
 from charrnn.music.metrics import Sample
 from charrnn.music.midi_io import write_midi
+from charrnn.music.musicxml import require_music21, write_musicxml, write_mxl
 from charrnn.music.page import PageTune, page
 from charrnn.music.performance import PLAIN, Style
 from charrnn.music.piano_roll import piano_roll
@@ -66,28 +67,34 @@ def plain_page(tunes: Sequence[Tune], style: Style) -> str:
 
 @dataclass(frozen=True)
 class Writer:
-    """The function that writes a format, whether a file can hold several tunes, and whether it says
-    how they are played.
+    """The function that writes a format, whether a file can hold several tunes, whether it says how
+    they are played, and a function that raises ConfigError if a library is missing.
     """
 
     write: Callable[[Sequence[Tune], Style], Iterable[bytes]]  # yields the parts of the file
     several: bool
-    plays: bool
+    plays: bool = False
+    require_library: Callable[[], None] = lambda: None
 
 
 WRITERS = {
-    "abc": Writer(lambda tunes, _: [write_abc(tunes).encode()], True, False),
-    "mid": Writer(lambda tunes, style: [write_midi(tunes[0], style=style)], False, True),
-    "wav": Writer(lambda tunes, style: wav_parts(tunes, style=style), True, True),
-    "svg": Writer(lambda tunes, _: [drawing(tunes[0]).encode()], False, False),
-    "html": Writer(lambda tunes, style: [plain_page(tunes, style).encode()], True, True),
+    "abc": Writer(lambda tunes, _: [write_abc(tunes).encode()], several=True),
+    "mid": Writer(lambda tunes, style: [write_midi(tunes[0], style=style)], False, plays=True),
+    "wav": Writer(lambda tunes, style: wav_parts(tunes, style=style), True, plays=True),
+    "svg": Writer(lambda tunes, _: [drawing(tunes[0]).encode()], several=False),
+    "musicxml": Writer(
+        lambda tunes, _: [write_musicxml(tunes[0])], False, require_library=require_music21
+    ),
+    "mxl": Writer(lambda tunes, _: [write_mxl(tunes[0])], False, require_library=require_music21),
+    "html": Writer(lambda tunes, style: [plain_page(tunes, style).encode()], True, plays=True),
 }
 
 
 def require_format(format: str) -> None:
-    """Raise ConfigError unless `format` is one of WRITERS."""
+    """Raise ConfigError unless `format` is one of WRITERS and its library is installed."""
     suffix = f".{format}" if format else ""
     require(format in WRITERS, f"unknown format {suffix!r}; known formats: .{', .'.join(WRITERS)}")
+    WRITERS[format].require_library()
 
 
 def written(tunes: Sequence[Tune], format: str, style: Style = PLAIN) -> Iterable[bytes]:
