@@ -3,7 +3,7 @@
 Each bar has one chord, or two where its meter has a strong beat in the middle and a note begins
 there. The chords minimize a sum of costs, by dynamic programming: of notes outside the chord, of
 rare chords, of changes within a bar, and of a beginning or sections that end elsewhere than on the
-tonic, or without a cadence. The model's training text has no chords to learn from.
+tonic, or without a cadence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ COMMON = {
 LEADING = {"maj": 4, "min": 6, "dor": 6, "phr": 1, "lyd": 4, "mix": 6, "loc": 1}
 # Costs, compared with 1 for a bar whose notes are all outside its chord.
 # They give the first chord of a bar the root that people wrote in 69% of the bars of Nottingham's
-# collection, and the first chord of a tune in 93%; other values change that little.
+# collection, and the first chord of a tune in 93%. Other values change that little; chords and
+# notes counted in four fifths of the collection gave 71% in the rest.
 RARE, WITHIN_BAR, FIRST_NOT_TONIC, LAST_NOT_TONIC, NO_CADENCE = 0.1, 0.1, 0.2, 0.6, 0.2
 STRONG = 3  # times the weight of notes on strong beats
 
