@@ -77,6 +77,11 @@ def test_a_bar_has_one_chord_or_two_where_a_note_begins_in_the_middle(meter, mus
     assert len(symbols(music, "C", meter)) == count
 
 
+def test_a_note_of_several_chords_gets_the_one_that_leads_to_the_tonic():
+    assert symbols("E8|G8|C8|") == ["C", "G", "C"]
+    assert symbols("C8|D8|A,8|", "Ador")[1:] == ["G", "Am"]
+
+
 def test_pick_ups_and_rests_have_no_chords():
     chords = chords_of(tune("G2|C8|z8|C6:|"))
     assert [chord.bar for chord in chords] == [1, 3]
