@@ -168,6 +168,11 @@ def filter_options() -> Groups:
     }
 
 
+def numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[float]:
+    """Return the numbers in an option's value, which are separated by commas."""
+    return [click.FLOAT(part, param, ctx) for part in value.split(",")]
+
+
 def given(filters: Mapping[str, float | None]) -> dict[str, Any]:
     """Return the filters whose options were given."""
     return {name: value for name, value in filters.items() if value is not None}

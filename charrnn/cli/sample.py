@@ -17,6 +17,7 @@ from charrnn.cli.options import (
     Command,
     filter_options,
     given,
+    numbers,
 )
 from charrnn.cli.terminal import Output, tell
 from charrnn.errors import as_options, counted
@@ -34,11 +35,6 @@ BETWEEN = "\n\n----\n\n"  # samples of a model of whole files
 LONG_PROMPT = 100_000  # characters; reading them takes more than a second
 
 Samples = Iterator[tuple[int, str]]  # number of the sample, and a piece of its text
-
-
-def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[float]:
-    """Return the numbers in an option's value, which are separated by commas."""
-    return [click.FLOAT(part, param, ctx) for part in value.split(",")]
 
 
 @click.command(cls=Command, groups=GROUPS, settings=filter_options)
@@ -62,7 +58,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[flo
     "--temperature",
     "temperatures",
     metavar="X,...",
-    callback=_numbers,
+    callback=numbers,
     default="1.0",
     show_default=True,
     help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "

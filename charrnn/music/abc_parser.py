@@ -23,6 +23,7 @@ from charrnn.music.abc_fields import (
     read_meter,
     read_shifts,
     read_unit,
+    states_key,
 )
 from charrnn.music.abc_repeats import Draft, tune_of
 from charrnn.music.abc_sources import FIELD, Source, sources
@@ -172,6 +173,7 @@ class _Reader:
         self.ignored = ignored
         self.numbered = source.numbered
         self.meter: Meter | None = (4, 4)
+        self.keyless = True
         self.key = Key()
         self.signature = self.key.signature()
         self.octaves = 0  # shifts of the pitch: octave=, and transpose= of K: and V:
@@ -230,6 +232,7 @@ class _Reader:
             self.meter = read_meter(value)
         elif letter == "K":
             self.key, self.signature = read_key(value)
+            self.keyless = self.keyless and not states_key(value)
             self.accidentals = {}
             self.shift_by("K", value)
         elif letter == "L":
@@ -447,6 +450,7 @@ def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span,
     if source.blocks:
         seen["text block"] += source.blocks
     tune, drafts = tune_of(reader.bars, reader.title, seen)
+    tune = replace(tune, keyless=reader.keyless)
     ignored.update(seen)
     spans = (Span(draft.begin, draft.end, draft.unit, draft.shift) for draft in drafts)
     return tune, tuple(spans)

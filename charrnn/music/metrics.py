@@ -367,17 +367,29 @@ Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
+class TuneAssessment:
+    """The title of a tune, facts in a player's words (facts.py), and its FIGURES."""
+
+    title: str
+    facts: Mapping[str, str]
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Assessment:
-    """The FIGURES of tunes and of held-out tunes by people, and each tune's longest match."""
+    """The FIGURES of tunes and of held-out tunes by people, each tune's longest match, and, if
+    requested, what can be said of each tune.
+    """
 
     figures: Figures
     held_out: Figures | None
     longest: list[Match | None]
+    each: Sequence[TuneAssessment] = ()
 
 
 def assess(
     tunes: Sequence[Tune],
-    against: Sequence[Tune] | None = None,
+    against: Sequence[Tune] | Sample | None = None,
     held_out: Sequence[Tune] | None = None,
 ) -> Assessment:
     """Measure `tunes`, and compare them with the tunes `against` which they may be copies.
@@ -387,11 +399,12 @@ def assess(
 
     Raises CorpusError if `tunes`, or one of the others where given, is empty.
     """
-    given = {"to assess": tunes, "to compare with": against, "held out": held_out}
+    corpus = against if isinstance(against, Sample | None) else Sample(against)
+    others = corpus.tunes if corpus else None
+    given = {"to assess": tunes, "to compare with": others, "held out": held_out}
     for what, some in given.items():
         if some is not None and not some:
             raise CorpusError(f"no tunes {what}; pass at least one")
-    corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
     return Assessment(
         measure(sample),

@@ -7,7 +7,7 @@ the pitches, according to the key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -184,6 +184,7 @@ class Tune:
     key: Key = Key()
     meter: Meter | None = (4, 4)
     title: str = ""
+    keyless: bool = field(default=False, compare=False)  # no key is stated; `key` is C
 
     def played(self) -> Iterator[int]:
         """Yield the indices of the bars in the order in which they are played.

@@ -1,9 +1,11 @@
 """Tunes to assess and to compare with: files, folders and patterns."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from charrnn.music.assess import assess
 from tests.helpers import assert_refused
 
 TUNE = "X:1\nT:Tune {0}\nM:2/4\nL:1/8\nK:D\nDEFG|A2B{0}|]\n"
@@ -37,6 +39,30 @@ def test_tunes_come_from_files_folders_and_patterns(cli, new, against):
     assert printed["figures"]["tunes"] == 2
     assert len(printed["longest"]) == 2
     assert printed == json.loads(cli("assess", "--against", "old", "new", "--json").out)
+
+
+def test_each_prints_one_line_per_tune(cli):
+    head, *lines = cli("assess", "new", "--against", "old", "--each").out.splitlines()
+    assert head.split()[:4] == ["title", "key", "meter", "range"]
+    assert [line.split()[:6] for line in lines] == [
+        ["1", "Tune", "1", "D", "major", "2/4"],
+        ["2", "Tune", "2", "D", "major", "2/4"],
+    ]
+    assert "-  none" not in lines[0]
+    summary = cli("assess", "new", "--against", "old").out
+    assert "Tune 1" not in summary
+    assert "bars that add up" in summary
+
+
+def test_each_is_the_same_in_json_and_in_python(cli):
+    printed = json.loads(cli("assess", "new", "--against", "old", "--each", "--json").out)
+    assert printed == json.loads(json.dumps(asdict(assess("new", against="old", each=True))))
+    first, second = printed["each"]
+    assert (first["title"], first["facts"]["ends on the tonic"]) == ("Tune 1", "no")
+    assert first["figures"]["tunes"] == 1
+    assert second["figures"]["notes"] == 6
+    without = json.loads(cli("assess", "new", "--against", "old", "--json").out)
+    assert without == printed | {"each": []}
 
 
 @pytest.mark.parametrize(

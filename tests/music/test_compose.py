@@ -18,6 +18,7 @@ from charrnn.music.repetition import Refrain
 from charrnn.music.tune import Key
 from charrnn.rng import HEADERS, generator
 from charrnn.text.loading import read
+from tests.helpers import assert_refused
 
 TUNES = "".join(
     f"X:{n}\nT:Tune {n}\nM:6/8\nL:1/8\nK:{key}\n"
@@ -219,6 +220,60 @@ def test_without_a_folder_compose_prints_abc(cli, model_file):
     result = cli("compose", model_file, "--seed", 1)
     assert read_abc(result.out).tunes
     assert result.err == ""
+
+
+def test_several_temperatures_are_used_in_turn_and_named_in_the_titles(cli, model_file, model):
+    arguments = ("compose", model_file, "-n", 2, "--seed", 1)
+    several = read_abc(cli(*arguments, "-t", "0.5,1.2").out).tunes
+    assert [tune.title for tune in several] == [
+        f"Tune {number} (temperature {temperature})"
+        for number, temperature in enumerate(("0.5", "0.5", "1.2", "1.2"), 1)
+    ]
+    expected = [t for each in (0.5, 1.2) for t in compose(model, 2, temperature=each, seed=1)]
+    assert [tune.bars for tune in several] == [tune.bars for tune in expected]
+    assert read_abc(cli(*arguments, "-t", "0.5").out).tunes[0].title == ""
+
+
+def test_chords_are_added_by_rule(cli, model_file, tmp_path):
+    result = cli("compose", model_file, "--seed", 1, "--chords")
+    plain = cli("compose", model_file, "--seed", 1)
+    assert read_abc(result.out).tunes == read_abc(plain.out).tunes
+    assert '"' in result.out
+    assert "chords selected by rule" in result.err
+    assert cli("compose", model_file, "--seed", 1, "--chords", "-o", "out").code == 0
+    assert (tmp_path / "out" / "01.abc").read_text() == result.out
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "chords by rule" in page
+    assert ">Chords</button>" in page
+
+
+def test_every_temperature_has_its_tunes_in_the_folder(cli, model_file, tmp_path):
+    arguments = ("--seed", 1, "-t", "0.5,1.2", "-o", "warm", "--formats", "abc")
+    assert cli("compose", model_file, *arguments).code == 0
+    assert {path.name for path in (tmp_path / "warm").iterdir()} == {
+        "01.abc",
+        "02.abc",
+        "index.html",
+    }
+    assert "temperature 0.5, 1.2" in (tmp_path / "warm" / "index.html").read_text("utf-8")
+    (tmp_path / "cold").mkdir()
+    (tmp_path / "cold" / "02.abc").write_text("mine")
+    result = cli("compose", model_file, "-t", "0.5,1.2", "-o", "cold")
+    assert_refused(result, 1, "02.abc already exists")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("-t", "0.7,-1"), 2, "--temperature must be at least 0 and finite, got -1.0"),
+        (("-t", "0.7,"), 2, "'' is not a valid float"),
+        (("--swing", "5", "-o", "x"), 2, "--swing must be between 1 and 2.5, got 5"),
+        (("--chords", "--rewrite", "1", "--prompt-file", "x"), 2, "combined with --chords"),
+        (("--swing", "2"), 2, "--swing needs a folder; name one with --out"),
+    ],
+)
+def test_invalid_values_fail_before_the_model_is_read(cli, options, code, words):
+    assert_refused(cli("compose", "missing.safetensors", *options), code, words)
 
 
 def test_assess_prints_figures_and_json(cli, tunes_file):
