@@ -33,8 +33,8 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
       charrnn assess new/*.abc --against 'corpus/*.abc' --json
 
     The figures include bars that add up, repeated bars and notes in the key. With --against, they
-    also include the distance to the corpus and the longest copy in each tune, beside the figures
-    of the corpus's last tenth, which training holds out.
+    also include the difference from the corpus and the longest copy in each tune. Alongside, they
+    show the same figures for the held-out tenth of the corpus.
     """
     from charrnn.music.assess import assess as measure
     from charrnn.music.metrics import table

@@ -51,7 +51,7 @@ GROUPS = {
     "pitches",
     metavar="RANGE",
     help="Set the range of the notes: fiddle, whistle-D, flute, mandolin, accordion, voice, or two "
-    "pitches such as D4-B5; by default, the range of the training tunes.",
+    "pitches such as D4-B5; by default, the range of 99% of the training notes.",
 )
 @click.option(
     "-t",
@@ -95,7 +95,8 @@ GROUPS = {
     "--max-copy",
     metavar="N",
     type=int,
-    help="Reject tunes that share more than N consecutive notes with a tune in --against.",
+    help="Reject tunes that share more than N consecutive notes with a tune in --against; runs of "
+    "fewer than 6 notes are not counted.",
 )
 @click.option(
     "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
@@ -182,6 +183,7 @@ def compose(
         parse_bars(rewrite)  # fails before the model is read
     if out is not None:
         require_folder(out, count, wanted, overwrite)
+    is_chosen = seed is None
     drawn = given(filters)
     checkpoint = load(model)
     begun: tuple[Tune, ...] = ()
@@ -192,7 +194,6 @@ def compose(
         begun = tunes_in((prompt_file,))
     if seed is None:
         seed = secrets.randbits(32)
-        tell(f"seed {seed}")
     others = tunes_in(against)
     corpus = Sample(others) if others else None
     if rewrite is not None:
@@ -222,6 +223,8 @@ def compose(
         texts, encoding = None, "utf-8"
         if len(tunes) < count:
             tell(f"skipped {count - len(tunes):,} of {counted(count, 'tune')}: not valid ABC")
+    if is_chosen:
+        tell(f"seed {seed}")
     if out is None:
         write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
         return
@@ -238,5 +241,5 @@ def compose(
         settings=settings,
         overwrite=overwrite,
     )
-    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play them, open:")
     show(index.resolve().as_uri())

@@ -16,10 +16,10 @@ from charrnn.cli.tunes import tell_notices
 )
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
-    """Convert tunes to ABC, MIDI, audio, score or web page.
+    """Convert tunes to ABC, MIDI, audio, sheet music or a web page.
 
-    Read the tunes of SOURCE (.abc, .mid or a folder) and write them to TARGET, in the format of its
-    suffix: .abc, .mid, .wav, .svg or .html.
+    Read the tunes in SOURCE (.abc, .mid or a folder) and write them to TARGET in the format given
+    by its suffix: .abc, .mid, .wav, .svg or .html.
 
     \b
     Examples:

@@ -100,7 +100,7 @@ def train(
     ModelConfig(**model)  # fail before reading a long corpus
     texts = _read(corpus, encoding, reading, base.reading if base is not None else None)
     if "documents" not in config and isinstance(texts.reading, PlainText) and is_list(texts.head()):
-        notice = "the corpus looks like a list; to train on its lines as documents, pass "
+        notice = "the corpus looks like a list; to treat each line as a document, pass "
         texts = replace(texts, notices=(*texts.notices, f"{notice}`documents='lines'`"))
     validation = None
     if valid is not None:

@@ -33,7 +33,7 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
     for words in ("<h1>From me</h1>", "<h2>Air</h2>", "<h2>Tune 2</h2>", "seed 7"):
         assert words in page
     assert all(drawing(tune) in page for tune in TUNES)
-    assert "longest run in the corpus" not in page
+    assert "longest copied run" not in page
 
 
 def test_only_the_requested_formats_are_written(tmp_path):
@@ -70,7 +70,7 @@ def test_each_drawing_each_text_and_the_index_are_made_once(tmp_path, monkeypatc
     counted(metrics, "CopyIndex", "index")
     page = write_folder(tmp_path, TUNES, against=Sample(TUNES))
     assert sorted(made) == ["drawing", "drawing", "index", "text", "text"]
-    assert "longest run in the corpus" in page.read_text("utf-8")
+    assert "longest copied run" in page.read_text("utf-8")
 
 
 # ---- replacing an earlier folder -----------------------------------------------------------------
