@@ -137,4 +137,5 @@ def _message(error: click.ClickException) -> str:
     message = re.sub(r"\. \(?Did you mean (.*?\?)\)?$", r" (did you mean \1)", message)
     context = getattr(error, "ctx", None)
     hint = f"; see '{context.command_path} --help'" if context else ""
-    return message[:1].lower() + message[1:] + hint
+    is_name = message[:2].isupper()  # such as CORPUS
+    return (message if is_name else message[:1].lower() + message[1:]) + hint

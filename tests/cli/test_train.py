@@ -460,7 +460,7 @@ def test_a_path_must_not_be_empty(cli, novel, files, option):
     [
         (b"", ["novel.txt is empty"]),
         (b"\xef\xbb\xbf", ["novel.txt is empty"]),
-        (b"a", ["1 character to train on; at least 2 are needed"]),
+        (b"a", ["1 training character; training needs at least 2"]),
         (b"caf\xe9 au lait", ["not valid UTF-8", "0xE9", "offset 3", "--encoding"]),
         ("häuser".encode("utf-16"), ["not valid UTF-8", "0xFF", "--encoding utf-16"]),
     ],
