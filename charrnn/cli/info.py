@@ -15,8 +15,7 @@ from charrnn.cli.terminal import show
 from charrnn.errors import counted
 
 if TYPE_CHECKING:
-    from charrnn.checkpoints.checkpoint import Checkpoint
-    from charrnn.checkpoints.records import TrainingRecord
+    from charrnn.checkpoints.records import Selection, TrainingRecord
 
 
 @click.command(cls=Command)
@@ -55,9 +54,9 @@ def info(model: str, as_json: bool) -> None:
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
     record = _record(checkpoint.training)
-    lines += _selection(checkpoint, asdict(config) | record)
+    selection = checkpoint.training.selection or Selection()
+    lines += _selection(selection, asdict(config) | record)
     if checkpoint.training.steps:
-        selection = checkpoint.training.selection or Selection()
         shown = {*selection.stated, *selection.selected}
         lines.append("training")
         lines += [
@@ -88,11 +87,8 @@ def _record(training: TrainingRecord) -> dict[str, Any]:
     return asdict(training.config) | others | dict(training.reading.settings)
 
 
-def _selection(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
+def _selection(selection: Selection, settings: Mapping[str, Any]) -> list[str]:
     """Return lines with the settings that charrnn selected and those that the user stated."""
-    from charrnn.checkpoints.records import Selection
-
-    selection = checkpoint.training.selection or Selection()
     lines = []
     for heading, names in (("selected", selection.selected), ("given", selection.stated)):
         if values := [
