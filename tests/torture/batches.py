@@ -14,7 +14,7 @@ from .row import Outcome
 
 
 def in_a_batch(
-    attempts: Iterable[Callable[[], None]], folder: Path, memory: int, seconds: int = 60
+    attempts: Iterable[Callable[[], None]], folder: Path, memory: int, seconds: int = 120
 ) -> Outcome:
     """Make the attempts in a child process with `memory` bytes more than this one has.
 
