@@ -138,7 +138,7 @@ GROUPS = {
     metavar="LIST",
     default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats; others are musicxml and mxl.",
+    help="Write each tune in these formats; musicxml and mxl are also available.",
 )
 def compose(
     model: str,

@@ -16,7 +16,7 @@ from charrnn.cli.tunes import tell_notices
 )
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
-    """Convert tunes to ABC, MIDI, MusicXML, audio, sheet music or a web page.
+    """Convert tunes to notation, MIDI, audio or a web page.
 
     Read the tunes in SOURCE (.abc, .mid, .musicxml, .mxl or a folder) and write them to TARGET in
     the format given by its suffix: .abc, .mid, .musicxml, .mxl, .wav, .svg or .html.

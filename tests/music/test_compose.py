@@ -219,7 +219,7 @@ def test_without_a_folder_compose_prints_abc(cli, model_file):
 def test_assess_prints_figures_and_json(cli, tunes_file):
     result = cli("assess", tunes_file, "--against", tunes_file)
     assert "bars that add up" in result.out
-    assert "runs of 8 notes" in result.out
+    assert "8-note runs" in result.out
     assert cli("assess", tunes_file, "--json").out.startswith('{"figures"')
 
 
