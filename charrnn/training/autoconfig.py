@@ -1,8 +1,8 @@
-"""Settings selected for the corpus, the CPU and the time budget, where the user states none.
+"""Settings selected for the corpus, the CPU and the time limit, where the user states none.
 
-The tables are the rules; `docs/choices.md` has the measurements behind them. The time budget counts
+The tables are the rules; `docs/choices.md` has the measurements behind them. The time limit counts
 all cores, so two cores for five minutes give the same settings as one core for ten. On a corpus
-that is short for its time budget, training ends after MOST_EPOCHS epochs.
+that is short for its time limit, training ends after MOST_EPOCHS epochs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import DEFAULT_MINUTES, Limits
 from charrnn.training.prepare import Data
 
-# Rows: least number of characters that the network reads in the time budget, hidden size, learning
+# Rows: least number of characters that the network reads within the limit, hidden size, learning
 # rate. In a short run a small network reads more text than a large one and learns more; in a long
 # run it would only repeat the same text. With thousands of characters in the alphabet, all networks
 # are slow.
