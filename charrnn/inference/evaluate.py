@@ -22,7 +22,7 @@ from charrnn.text.corpus import Corpus
 WARM_UP = 256  # characters that each of several streams reads without scoring
 CHUNK = 2048  # characters per pass of the network, over all streams
 MAX_STREAMS = 64
-THREAD_WORK = 400_000  # streams x hidden size^2 that repay a thread
+THREAD_WORK = 1_000_000  # streams x hidden size^2 that repay a thread
 MAX_LENGTH = 4096  # characters that each stream scores in `validate`
 
 

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.records import Selection, TrainConfig
+from charrnn.nn.blas import kernels
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
+from charrnn.nn.products import SMALL_KERNELS
 from charrnn.text.batches import fit
 from charrnn.text.documents import stored_reading
 from charrnn.text.tokenizer import Ids
@@ -61,8 +63,10 @@ BEFORE, AFTER = 700_000, 50_000  # characters of the trigram model, and scored b
 
 CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
 
-# Floating-point operations per second of one core in training: the order of magnitude, for plans.
-CORE_SPEED = 5e10
+# Floating-point operations per second of one core in training, by the kernels that OpenBLAS
+# chooses: measured on an AMD EPYC, and the order of magnitude for other processors and libraries.
+CORE_SPEEDS = dict.fromkeys(SMALL_KERNELS, 1.3e11)  # AVX-512
+CORE_SPEED = 7e10
 OPERATIONS = 6  # per weight and character: a product and a sum, forward and twice backward
 
 
@@ -108,7 +112,8 @@ def choose(
         config = replace(model or ModelConfig(hidden_size=hidden_size), **shape)
         weights = count(config.shapes(alphabet))
         # Characters per core-minute; looking up an embedding is free.
-        speed = 60 * CORE_SPEED / (OPERATIONS * (weights - alphabet * config.embedding_size))
+        flops = CORE_SPEEDS.get(kernels(), CORE_SPEED)
+        speed = 60 * flops / (OPERATIONS * (weights - alphabet * config.embedding_size))
         epochs = _epochs(limits, train, characters, cores * speed)
         if epochs * characters >= least:
             break
