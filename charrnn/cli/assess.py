@@ -35,9 +35,9 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], each: bool, as_json
       charrnn assess new/*.abc --against 'corpus/*.abc' --json
 
     The figures include bars that add up, repeated bars and notes in the key. With --against, they
-    also include the distance to the corpus and the longest copy, beside the figures of the
-    corpus's last tenth, which training holds out. The JSON object has the longest copy in each
-    tune, and with --each the facts and figures of each.
+    also include the difference from the corpus and the longest copy. Alongside, they show the same
+    figures for the held-out tenth of the corpus. The JSON object has the longest copy in each tune,
+    and with --each the facts and figures of each.
     """
     from charrnn.music.assess import assess as measure
     from charrnn.music.facts import listing

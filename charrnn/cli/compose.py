@@ -63,7 +63,7 @@ GROUPS = {
     "pitches",
     metavar="RANGE",
     help="Set the range of the notes: fiddle, whistle-D, flute, mandolin, accordion, voice, or two "
-    "pitches such as D4-B5; by default, the range of the training tunes.",
+    "pitches such as D4-B5; by default, the range of 99% of the training notes.",
 )
 @click.option(
     "-t",
@@ -117,7 +117,8 @@ GROUPS = {
     "--max-copy",
     metavar="N",
     type=int,
-    help="Reject tunes that share more than N consecutive notes with a tune in --against.",
+    help="Reject tunes that share more than N consecutive notes with a tune in --against; runs of "
+    "fewer than 6 notes are not counted.",
 )
 @click.option(
     "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
@@ -147,7 +148,7 @@ GROUPS = {
     metavar="LIST",
     default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats; others are musicxml and mxl.",
+    help="Write each tune in these formats; musicxml and mxl are also available.",
 )
 def compose(
     model: str,
@@ -224,6 +225,7 @@ def compose(
     require(swing == 1 or out is not None, "`swing` needs a folder; name one with `out`")
     if out is not None:
         require_folder(out, count * len(temperatures), wanted, overwrite)
+    is_chosen = seed is None
     drawn = given(filters)
     for temperature in temperatures:
         SamplingOptions.of("compose", temperature, seed or 0, drawn)
@@ -236,7 +238,6 @@ def compose(
         begun = selected(tunes_in((prompt_file,)), number, prompt_file)
     if seed is None:
         seed = secrets.randbits(32)
-        tell(f"seed {seed}")
     others = tunes_in(against)
     corpus = Sample(others) if others else None
     tunes: list[Tune] = []
@@ -282,6 +283,8 @@ def compose(
         tunes += _titled(new, len(tunes) + 1, temperature) if several else new
     if chords:
         tell(CHORDS)
+    if is_chosen:
+        tell(f"seed {seed}")
     if out is None:
         write_text("\n\n".join(texts) or write_abc(tunes, chords=chords), encoding)
         return
@@ -302,7 +305,7 @@ def compose(
         chords=chords,
         overwrite=overwrite,
     )
-    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play them, open:")
     show(index.resolve().as_uri())
 
 

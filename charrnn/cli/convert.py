@@ -25,10 +25,10 @@ from charrnn.cli.tunes import CHORDS, SWING, tell_notices
 def convert(
     source: str, target: str, number: int | None, swing: float, chords: bool, overwrite: bool
 ) -> None:
-    """Convert tunes to ABC, MIDI, MusicXML, audio, score or web page.
+    """Convert tunes to notation, MIDI, audio or a web page.
 
-    Read the tunes of SOURCE (.abc, .mid, .musicxml, .mxl or a folder) and write them to TARGET, in
-    the format of its suffix: .abc, .mid, .musicxml, .mxl, .wav, .svg or .html.
+    Read the tunes in SOURCE (.abc, .mid, .musicxml, .mxl or a folder) and write them to TARGET in
+    the format given by its suffix: .abc, .mid, .musicxml, .mxl, .wav, .svg or .html.
 
     \b
     Examples:

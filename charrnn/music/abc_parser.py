@@ -102,8 +102,11 @@ def read_abc(text: str, name: str = "text") -> Parsed:
         spans.append(bars)
         texts.append(source.alone(text))
     if not tunes:
-        reason = skipped[0] if skipped else f"{name} has no X: or K: field"
-        raise CorpusError(f"no tunes found: {reason}")
+        place, _, reason = (
+            (skipped or [""])[0].removeprefix(f"{name}:").partition(": skipped tune: ")
+        )
+        why = f"line {place}: {reason}" if reason else "it has no X: or K: field"
+        raise CorpusError(f"no tunes found in {name}; {why}")
     texts[-1] += text[source.end :].rstrip()  # comments and free text after the last tune
     return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored, tuple(texts))
 
@@ -441,7 +444,7 @@ class _Reader:
 
 def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
     if not source.body:
-        raise CorpusError("no K: field, which ends the header")
+        raise CorpusError("no K: field, which must end the header")
     seen: Counter[str] = Counter()
     reader = _Reader(source, seen)
     for offset, line in source.body:

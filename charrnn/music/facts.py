@@ -62,7 +62,7 @@ def listing(tunes: Sequence[TuneAssessment]) -> list[str]:
 def figures_of(sample: Sample) -> dict[str, str]:
     """Return the labels and values of a sample's figures."""
     return {
-        FIGURES[name].label: format(value, FIGURES[name].format)
+        FIGURES[name].label: FIGURES[name].shown(value)
         for name, value in measure(sample).items()
         if name != "tunes" and value is not None
     }

@@ -53,7 +53,7 @@ class Key:
         letter, accidental = self.tonic[:1], self.tonic[1:]
         require(
             letter in LETTERS and letter != "" and accidental in ("", "#", "b"),
-            "the tonic must be a letter from A to G, optionally followed by # or b, "
+            "a key must begin with a letter from A to G, optionally followed by # or b; "
             f"got {self.tonic!r}",
         )
         require(self.mode in MODES, f"unknown mode {self.mode!r}; known modes: {', '.join(MODES)}")

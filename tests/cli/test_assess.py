@@ -79,7 +79,9 @@ def test_a_pattern_that_the_shell_expanded_is_an_error(cli, arguments):
 
 def test_compose_finds_the_same_mistake(cli):
     result = cli("compose", "m.safetensors", "--against", *old(1, 2))
-    assert_refused(result, 2, "1 more file after --against old/1.abc; name the folder")
+    assert_refused(
+        result, 2, "--against takes one path, but 1 more file follows old/1.abc; name the folder"
+    )
 
 
 def test_the_tunes_may_follow_the_option(cli):
@@ -90,6 +92,15 @@ def test_an_unreadable_file_in_a_folder_is_reported_and_skipped(cli):
     result = cli("assess", "new", "--against", "old")
     assert result.code == 0
     assert "broken.abc" in result.err
+
+
+def test_tunes_in_several_formats_count_once(cli):
+    assert cli("convert", "new/1.abc", "new/1.mid").code == 0
+    assert cli("convert", "new/2.abc", "new/2.mid").code == 0
+    result = cli("assess", "new", "--json")
+    assert json.loads(result.out)["figures"]["tunes"] == 2
+    notice = "skipped 2 files that repeat an .abc file of the same name (new/1.mid, new/2.mid)"
+    assert result.err == f"charrnn: {notice}\n"
 
 
 def test_a_folder_without_tunes_is_an_error(cli, tmp_path):

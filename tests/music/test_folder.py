@@ -34,7 +34,7 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
         assert words in page
     assert all(drawing(tune) in page for tune in TUNES)
     assert all(drawing(tune, narrow=True) in page for tune in TUNES)
-    assert "longest passage from the corpus" not in page
+    assert "longest copied run" not in page
 
 
 def test_only_the_requested_formats_are_written(tmp_path):
@@ -73,7 +73,7 @@ def test_each_drawing_each_text_and_the_index_are_made_once(tmp_path, monkeypatc
     assert sorted(made) == [*["drawing"] * 4, "index", "text", "text"], (
         "a wide and a narrow drawing"
     )
-    assert "longest passage from the corpus" in page.read_text("utf-8")
+    assert "longest copied run" in page.read_text("utf-8")
 
 
 # ---- replacing an earlier folder -----------------------------------------------------------------
