@@ -69,7 +69,7 @@ def test_a_set_of_tunes_becomes_one_wave_file(source, tmp_path):
     one, both = ((tmp_path / name).stat().st_size for name in ("one.wav", "set.wav"))
     assert both - 44 == 2 * (one - 44) + 2 * RATE * GAP
     with pytest.raises(
-        ConfigError, match=r"\.mid files hold one tune, got 2; select one with tune"
+        ConfigError, match=r"a \.mid file holds one tune, but there are 2; select one with tune"
     ):
         convert(source, tmp_path / "set.mid")
     assert not (tmp_path / "set.mid").exists()
