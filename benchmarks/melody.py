@@ -43,7 +43,7 @@ from charrnn.inference.evaluate import evaluate
 from charrnn.inference.sampling import generate
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc
-from charrnn.music.compose import compose
+from charrnn.music.compose import compose, reading_of_tunes
 from charrnn.music.dataset import TuneReading
 from charrnn.music.grammar.form import sections
 from charrnn.music.grammar.tunes import tune_grammar
@@ -213,7 +213,12 @@ class Bench:
     def speed(self, streams: int) -> dict[str, Any]:
         """Sample with and without the grammar in turns; return the medians and their ratio."""
         checkpoint = load(self.model(CHOSEN))
-        grammar = tune_grammar(checkpoint.tokenizer.alphabet)
+        reading = reading_of_tunes(checkpoint)
+        grammar = tune_grammar(
+            checkpoint.tokenizer.alphabet,
+            titles=reading.keep_titles,
+            countdown=reading.countdown,
+        )
         ways = (grammar, None)
         rates: tuple[list[float], list[float]] = [], []
         for turn in range(-1, TURNS):  # the first fills caches and does not count

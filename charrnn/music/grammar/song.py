@@ -110,11 +110,18 @@ class SongState(NamedTuple):
 
         In a countdown, the way to the last bar of the section is known.
         """
-        song = self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
-        if self.left:
-            bars = self.bars + self.left - 1
-            song = song._replace(bars=bars, left=1, marked=True, short=7)
-        return song
+        part, _, _, section, bars, size, mark, _, _, _, marked, left, last, short = self
+        if left:
+            bars, left, marked, short = bars + left - 1, 1, True, 7
+        return SongState(
+            part, (4, 4), NO_KEY, section, bars, size, mark, 0, 0, 0, marked, left, last, short
+        )
+
+    def ending(self) -> SongState:
+        """Return the state without what has no effect on how this bar may end."""
+        if self.left > 1:
+            return self._replace(key=NO_KEY, upbeat=0, pickup=0)
+        return self._replace(key=NO_KEY)
 
 
 class Song:
@@ -307,9 +314,12 @@ class Song:
 
     # ---- how a bar may end -----------------------------------------------------------------
 
-    @cached_method
     def ends(self, song: SongState) -> Ends:
         """Return the lines that may end a bar, each with the set of times at which it may."""
+        return self._ends(song.ending())
+
+    @cached_method
+    def _ends(self, song: SongState) -> Ends:
         if song.in_header:
             return tuple((line, 1) for line in self._header_lines(song))
         if not song.marked:
