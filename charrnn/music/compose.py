@@ -21,7 +21,7 @@ from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, 
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from charrnn.music.countdown import FULL, countdown
-from charrnn.music.dataset import TuneFacts, TuneReading
+from charrnn.music.dataset import ON_TONIC, TuneFacts, TuneReading
 from charrnn.music.grammar.form import section_size
 from charrnn.music.grammar.form import sections as sections_of_form
 from charrnn.music.grammar.song import known_marks
@@ -34,13 +34,12 @@ from charrnn.music.repetition import Refrain
 from charrnn.music.structure import closes, pickups_of
 from charrnn.music.transpose import SEMITONES, semitones_to, to_tonic
 from charrnn.music.tune import Key, Meter, Tune, parse_meter
-from charrnn.rng import BODIES, HEADERS, KEYS, Rng, generator
+from charrnn.rng import BODIES, ENDS, HEADERS, KEYS, Rng, generator
 
 MAX_CHARACTERS = 4000  # of a tune
 MIN_NOTES = 5  # of the key's scale in a range
 EIGHT = 8  # bars in most sections
-CANDIDATES = 4  # per tune, with the same header: otherwise common meters would win
-OFF_TONIC = 2.0  # nats; found on Irish tunes (benchmarks/README.md)
+CANDIDATES = 6  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
 TRIES = 20  # batches before giving up on `max_copy`
@@ -73,9 +72,10 @@ def compose(
     the tonic of each tune as its training tunes have it.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
-    tune is the best of CANDIDATES with the same header: the one that the grammar constrained least
-    and whose sections end on the tonic. Without the grammar (`constrained=False`), texts that do
-    not parse are dropped, so there may be fewer tunes.
+    tune is the best of CANDIDATES with the same header. As many tunes as of the training tunes
+    should end on the tonic, drawn in advance: the best candidate ends as its tune should, so do
+    most of its sections, and of several the grammar constrained it least. Without the grammar
+    (`constrained=False`), texts that do not parse are dropped, so there may be fewer tunes.
 
     With `max_copy`, no tune shares more consecutive notes with one of `against`, in any
     transposition. `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
@@ -150,6 +150,8 @@ def compose(
         ways = [_way(*pair) for pair in zip(starts, keys, strict=True)]
         each = [n for n in range(count) for _ in range(candidates)]
         costs = np.zeros(len(each))
+        rng = generator(seed, ENDS, attempt)
+        on_tonic = (rng.random(count) < (facts.on_tonic if facts else ON_TONIC)).tolist()
         drawn = draw(
             checkpoint,
             [starts[n] for n in each],
@@ -162,9 +164,9 @@ def compose(
         texts = collected(len(each), drawn)
         texts = [starts[n] + text for n, text in zip(each, texts, strict=True)]
         written = [_tune(text, keys[n]) for n, text in zip(each, texts, strict=True)]
-        for begin in range(0, len(each), candidates):
+        for begin, tonic in zip(range(0, len(each), candidates), on_tonic, strict=True):
             own = range(begin, begin + candidates)
-            found = [(_fault(tune, costs[n]), tune) for n in own if (tune := written[n])]
+            found = [(_faults(tune, tonic, costs[n]), tune) for n in own if (tune := written[n])]
             for _, tune in sorted(found, key=itemgetter(0)):
                 match = copies.longest(melody(tune)) if copies else None
                 if match is None or max_copy is None or match.notes <= max_copy:
@@ -201,11 +203,12 @@ def _headers(
     return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
 
 
-def _fault(tune: Tune, cost: float) -> float:
-    """Return by how much a candidate is worse than others, in nats: what the grammar cost it, and
-    OFF_TONIC for each section that does not end on the tonic.
+def _faults(tune: Tune, tonic: bool, cost: float) -> tuple[bool, int, float]:
+    """Return the faults of a candidate that should end on the tonic or, without `tonic`, elsewhere:
+    whether it ends wrongly, how many of its sections do, and what the grammar cost it.
     """
-    return cost + OFF_TONIC * sum(close.degree != 0 for close in closes(tune))
+    wrong = [(close.degree == 0) != tonic for close in closes(tune)]
+    return any(wrong[-1:]), sum(wrong), cost
 
 
 def fits(pitches: range, key: Key) -> bool:
