@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
 
 SECONDS_BETWEEN_LINES = 10
+SECONDS_TO_PLAN = 1.0  # of training, from which the length of the run is estimated
 SILENCE = 1.0  # seconds after which the preparation of a run says what it is doing
 PREVIEW = 100  # characters
 POINTS = 30  # evaluations in a sparkline, at most
@@ -51,12 +52,15 @@ def preparing() -> Iterator[None]:
             bar.close()
 
 
-def shown(trainer: Trainer) -> Iterator[Report]:
-    """Yield the reports of the run and show them on standard error."""
+def shown(trainer: Trainer, loss: tuple[float, float] | None = None) -> Iterator[Report]:
+    """Yield the reports of the run and show them on standard error; of a new run also the plan,
+    with the `loss` to expect, once its speed is known.
+    """
     bar = _bar() if sys.stderr.isatty() else None
     started, shown = time.monotonic(), time.monotonic()
     summary = trainer.summary()
     before, chunk = summary.step, summary.batch_size * summary.seq_len
+    first, planned = None, trainer.choice is None
     try:
         for report in trainer.run():
             yield report
@@ -68,6 +72,12 @@ def shown(trainer: Trainer) -> Iterator[Report]:
             write = partial(_write_above, bar)
             if report.notice:
                 write(f"charrnn: {one_line(as_options(report.notice))}")
+            if first is not None and not planned and first.progress < report.progress < 1:
+                timed = report.seconds - first.seconds  # without the start of the workers
+                if report.evaluation is not None or timed >= SECONDS_TO_PLAN:
+                    write(_plan(*report.outlook(first), loss))
+                    planned = True
+            first = first or report
             if report.evaluation is not None:
                 write(_line(report, speed))
                 for curve in _curves(trainer, columns()):
@@ -80,6 +90,17 @@ def shown(trainer: Trainer) -> Iterator[Report]:
     finally:
         if bar is not None:
             bar.close()
+
+
+def _plan(epochs: float, minutes: float, loss: tuple[float, float] | None) -> str:
+    """Return the expected length and loss of the run."""
+    from charrnn.training.diagnosis import in_epochs
+
+    plan = f"charrnn: plan: about {in_epochs(epochs)} in {max(0.1, minutes):,.1f} min"
+    if loss is None:
+        return plan
+    low, high = (f"{value:.{1 if value >= 1 else 2}f}" for value in loss)
+    return f"{plan}; expected loss {low} to {high} nats/char (estimated from trigrams)"
 
 
 def _write_above(bar: Any, line: str, cut: bool = False) -> None:

@@ -154,13 +154,14 @@ def train(
     if resume and trainer.finished():
         tell(_completed(trainer, path))
         return 0
+    loss = None
     if choice := trainer.choice:
         _tell_choice(choice)
-        _tell_plan(choice, expected_loss(choice, trainer.data) if init_from is None else None)
+        loss = expected_loss(choice, trainer.data) if init_from is None else None
     _describe(trainer.summary(), resume)
     with opened(log, resume, overwrite) as write, _signals(trainer) as received:
         write(run_record(trainer))
-        for report in shown(trainer):
+        for report in shown(trainer, loss):
             write(report_record(report))
     return _conclude(ctx, trainer, corpus, path, received)
 
@@ -230,17 +231,6 @@ def _tell_choice(choice: Choice) -> None:
     chosen = [f"--{name.replace('_', '-')} {settings[name]:g}" for name in choice.chosen]
     if chosen:
         tell(f"selected for this text, CPU and time budget: {' '.join(chosen)}")
-
-
-def _tell_plan(choice: Choice, loss: tuple[float, float] | None) -> None:
-    """Print the expected length and loss of the run."""
-    from charrnn.training.diagnosis import in_epochs
-
-    plan = f"plan: about {in_epochs(choice.epochs)} in {max(0.1, choice.minutes):,.1f} min"
-    if loss is not None:
-        low, high = (f"{value:.{1 if value >= 1 else 2}f}" for value in loss)
-        plan += f"; expected loss {low} to {high} nats/char (estimated from trigrams)"
-    tell(plan)
 
 
 def _describe(run: Summary, resume: bool) -> None:

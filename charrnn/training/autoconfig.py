@@ -123,7 +123,8 @@ def choose(
         minutes=epochs * characters / (cores * speed),
         cores=cores,
         chosen=tuple(name for name in (*CHOSEN, *selected) if name not in kept),
-        stated=tuple(shape | stated),
+        # A number of workers implies the shards: either way the same file results.
+        stated=tuple(name for name in shape | stated if name != "shards"),
     )
 
 

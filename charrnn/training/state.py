@@ -27,6 +27,15 @@ class Report:
     best: bool = False  # this evaluation is the best so far
     notice: str | None = None  # a message for the user
 
+    def outlook(self, since: Report) -> tuple[float, float]:
+        """Return the expected epochs and minutes of the whole run, at the speed since an earlier
+        report.
+        """
+        times = (1 - self.progress) / (self.progress - since.progress)
+        epochs = self.epoch + times * (self.epoch - since.epoch)
+        seconds = self.seconds + times * (self.seconds - since.seconds)
+        return epochs, seconds / 60
+
 
 @dataclass
 class Counters:

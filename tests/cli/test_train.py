@@ -56,6 +56,16 @@ def test_the_same_command_writes_the_same_bytes(cli, novel, tmp_path):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_eight_workers_write_the_same_bytes_as_eight_shards_in_one(process, novel, tmp_path):
+    """Also on fewer cores."""
+    options = [*SHORT, "--batch-size", "16"]
+    for name, division in (("a", ["--workers", "8"]), ("b", ["--shards", "8", "--workers", "1"])):
+        result = process("train", novel, *options, *division, "-o", f"{name}.safetensors")
+        assert result.code == 0, result.err
+        assert f"{name}.safetensors: validation loss" in result.err
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
 def test_every_setting_reaches_the_model(cli, novel):
     settings = {"cell": "rnn", "num_layers": 2, "hidden_size": 6, "embedding_size": 0}
     training = {
@@ -220,7 +230,8 @@ def test_a_resumed_run_keeps_the_record_of_selected_settings(cli, novel):
     assert set(kept) <= set(after.splitlines())
 
 
-def test_the_plan_of_a_new_run_has_an_expected_loss(cli, tmp_path):
+def test_the_plan_of_a_new_run_has_an_expected_loss(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.progress.SECONDS_TO_PLAN", 0)
     (tmp_path / "novel.txt").write_text("".join(f"{n * n:x} cats\n" for n in range(6000)))
     long = ["--epochs", 5, "--batch-size", 512, "--seq-len", 16, "--eval-every", 10**6]
     told = cli("train", "novel.txt", "--hidden-size", 8, *long).err
@@ -236,6 +247,17 @@ def test_the_plan_of_a_short_run_has_no_expected_loss(cli, tmp_path):
     told = cli("train", "novel.txt", *SHORT).err
     assert "plan: " in told
     assert "expected loss" not in told
+
+
+def test_the_plan_follows_from_the_speed_of_the_first_steps(cli, novel):
+    told = cli("train", novel, *OPTIONS, "--max-steps", 12, "--eval-every", 6).err
+    said = re.search(r"plan: about (\S+) epochs in 0.1 min\nstep 6 ", told)
+    run = load("novel.safetensors").training
+    assert float(said[1]) == pytest.approx(12 * 4 * 8 / run.characters, rel=0.1)
+
+
+def test_a_resumed_run_has_no_plan(cli, novel, trained):  # noqa: ARG001 (the run to resume)
+    assert "plan: " not in cli("train", novel, "--resume", "--max-steps", 30).err
 
 
 def test_early_stopping_is_reported(cli, tmp_path):

@@ -1,5 +1,6 @@
 """Music in ABC notation and how it sounds; the corpora of traditional tunes."""
 
+import functools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -130,3 +131,8 @@ def sounds(tune):
 def corpus_files():
     data = Path(os.environ["CHARRNN_DATA"])
     return [data / "irish.abc", *sorted((data / "nottingham").glob("*.abc"))]
+
+
+@functools.cache
+def corpus_tunes():
+    return [tune for path in corpus_files() for tune in read_abc(path.read_text()).tunes]

@@ -8,7 +8,7 @@ from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical, write_abc, write_bars
 from tests.helpers import compares_with, needs_data
 from tests.music.abc2midi import SHARE, agree, play
-from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files, read_one
+from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_tunes, read_one
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -68,9 +68,9 @@ MISCOUNTED = {"A and A's Waltz"}
 
 
 @pytest.fixture(scope="module")
-def corpus_tunes():
+def some_tunes():
     rng = random.Random(1)
-    tunes = [t for path in corpus_files() for t in read_abc(path.read_text()).tunes]
+    tunes = corpus_tunes()
     assert len(tunes) == 1838
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     assert len(regular) > 0.95 * len(tunes)
@@ -79,8 +79,8 @@ def corpus_tunes():
 
 @pytest.mark.slow
 @needs_data
-def test_writing_and_reading_keeps_every_tune_in_any_key(corpus_tunes):
-    for number, tune in enumerate(corpus_tunes):
+def test_writing_and_reading_keeps_every_tune_in_any_key(some_tunes):
+    for number, tune in enumerate(some_tunes):
         moved = tune.transposed(number % 12 - 6)
         text = canonical(moved, title=True)
         assert read_one(text) == moved
@@ -91,8 +91,8 @@ def test_writing_and_reading_keeps_every_tune_in_any_key(corpus_tunes):
 @pytest.mark.slow
 @compares_with("abc2midi")
 @needs_data
-def test_abc2midi_has_no_warnings(tmp_path, corpus_tunes):
-    tunes = [tune for tune in corpus_tunes if tune.title not in MISCOUNTED]
+def test_abc2midi_has_no_warnings(tmp_path, some_tunes):
+    tunes = [tune for tune in some_tunes if tune.title not in MISCOUNTED]
     moved = [tune.transposed(number % 12 - 6) for number, tune in enumerate(tunes)]
     heard, warnings = play(tmp_path, write_abc(moved))
     assert warnings == []

@@ -8,7 +8,7 @@ from charrnn.music.abc_writer import canonical
 from charrnn.music.midi_io import read_midi, write_midi
 from charrnn.music.transpose import SEMITONES, in_all_keys, transposed_text
 from tests.helpers import needs_data
-from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_files
+from tests.music.abc_examples import ALL, CANONICAL, HEAD, corpus_tunes
 
 KEYS = ["C", "F#", "Bb", "C#", "Cb", "Dm", "G#m", "Ador", "Emix", "Fphr", "Blyd", "Cloc"]
 
@@ -67,8 +67,7 @@ def test_transposing_other_text_is_an_error_that_names_the_fix(text):
 @pytest.mark.slow
 @needs_data
 def test_people_s_tunes_can_be_transposed():
-    for path in corpus_files():
-        for number, tune in enumerate(read_abc(path.read_text()).tunes):
-            text = canonical(tune, title=True)
-            semitones = number % 12 - 6
-            assert transposed_text(text, semitones) == by_reading(text, semitones)
+    for number, tune in enumerate(corpus_tunes()[::5]):
+        text = canonical(tune, title=True)
+        semitones = number % 12 - 6
+        assert transposed_text(text, semitones) == by_reading(text, semitones)

@@ -24,11 +24,11 @@ from .row import Row
 FAULTS, DISKS = len(faults.KINDS), len(power.KEPT)
 
 ROWS = {
-    "kills": Row("SIGKILL at a random moment of training, then resume", kills.case, 20, 500),
+    "kills": Row("SIGKILL at a random moment of training, then resume", kills.case, 12, 500),
     "faults": Row(
         f"each step of each save fails in turn, in {FAULTS} ways",
         faults.case,
-        FAULTS,
+        3,
         FAULTS,
     ),
     "power": Row(
@@ -40,7 +40,7 @@ ROWS = {
     "signals": Row(
         "SIGINT, SIGTERM, SIGHUP, a second one during the save, an ignored SIGHUP",
         signals.case,
-        50,
+        20,
         1000,
     ),
     "disks": Row(
@@ -49,12 +49,12 @@ ROWS = {
         len(disks.THINGS),
         len(disks.THINGS),
     ),
-    "locks": Row("two runs on one output", locks.case, 20, 200),
+    "locks": Row("two runs on one output", locks.case, 12, 200),
     "mutations": Row(
         "damaged and forged model and resume files",
         mutations.case,
-        20_000,
-        2_000_000,
+        8_000,
+        1_000_000,
         mutations.BATCH,
     ),
     "flips": Row(
@@ -78,36 +78,36 @@ ROWS = {
         len(hostile.ALL),
     ),
     "abc": Row(
-        "random ABC, with 128 MB of additional memory", tunes.case, 200, 200_000, tunes.BATCH
+        "random ABC, with 128 MB of additional memory", tunes.case, 200, 20_000, tunes.BATCH
     ),
     "agreement": Row(
         "random tunes of which abc2midi plays the same notes",
         tunes.agreement,
         100,
-        100_000,
+        50_000,
         tunes.AGREEMENTS,
     ),
     "midi": Row(
         "random MIDI files, with 128 MB of additional memory",
         tunes.midi,
         200,
-        500_000,
+        100_000,
         tunes.BATCH,
     ),
     "divergence": Row(
         "learning rate x 1,000 on every cell and optimizer", divergence.case, 12, 120
     ),
-    "workers": Row("a worker killed or stopped at a random moment", workers.case, 10, 200),
+    "workers": Row("a worker killed or stopped at a random moment", workers.case, 6, 200),
     "bits": Row(
         "OpenBLAS kernels SkylakeX, Haswell, Prescott x 1, 2 threads, stopped and resumed",
         bits.case,
-        6,
+        3,
         60,
     ),
     "footprint": Row(
         "memory: announced and taken (within 25%), and under a limit",
         footprint.case,
-        5,
+        3,
         20,
     ),
     "soak": Row(

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from charrnn.training.trainer import Trainer
 from tests.tiny import OPTIONS as TINY
 
 from .command import OUT, Command, left_over, train
@@ -29,6 +30,23 @@ def model_of(steps: int) -> bytes:
         return Path(folder, OUT).read_bytes()
 
 
+def interrupt_the_last_save(number: int) -> None:
+    """Let this process send itself a signal during its saves, once an earlier one has arrived."""
+    stop, fsync = Trainer.stop, os.fsync
+    stopped: list[Trainer] = []
+
+    def noted(trainer: Trainer) -> None:
+        stopped.append(trainer)
+        stop(trainer)
+
+    def interrupted(handle: int) -> None:
+        if stopped:
+            os.kill(os.getpid(), number)
+        fsync(handle)
+
+    Trainer.stop, os.fsync = noted, interrupted
+
+
 def case(index: int, folder: Path) -> Outcome:
     """Send a signal at a random moment."""
     outcome = Outcome(1)
@@ -36,20 +54,12 @@ def case(index: int, folder: Path) -> Outcome:
     kind = KINDS[index % len(KINDS)]
     codes = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
     name = kind if kind in codes else random.choice(["SIGINT", "SIGTERM"])
-    stop = folder / "now"  # once this exists, the process interrupts its own saves
 
     def before() -> None:
         if kind == "an ignored SIGHUP":
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if kind == "a second one during the save":
-            fsync, other = os.fsync, random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-
-            def interrupted(handle: int) -> None:
-                if stop.exists():
-                    os.kill(os.getpid(), other)
-                fsync(handle)
-
-            os.fsync = interrupted
+            interrupt_the_last_save(random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
 
     run = train(*OPTIONS, ENDLESS, folder=folder, before=before)
     outcome.expect(run.until(b"step ", random.randint(1, 4)), "it did not train")
@@ -57,12 +67,10 @@ def case(index: int, folder: Path) -> Outcome:
     if kind == "an ignored SIGHUP":
         run.send(signal.SIGHUP)
         outcome.expect(run.until(b"step ", 3), "an ignored SIGHUP ended it")
-    stop.touch()
     sent = time.monotonic()
     run.send(getattr(signal, name))
     ended = run.end()
     seconds = time.monotonic() - sent
-    stop.unlink()
     outcome.figures["seconds to the end, at most"] = seconds
     outcome.expect(not FULL or seconds <= 2, f"it took {seconds:.1f} s to end")
     outcome.expect(ended.code == codes[name], f"{name} ended it with {ended.code}: {ended.err}")
