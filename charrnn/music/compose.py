@@ -39,7 +39,7 @@ from charrnn.rng import BODIES, ENDS, HEADERS, KEYS, Rng, generator
 MAX_CHARACTERS = 4000  # of a tune
 MIN_NOTES = 5  # of the key's scale in a range
 EIGHT = 8  # bars in most sections
-CANDIDATES = 6  # per tune, with the same header: otherwise common meters would win
+CANDIDATES = 8  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
 TRIES = 20  # batches before giving up on `max_copy`

@@ -109,8 +109,8 @@ def test_tunes_end_on_the_tonic_as_often_as_the_training_tunes(model, monkeypatc
         if costs is None:
             return [(index, header + "|:CDE") for index, header in enumerate(headers)]
         assert prompts == [header for header in headers for _ in range(CANDIDATES)]
-        costs[:] = [4, 2, 1, 2, 5, 5, 1, 3, 2, 2, 9, 9]
-        return [(index, f"{note}4|]") for index, note in enumerate("CDEFABGABcde")]
+        costs[:] = [4, 2, 1, 2, 5, 5, 5, 5, 1, 3, 2, 2, 9, 9, 9, 9]
+        return [(index, f"{note}4|]") for index, note in enumerate("CDEFABcdGABcdefg")]
 
     monkeypatch.setattr("charrnn.music.compose.draw", drawn)
     tunes = compose(model, 2)
@@ -181,8 +181,8 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count must be between 1 and 16,666, got 0"),
-        ({"count": 16_667}, "count must be between 1 and 16,666, got 16,667"),
+        ({"count": 0}, "count must be between 1 and 12,500, got 0"),
+        ({"count": 12_501}, "count must be between 1 and 12,500, got 12,501"),
         ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
