@@ -7,7 +7,7 @@ transposed to the requested key.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -68,8 +68,8 @@ def compose(
     those of the grammar (`charrnn.music.grammar.tunes`); the model chooses what is not given.
     `prompt` is the beginning of each tune in ABC, header included. `pitches` is the range of the
     notes: MIDI numbers, an instrument or two pitches (`charrnn.music.ranges`), by default the range
-    of the tunes that the model was trained on. Without a key, a model of tunes on one tonic draws
-    the tonic of each tune as its training tunes have it.
+    of the tunes that the model was trained on. Without a key, a model of tunes on one tonic writes
+    in keys that are as frequent as in its training tunes.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
     tune is the best of CANDIDATES with the same header. As many tunes as of the training tunes
@@ -104,11 +104,11 @@ def compose(
     facts = TuneFacts.parsed(checkpoint.training.reading.facts)
     span = parse_range(pitches) if isinstance(pitches, str) else pitches
     usual = span or (facts.pitches if facts else RANGE)
+    alphabet = Alphabet(checkpoint.tokenizer.alphabet)
     start = ""
     if prompt:
         begun = _begun(prompt)
         key = key or begun.key
-        alphabet = Alphabet(checkpoint.tokenizer.alphabet)
         start = _opening(begun, prompt, reading, bars, form, alphabet)
         require(
             span is None or _widened(span, begun) == span,
@@ -120,14 +120,18 @@ def compose(
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
 
+    def home(key: Key | None) -> Key | None:
+        """Return the key in which the model writes tunes that will be in this one."""
+        return reading.placed(Tune((), key)).key if key else None
+
     @cache
-    def constraint(up: int) -> Constraint:
-        """Return the constraint for texts that will be transposed by `up` semitones."""
+    def constraint(up: int, key: Key | None) -> Constraint:
+        """Return the constraint for texts in a key that will be transposed by `up` semitones."""
         return Refrain(
             tune_grammar(
                 checkpoint.tokenizer.alphabet,
                 meter,
-                reading.placed(Tune((), key)).key if key else None,
+                key,
                 bars,
                 form,
                 range(usual.start - up, usual.stop - up),
@@ -139,14 +143,14 @@ def compose(
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
-        if start or not constrained:
-            starts, keys = [start] * count, [key] * count
-        else:
-            starts = _headers(checkpoint, count, constraint(0), options, attempt)
-            keys = [key] * count
+        starts = [start] * count
+        keys: Sequence[Key | None] = [key] * count
+        if constrained and not start:
             if facts and not key and reading.transpose == "tonic":
-                rng = generator(seed, KEYS, attempt)
-                keys = [_drawn_key(facts, usual, text, rng) for text in starts]
+                known = {k: n for k, n in facts.keys.items() if alphabet.can_write(str(home(k)))}
+                keys = _drawn_keys(known, usual, count, generator(seed, KEYS, attempt))
+            within = [constraint(0, home(each)) for each in keys]
+            starts = _headers(checkpoint, within, options, attempt)
         ways = [_way(*pair) for pair in zip(starts, keys, strict=True)]
         each = [n for n in range(count) for _ in range(candidates)]
         costs = np.zeros(len(each))
@@ -158,7 +162,7 @@ def compose(
             MAX_CHARACTERS,
             options,
             generator(seed, BODIES, attempt),
-            constraint=[constraint(ways[n]) for n in each] if constrained else None,
+            constraint=[constraint(ways[n], home(key)) for n in each] if constrained else None,
             costs=costs,
         )
         texts = collected(len(each), drawn)
@@ -182,18 +186,18 @@ def compose(
 
 def _headers(
     checkpoint: Checkpoint,
-    count: int,
-    constraint: Constraint,
+    constraints: Sequence[Constraint],
     options: SamplingOptions,
     attempt: int,
 ) -> list[str]:
-    """Draw the headers of `count` tunes.
+    """Draw the header of a tune for each of the constraints.
 
     Drawing continues until all are complete: a batch that shrinks may round differently.
     """
-    texts, incomplete = [""] * count, set(range(count))
+    starts = [""] * len(constraints)
+    texts, incomplete = list(starts), set(range(len(starts)))
     rng = generator(options.seed, HEADERS, attempt)
-    for index, text in draw(checkpoint, [""] * count, HEADER, options, rng, constraint=constraint):
+    for index, text in draw(checkpoint, starts, HEADER, options, rng, constraint=constraints):
         texts[index] += text
         after = _AFTER_HEADER.search(texts[index])
         if after and len(texts[index]) >= after.start() + 2:  # enough to tell notes from a field
@@ -227,27 +231,23 @@ def _unfit(pitches: range, key: Key | None) -> str:
     )
 
 
-def _key(header: str) -> Key:
-    """Return the key of a header that the model wrote."""
-    return Key.parse(header.partition("K:")[2].partition("\n")[0])
-
-
 def _way(header: str, key: Key | None) -> int:
     """Return by how many semitones a text with this header will be transposed."""
-    return semitones_to(_key(header), key.pitch_class) if key else 0
+    own = Key.parse(header.partition("K:")[2].partition("\n")[0])
+    return semitones_to(own, key.pitch_class) if key else 0
 
 
-def _drawn_key(facts: TuneFacts, pitches: range, header: str, rng: Rng) -> Key:
-    """Draw a key with the header's mode as often as the tunes that the model was trained on have
-    it, of those that fit in a range.
+def _drawn_keys(counts: Mapping[Key, int], pitches: range, count: int, rng: Rng) -> list[Key]:
+    """Draw keys that fit in a range, as often as `counts` says; if none of those does, of their
+    transpositions.
     """
-    own = _key(header)
-    keys = [key for key in facts.keys if key.mode == own.mode and fits(pitches, key)]
+    keys = [key for key in counts if fits(pitches, key)]
     if not keys:
-        keys = [own.transposed(up) for up in SEMITONES if fits(pitches, own.transposed(up))]
-        require(bool(keys), _unfit(pitches, None))
-    weights = np.array([facts.keys.get(key, 1) for key in keys])
-    return keys[rng.choice(len(keys), p=weights / weights.sum())]
+        moved = [key.transposed(up) for key in counts for up in SEMITONES]
+        keys = [key for key in moved if fits(pitches, key)]
+    require(bool(keys), _unfit(pitches, None))
+    weights = np.array([counts.get(key, 1) for key in keys])
+    return [keys[n] for n in rng.choice(len(keys), count, p=weights / weights.sum())]
 
 
 def _widened(pitches: range, tune: Tune) -> range:
