@@ -21,7 +21,7 @@ from charrnn.music.countdown import ALL_MARKS, FULL, LAST_MARKS, MARKS, index_of
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.form import section_size, sections
 from charrnn.music.grammar.header import OPENINGS, key_lines, meter_lines, title_words
-from charrnn.music.grammar.rhythm import WHOLE, Ends, ticks_of
+from charrnn.music.grammar.rhythm import MAX_TICKS, WHOLE, Ends, ticks_of
 from charrnn.music.grammar.words import Alphabet, bitset, members
 from charrnn.music.tune import Key, Meter
 
@@ -46,6 +46,8 @@ MAX_BARS = 64  # of a tune whose number of bars is open
 MAX_TITLE = 60  # words, and so about as many characters
 
 NO_KEY = Key()
+# The index of the mark of a last bar that lacks so many ticks of its meter.
+SHORTNESS = [shortness(Fraction(ticks, WHOLE)) for ticks in range(MAX_TICKS + 1)]
 
 
 def known_marks(alphabet: Alphabet) -> tuple[list[str], list[str]]:
@@ -347,11 +349,7 @@ class Song:
         if song.left != 1:
             return times
         full = song.full_bar
-        return bitset(
-            time
-            for time in members(times)
-            if song.short >> shortness(Fraction(full - time, WHOLE)) & 1
-        )
+        return bitset(time for time in members(times) if song.short >> SHORTNESS[full - time] & 1)
 
     def _header_lines(self, song: SongState) -> Iterable[str]:
         match song.part:
@@ -377,19 +375,26 @@ class Song:
         song = song.countable()
         path = [song]
         while song not in self._endable:
-            state = path[-1]
-            if state.marked:  # the shortest way first
-                steps = [self.after(state, ln, state.full_bar) for ln in reversed(self._lines)]
-            else:
-                steps = list(self._marked(state).values())
-            afters = [after.countable() for after in steps if after is not None]
-            can_end = any(map(self._endable.get, afters))
-            unknown = next((after for after in afters if after not in self._endable), None)
+            state, can_end, unknown = path[-1], False, None
+            for step in self._steps(state):
+                after = step.countable()
+                can_end = self._endable.get(after, False)
+                if can_end:
+                    break
+                if unknown is None and after not in self._endable:
+                    unknown = after
             if can_end or unknown is None:
                 self._endable[path.pop()] = can_end
             else:
                 path.append(unknown)
         return self._endable[song]
+
+    def _steps(self, song: SongState) -> Iterable[SongState]:
+        """Return the states that may follow a full bar or a mark, those near the end first."""
+        if not song.marked:
+            return self._marked(song).values()
+        afters = (self.after(song, line, song.full_bar) for line in reversed(self._lines))
+        return (after for after in afters if after is not None)
 
     def _durations(self, song: SongState, line: str) -> int:
         """Return the durations that a bar may have before `line`: together with the pick-up that
