@@ -13,6 +13,7 @@ from tests.helpers import ROOT, rewrite
 
 SOURCES = sorted((ROOT / "charrnn").rglob("*.py"))
 
+READS_ARCHIVES = "mxl.py"  # into memory, up to a limit
 # Modules that run code from data, unpack archives, start programs or use the network.
 MODULES = {
     *("pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "code", "codeop", "runpy"),
@@ -23,6 +24,7 @@ MODULES = {
 CALLS = {
     *("eval", "exec", "compile", "__import__", "breakpoint", "input"),
     *("system", "popen", "startfile", "fork", "forkpty", "posix_spawn", "posix_spawnp"),
+    *("extract", "extractall", "unpack_archive"),
     *("fromfile", "fromregex", "memmap", "loadtxt", "genfromtxt", "decompress", "decompressobj"),
 }
 
@@ -34,9 +36,10 @@ def parsed(source):
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_source_runs_code_from_data(source):
     """Worker processes exchange pickles within multiprocessing, never from a file."""
+    modules = MODULES - ({"zipfile"} if source.name == READS_ARCHIVES else set())
     for node in parsed(source):
         if isinstance(node, ast.Import):
-            assert not MODULES & {alias.name.split(".")[0] for alias in node.names}
+            assert not modules & {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] not in MODULES
             assert not {alias.name for alias in node.names} & (MODULES | CALLS)

@@ -25,7 +25,7 @@ from charrnn.cli.tunes import tunes_in
 def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
     """Measure the quality and originality of tunes.
 
-    TUNES are .abc or .mid files, or folders of them.
+    TUNES are .abc, .mid or .musicxml files, or folders of them.
 
     \b
     Examples:

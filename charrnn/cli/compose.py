@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +18,21 @@ from charrnn.errors import ConfigError, counted, require
 if TYPE_CHECKING:
     from charrnn.music.tune import Tune
 
-FILES = ("abc", "mid", "wav", "svg")
+FILES = ("abc", "mid", "wav", "svg", "musicxml", "mxl")
 
 
 GROUPS = {
-    "Tune": ["meter", "key", "bars", "form", "pitches", "prompt", "prompt_file", "rewrite"],
+    "Tune": [
+        "meter",
+        "key",
+        "bars",
+        "form",
+        "pitches",
+        "prompt",
+        "prompt_file",
+        "number",
+        "rewrite",
+    ],
     "Originality": ["against", "max_copy"],
     "Sampling": ["temperature", "seed", "unconstrained"],
     "Output": ["count", "out", "overwrite", "formats"],
@@ -32,7 +44,7 @@ GROUPS = {
 @click.option(
     "-n", "--count", metavar="N", default=1, show_default=True, help="Compose this many tunes."
 )
-@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8.")
+@click.option("--meter", metavar="METER", help="Set the meter, such as 6/8, C or C|.")
 @click.option("--key", metavar="KEY", help="Set the key, such as Dmaj, Em or Ador.")
 @click.option(
     "--bars",
@@ -65,19 +77,26 @@ GROUPS = {
     "--prompt",
     metavar="ABC",
     default="",
-    help="Begin each tune with this ABC, including its K: line.",
+    help="Begin each tune with this ABC, in lines or in one line such as 'M:6/8 K:D |:A2d'.",
 )
 @click.option(
     "--prompt-file",
     metavar="FILE",
     type=click.Path(),
-    help="Begin each tune with the first tune in this file.",
+    help="Begin each tune with a tune in this file: the first one, unless --tune selects another.",
+)
+@click.option(
+    "--tune",
+    "number",
+    metavar="N",
+    type=int,
+    help="Select tune N of --prompt-file, counted from 1.",
 )
 @click.option(
     "--rewrite",
     metavar="BARS",
-    help="Rewrite these bars of the tune in --prompt-file, such as 5-8, and keep the rest of the "
-    "file byte for byte.",
+    help="Rewrite these bars of the tune in --prompt-file, such as 5-8, and keep the rest of its "
+    "text byte for byte.",
 )
 @click.option(
     "--unconstrained",
@@ -116,9 +135,9 @@ GROUPS = {
 @click.option(
     "--formats",
     metavar="LIST",
-    default=",".join(FILES),
+    default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats.",
+    help="Write each tune in these formats; others are musicxml and mxl.",
 )
 def compose(
     model: str,
@@ -131,6 +150,7 @@ def compose(
     temperature: float,
     prompt: str,
     prompt_file: str | None,
+    number: int | None,
     rewrite: str | None,
     unconstrained: bool,
     against: tuple[str, ...],
@@ -143,7 +163,7 @@ def compose(
 ) -> None:
     """Compose tunes with a model trained on tunes.
 
-    MODEL is a model file that `charrnn train` made from .abc or .mid files.
+    MODEL is a model file that `charrnn train` made from .abc, .mid or .musicxml files.
 
     \b
     Examples:
@@ -151,6 +171,7 @@ def compose(
       charrnn compose fiddle.safetensors -n 8 --key Dmaj --form AABB -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
+      charrnn compose fiddle.safetensors --prompt-file book.abc --tune 3
 
     A grammar guarantees valid tunes whose bars add up, and follows --meter, --key, --bars and
     --form; the model chooses those that you omit. --rewrite counts bars as written: a repeated
@@ -162,13 +183,17 @@ def compose(
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.folder import require_folder, write_folder
-    from charrnn.music.formats import read_text
-    from charrnn.music.infill import parse_bars
+    from charrnn.music.formats import read_text, selected
+    from charrnn.music.infill import lost, parse_bars, tune_text
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
 
     if prompt and prompt_file:
         raise ConfigError("`prompt` and `prompt_file` cannot be combined")
+    require(
+        number is None or bool(prompt_file),
+        "`tune` needs a file of tunes; name it with `prompt_file`",
+    )
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for name in wanted:
         if name not in FILES:
@@ -184,12 +209,11 @@ def compose(
         require_folder(out, count, wanted, overwrite)
     drawn = given(filters)
     checkpoint = load(model)
-    begun: tuple[Tune, ...] = ()
+    begun: Sequence[Tune] = ()
     if rewrite is not None and prompt_file:
         found, text, encoding = read_text(prompt_file)
-        tell_notices(found)
     elif prompt_file:
-        begun = tunes_in((prompt_file,))
+        begun = selected(tunes_in((prompt_file,)), number, prompt_file)
     if seed is None:
         seed = secrets.randbits(32)
         tell(f"seed {seed}")
@@ -197,8 +221,16 @@ def compose(
     corpus = Sample(others) if others else None
     if rewrite is not None:
         texts = rewritten(
-            checkpoint, text, bars=rewrite, count=count, temperature=temperature, seed=seed, **drawn
+            checkpoint,
+            text,
+            bars=rewrite,
+            tune=number,
+            count=count,
+            temperature=temperature,
+            seed=seed,
+            **drawn,
         )
+        tell_notices(replace(found, ignored=lost(tune_text(text, number), texts[0])))
         tunes = [read_abc(text).tunes[0] for text in texts]
         if len(tunes) < count:
             tell(f"only {len(tunes)} of {counted(count, 'distinct version')} were found")

@@ -16,10 +16,10 @@ from charrnn.cli.tunes import tell_notices
 )
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def convert(source: str, target: str, number: int | None, overwrite: bool) -> None:
-    """Convert tunes to ABC, MIDI, audio, score or web page.
+    """Convert tunes to ABC, MIDI, MusicXML, audio, score or web page.
 
-    Read the tunes of SOURCE (.abc, .mid or a folder) and write them to TARGET, in the format of its
-    suffix: .abc, .mid, .wav, .svg or .html.
+    Read the tunes of SOURCE (.abc, .mid, .musicxml, .mxl or a folder) and write them to TARGET, in
+    the format of its suffix: .abc, .mid, .musicxml, .mxl, .wav, .svg or .html.
 
     \b
     Examples:
@@ -27,7 +27,7 @@ def convert(source: str, target: str, number: int | None, overwrite: bool) -> No
       charrnn convert session.abc session.html
       charrnn convert session.abc third.wav --tune 3
 
-    A .mid, .wav or .svg file holds one tune; .abc and .html files hold any number.
+    A .abc or .html file holds any number of tunes; the others hold one.
     """
     from charrnn.music.convert import convert as converted
 

@@ -112,7 +112,8 @@ def train(
 ) -> int:
     """Train a model on text or tunes.
 
-    CORPUS can be text files, .abc or .mid files, folders of them, or - for standard input.
+    CORPUS can be text files, .abc, .mid or .musicxml files, folders of them, or -
+    for standard input.
 
     \b
     Examples:

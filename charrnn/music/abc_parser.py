@@ -24,14 +24,9 @@ from charrnn.music.abc_fields import (
     read_shifts,
     read_unit,
 )
-from charrnn.music.abc_repeats import (
-    Draft,
-    resolve_repeats,
-    with_true_ties,
-    with_two_endings,
-)
+from charrnn.music.abc_repeats import Draft, tune_of
 from charrnn.music.abc_sources import FIELD, Source, sources
-from charrnn.music.tune import FREE, LETTERS, MOST_BARS, Bar, Key, Meter, Note, Tune
+from charrnn.music.tune import LETTERS, MOST_BARS, Key, Meter, Note, Tune
 from charrnn.progress import report
 
 # A tuplet of p notes lasts as long as q; tuplets of 5, 7 and 9: 3 in compound time, otherwise 2.
@@ -54,9 +49,19 @@ class Span:
     shift: int
 
 
+@dataclass(kw_only=True)
+class _Draft(Draft):
+    """A bar while it is read, with its span."""
+
+    begin: int
+    end: int
+    unit: Fraction
+    shift: int
+
+
 @dataclass(frozen=True)
 class Parsed:
-    """The tunes in a text and the spans of each tune's bars.
+    """The tunes in a text, the spans of each tune's bars, and the text of each tune alone.
 
     `skipped` has a line for each tune that cannot be read; `ignored` counts, by kind, the notation
     that is not part of the melody.
@@ -66,6 +71,7 @@ class Parsed:
     spans: tuple[tuple[Span, ...], ...]
     skipped: tuple[str, ...]
     ignored: Counter[str]
+    texts: tuple[str, ...] = ()
 
 
 def read_abc(text: str, name: str = "text") -> Parsed:
@@ -81,7 +87,7 @@ def read_abc(text: str, name: str = "text") -> Parsed:
 
     `name` identifies the text in messages. Raises CorpusError if it contains no readable tune.
     """
-    tunes, spans, skipped = [], [], []
+    tunes, spans, skipped, texts = [], [], [], []
     ignored: Counter[str] = Counter()
     lines = 1 + text.count("\n")
     for source in sources(text):
@@ -93,10 +99,12 @@ def read_abc(text: str, name: str = "text") -> Parsed:
             continue
         tunes.append(tune)
         spans.append(bars)
+        texts.append(source.alone(text))
     if not tunes:
         reason = skipped[0] if skipped else f"{name} has no X: or K: field"
         raise CorpusError(f"no tunes found: {reason}")
-    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored)
+    texts[-1] += text[source.end :].rstrip()  # comments and free text after the last tune
+    return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored, tuple(texts))
 
 
 # --- The music ------------------------------------------------------------------------------------
@@ -169,9 +177,9 @@ class _Reader:
         self.octaves = 0  # shifts of the pitch: octave=, and transpose= of K: and V:
         self.semitones = {"K": 0, "V": 0}
         self.title = ""
-        self.bars: list[Draft] = []
-        self.bar: Draft | None = None  # the current bar, from its first note
-        self.last: Draft | None = None  # the bar with the last note
+        self.bars: list[_Draft] = []
+        self.bar: _Draft | None = None  # the current bar, from its first note
+        self.last: _Draft | None = None  # the bar with the last note
         self.opens = False
         self.ending = 0
         self.accidentals: dict[str, int] = {}
@@ -335,7 +343,7 @@ class _Reader:
             duration *= self.break_rhythm(duration)
         if self.bar is None:
             begin = self.end if self.begun is None else self.begun
-            self.bar = Draft(
+            self.bar = _Draft(
                 begin=begin,
                 end=self.end,
                 unit=self.unit,
@@ -438,25 +446,7 @@ def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span,
     reader.bar_line("|", None)
     if source.blocks:
         seen["text block"] += source.blocks
-    drafts = with_two_endings(reader.bars, seen)
-    if not any(note.pitch is not None for draft in drafts for note in draft.notes):
-        raise CorpusError("no notes")
-    resolve_repeats(drafts)
-    meter, key = drafts[0].meter, drafts[0].key
-    bars = []
-    for before, draft in zip([drafts[0], *drafts], drafts, strict=False):
-        bars.append(
-            Bar(
-                tuple(draft.notes),
-                opens=draft.opens,
-                repeats=draft.repeats,
-                closes=draft.closes,
-                ending=draft.ending,
-                meter=(draft.meter or FREE) if draft.meter != before.meter else None,
-                key=draft.key if draft.key != before.key else None,
-            )
-        )
+    tune, drafts = tune_of(reader.bars, reader.title, seen)
     ignored.update(seen)
-    tune = with_true_ties(Tune(tuple(bars), key, meter, reader.title))
     spans = (Span(draft.begin, draft.end, draft.unit, draft.shift) for draft in drafts)
     return tune, tuple(spans)

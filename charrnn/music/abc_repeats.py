@@ -1,4 +1,5 @@
-"""Bring repeats, endings and ties, as people write them in ABC, into the normal form of a Tune.
+"""Bring repeats, endings and ties, as people write them in ABC and MusicXML, into the normal form
+of a Tune.
 
 In the normal form every repeat has its start marked, endings are first or second ones, and ties
 lead to a note of the same pitch.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
 from charrnn.errors import CorpusError
-from charrnn.music.tune import Key, Meter, Note, Tune
+from charrnn.music.tune import FREE, Bar, Key, Meter, Note, Tune
 
 # Limits far beyond real music, which keep arithmetic fast and every tune writable.
 LONGEST = 64  # duration of a note, in whole notes
@@ -21,14 +24,10 @@ FINEST = 9999  # the common denominator of the durations in a bar
 MOST_NOTES = 1000  # in a bar
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Draft:
-    """A bar while it is read, with repeat signs and ending as they are in the text."""
+    """A bar while it is read, with repeat signs and ending as they are in the source."""
 
-    begin: int
-    end: int
-    unit: Fraction
-    shift: int
     meter: Meter | None
     key: Key
     opens: bool
@@ -66,11 +65,39 @@ class Draft:
         return self.meter is not None and self.duration == Fraction(*self.meter)
 
 
-def with_two_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
+D = TypeVar("D", bound=Draft)
+
+
+def tune_of(drafts: list[D], title: str, ignored: Counter[str]) -> tuple[Tune, list[D]]:
+    """Return the tune of bars as they were read, and the bars that it has.
+
+    Raises CorpusError for a tune without notes.
+    """
+    drafts = with_two_endings(drafts, ignored)
+    if not any(note.pitch is not None for draft in drafts for note in draft.notes):
+        raise CorpusError("no notes")
+    resolve_repeats(drafts)
+    bars = []
+    for before, draft in zip([drafts[0], *drafts], drafts, strict=False):
+        bars.append(
+            Bar(
+                tuple(draft.notes),
+                opens=draft.opens,
+                repeats=draft.repeats,
+                closes=draft.closes,
+                ending=draft.ending,
+                meter=(draft.meter or FREE) if draft.meter != before.meter else None,
+                key=draft.key if draft.key != before.key else None,
+            )
+        )
+    return with_true_ties(Tune(tuple(bars), drafts[0].key, drafts[0].meter, title)), drafts
+
+
+def with_two_endings(drafts: list[D], ignored: Counter[str]) -> list[D]:
     """Return the bars without the third and later endings of a section, counted in `ignored`, and
     the others numbered 1 and 2.
     """
-    kept: list[Draft] = []
+    kept: list[D] = []
     dropping = False
     last = rank = 0  # number, and place among the endings of its section, of the last ending
     for draft in drafts:
@@ -91,7 +118,7 @@ def with_two_endings(drafts: list[Draft], ignored: Counter[str]) -> list[Draft]:
     return kept
 
 
-def resolve_repeats(drafts: list[Draft]) -> None:
+def resolve_repeats(drafts: Sequence[Draft]) -> None:
     """Bring repeats and endings into the normal form: `|:`, then `:|`, with two endings or none.
 
     A `:|` without its `|:` repeats from the end of the last section, which is a `:|`, the end of a
@@ -140,7 +167,7 @@ def resolve_repeats(drafts: list[Draft]) -> None:
     drafts[-1].closes = not drafts[-1].repeats
 
 
-def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: int) -> int:
+def _after_second(drafts: Sequence[Draft], starts: list[bool], second: int, length: int) -> int:
     """Return the index of the bar after a second ending.
 
     The ending stops at a double bar line or repeat sign; if that sign is the `:|` of a later
@@ -154,7 +181,7 @@ def _after_second(drafts: list[Draft], starts: list[bool], second: int, length: 
     return len(drafts)
 
 
-def _repeat(drafts: list[Draft], begin: int, end: int, unfinished: int | None) -> None:
+def _repeat(drafts: Sequence[Draft], begin: int, end: int, unfinished: int | None) -> None:
     """Repeat the bars from `begin` to `end`; a first ending without a second one is no ending."""
     drafts[begin].opens = True
     drafts[end].repeats = True

@@ -19,19 +19,15 @@ from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.abc_writer import canonical
-from charrnn.music.countdown import FULL, countdown
 from charrnn.music.dataset import ON_TONIC, TuneFacts, TuneReading
-from charrnn.music.grammar.form import section_size
-from charrnn.music.grammar.form import sections as sections_of_form
-from charrnn.music.grammar.song import known_marks
 from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.grammar.words import Alphabet
 from charrnn.music.metrics import Sample, melody
+from charrnn.music.prompt import as_text, opening, require_regular
 from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
-from charrnn.music.structure import closes, pickups_of
+from charrnn.music.structure import closes
 from charrnn.music.transpose import SEMITONES, semitones_to, to_tonic
 from charrnn.music.tune import Key, Meter, Tune, parse_meter
 from charrnn.rng import BODIES, ENDS, HEADERS, KEYS, Rng, generator
@@ -64,12 +60,13 @@ def compose(
 ) -> list[Tune]:
     """Return `count` new tunes.
 
-    `meter` and `key` may be texts such as "6/8" and "Dmaj". `meter`, `key`, `bars` and `form` are
-    those of the grammar (`charrnn.music.grammar.tunes`); the model chooses what is not given.
-    `prompt` is the beginning of each tune in ABC, header included. `pitches` is the range of the
-    notes: MIDI numbers, an instrument or two pitches (`charrnn.music.ranges`), by default the range
-    of the tunes that the model was trained on. Without a key, a model of tunes on one tonic writes
-    in keys that are as frequent as in its training tunes.
+    `meter` and `key` may be texts such as "6/8" or "C|" and "Dmaj". `meter`, `key`, `bars` and
+    `form` are those of the grammar (`charrnn.music.grammar.tunes`); the model chooses the others.
+    `prompt` is the beginning of each tune in ABC, header included, in lines or in one line such as
+    the previews of `charrnn train`. `pitches` is the range of the notes: MIDI numbers, an
+    instrument or two pitches (`charrnn.music.ranges`), by default the range of the tunes that the
+    model was trained on. Without a key, a model of tunes on one tonic writes in keys that are as
+    frequent as in its training tunes.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
     tune is the best of CANDIDATES with the same header. As many tunes as of the training tunes
@@ -107,9 +104,12 @@ def compose(
     alphabet = Alphabet(checkpoint.tokenizer.alphabet)
     start = ""
     if prompt:
-        begun = _begun(prompt)
+        text = as_text(prompt)
+        begun = read_abc(text).tunes[0]
+        if constrained:
+            require_regular(begun)
         key = key or begun.key
-        start = _opening(begun, prompt, reading, bars, form, alphabet)
+        start = opening(begun, text, reading, bars, form, alphabet)
         require(
             span is None or _widened(span, begun) == span,
             f"the prompt has notes outside `pitches` {pitches}; widen the range",
@@ -274,48 +274,3 @@ def _tune(text: str, tonic: Key | None) -> Tune | None:
     if tonic is None:
         return tune
     return replace(to_tonic(tune, tonic.pitch_class), key=Key(tonic.tonic, tune.key.mode))
-
-
-def _begun(prompt: str) -> Tune:
-    if "K:" not in prompt:
-        raise ConfigError("the prompt has no key; begin it with lines such as M:6/8 and K:D")
-    header = "" if prompt.startswith("X:") else "X:1\n"
-    return read_abc(header + prompt + ("\n" if prompt.endswith(":") else "")).tunes[0]
-
-
-def _opening(
-    begun: Tune,
-    prompt: str,
-    reading: TuneReading,
-    bars: int | None,
-    form: str,
-    alphabet: Alphabet,
-) -> str:
-    """Return the canonical text of the tune in the key in which the model reads it, without the
-    final bar line that the prompt does not have.
-
-    If nothing is requested, the section in which the prompt ends has the next multiple of EIGHT
-    bars, or as many as the model knows, and it is the last from the second on.
-    """
-    prompt = prompt.rstrip()
-    planned = sections_of_form(form)
-    sections, pickups = begun.sections(), pickups_of(begun)
-    written = [
-        sum(index not in pickups and begun.bars[index].ending != 2 for index in section)
-        for section in sections
-    ]
-    closed = prompt.endswith((":|", "::", "||"))
-    known = known_marks(alphabet)
-    if size := section_size(bars, planned):
-        size -= 0 if planned else sum(written[:-1])
-    else:
-        eights = -(-(written[-1] + 1) // EIGHT) * EIGHT
-        size = max(written[-1] + 1, min(eights, max(map(len, known)) - FULL))
-    last = not closed and (len(sections) == (len(planned) or 2) or bool(bars and not planned))
-    marks = countdown(begun, 0 if closed else max(0, size - written[-1]), last, known)
-    home = reading.placed(begun)
-    text = canonical(home, reading.keep_titles, marks if reading.countdown else ())
-    text = text.rstrip("\n")
-    if prompt.endswith(("|", "]")):
-        return text if text.endswith(":|") else text.removesuffix("|]") + ("||" if closed else "|")
-    return text.removesuffix("|]").removesuffix(":|")

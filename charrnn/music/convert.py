@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from charrnn.checkpoints.atomic import require_new, require_writable, write_atomically
-from charrnn.errors import ConfigError, counted, require
-from charrnn.music.formats import Found, read_all
+from charrnn.errors import ConfigError
+from charrnn.music.abc_book import write_book
+from charrnn.music.formats import Found, read_all, selected
 from charrnn.music.writers import require_format, written
 
 
 def convert(
     source: str | Path, target: str | Path, *, tune: int | None = None, overwrite: bool = False
 ) -> Found:
-    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read.
+    """Convert the tunes of `source` to the format of the suffix of `target`; return what was read,
+    with the notation that the target lacks in `ignored`.
 
-    `tune` selects one of several, counted from 1. An existing target is replaced only with
-    `overwrite`, and the source never. Raises CorpusError for a source that cannot be read,
-    ConfigError for a tune or a format that does not exist and for a target that is the source, and
-    CheckpointError for a target that exists or cannot be written.
+    From ABC to ABC, tunes keep their text, with all fields, comments and notation. `tune` selects
+    one of several, counted from 1. An existing target is replaced only with `overwrite`, and the
+    source never. Raises CorpusError for a source that cannot be read, ConfigError for a tune or a
+    format that does not exist and for a target that is the source, and CheckpointError for a target
+    that exists or cannot be written.
     """
     format = Path(target).suffix.removeprefix(".").lower()
     require_format(format)
@@ -26,14 +30,11 @@ def convert(
     require_writable(Path(target))
     require_new(target, overwrite)
     found = read_all([source])
-    tunes = found.tunes
-    if tune is not None:
-        require(tune >= 1, f"`tune` must be at least 1, got {tune}")
-        require(
-            tune <= len(tunes),
-            f"`tune` is {tune}, but {source} has only {counted(len(tunes), 'tune')}",
-        )
-        tunes = tunes[tune - 1 : tune]
+    tunes = selected(found.tunes, tune, source)
+    if format == "abc":
+        text, lost = write_book(tunes, selected(found.texts, tune, source))
+        write_atomically(Path(target), text.encode())
+        return replace(found, ignored=lost)
     write_atomically(Path(target), written(tunes, format))
     return found
 

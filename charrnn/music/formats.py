@@ -1,4 +1,4 @@
-"""Read tunes from ABC and MIDI files, and report what was skipped or ignored.
+"""Read tunes from ABC, MIDI and MusicXML files, and report what was skipped or ignored.
 
 The formats are registered by suffix in charrnn/text/formats.py.
 """
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from charrnn.errors import CorpusError, counted
+from charrnn.errors import CorpusError, counted, require
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import write_abc
 from charrnn.music.tune import Tune
@@ -21,6 +21,7 @@ from charrnn.text.documents import File
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
 from charrnn.text.loading import files_of
 
+_T = TypeVar("_T")
 LARGEST = 64 << 20  # bytes in a file, which is held in memory
 UNREAD = 5  # number of unreadable tunes or files to name
 
@@ -31,6 +32,7 @@ class Found:
 
     names: tuple[str, ...] = ()  # files that were read
     tunes: tuple[Tune, ...] = ()
+    texts: tuple[str, ...] = ()  # of the tunes in ABC, as written; empty for other formats
     unread: tuple[str, ...] = ()  # one line for each tune or file that cannot be read
     ignored: Counter[str] = field(default_factory=Counter)  # notation outside the melody, by kind
     remarks: Counter[str] = field(default_factory=Counter)  # remark: number of files it applies to
@@ -55,6 +57,7 @@ def together(parts: Sequence[Found]) -> Found:
     return Found(
         tuple(chain.from_iterable(part.names for part in parts)),
         tuple(chain.from_iterable(part.tunes for part in parts)),
+        tuple(chain.from_iterable(part.texts for part in parts)),
         tuple(chain.from_iterable(part.unread for part in parts)),
         sum((part.ignored for part in parts), Counter()),
         sum((part.remarks for part in parts), Counter()),
@@ -63,7 +66,7 @@ def together(parts: Sequence[Found]) -> Found:
 
 def _found_in(text: str, name: str) -> Found:
     parsed = read_abc(text, name)
-    return Found((name,), parsed.tunes, parsed.skipped, parsed.ignored)
+    return Found((name,), parsed.tunes, parsed.texts, parsed.skipped, parsed.ignored)
 
 
 def _text_of(file: BinaryIO, name: str) -> tuple[str, str]:
@@ -85,11 +88,19 @@ def _read_midi(file: BinaryIO, name: str, _: str) -> Found:
     from charrnn.music.midi_io import read_midi
 
     tune, remarks = read_midi(_bytes_of(file, name), name)
-    return Found((name,), (tune,), remarks=Counter(remarks))
+    return Found((name,), (tune,), ("",), remarks=Counter(remarks))
+
+
+def _read_musicxml(file: BinaryIO, name: str, _: str) -> Found:
+    from charrnn.music.musicxml import read_musicxml  # on use, as above
+
+    tune, ignored = read_musicxml(_bytes_of(file, name), name)
+    return Found((name,), (tune,), ("",), ignored=ignored)
 
 
 ABC = Format(_read_abc, documents="tunes")
 MIDI = Format(_read_midi, documents="tunes")
+MUSICXML = Format(_read_musicxml, documents="tunes")
 
 
 def read_tunes(path: str | Path) -> Found:
@@ -104,6 +115,19 @@ def read_tunes(path: str | Path) -> Found:
     with opened(path) as file:
         found: Found = format.read(file, str(path), "utf-8")
     return found
+
+
+def selected(tunes: Sequence[_T], tune: int | None, name: str | Path) -> Sequence[_T]:
+    """Return tunes, or only the one with the number `tune`, counted from 1; raises ConfigError
+    if there is none in the file `name`.
+    """
+    if tune is None:
+        return tunes
+    require(tune >= 1, f"`tune` must be at least 1, got {tune}")
+    require(
+        tune <= len(tunes), f"`tune` is {tune}, but {name} has only {counted(len(tunes), 'tune')}"
+    )
+    return tunes[tune - 1 : tune]
 
 
 def read_all(paths: Iterable[str | Path]) -> Found:

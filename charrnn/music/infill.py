@@ -15,6 +15,7 @@ ends stay.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -28,6 +29,7 @@ from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, 
 from charrnn.music.abc_parser import Span, read_abc
 from charrnn.music.abc_writer import write_bars
 from charrnn.music.compose import MAX_CHARACTERS, reading_of_tunes
+from charrnn.music.formats import selected
 from charrnn.music.grammar.gaps import Gap, gap_grammar
 from charrnn.music.tune import Bar, Tune
 from charrnn.rng import BARS, generator
@@ -41,19 +43,22 @@ def rewrite(
     text: str,
     *,
     bars: str | tuple[int, int],
+    tune: int | None = None,
     count: int = 1,
     temperature: float = 0.9,
     seed: int = 0,
     **filters: float,
 ) -> list[str]:
-    """Return versions of an ABC text of one tune with new notes in some `bars`, the best one first.
+    """Return versions of a tune in ABC with new notes in some `bars`, the best version first.
 
-    `bars` are such as "5-8" or (5, 8), numbered as by `Tune.numbers`. Everything else stays byte
-    for byte. The versions are distinct; there are fewer than `count` if the model finds no more.
+    `bars` are such as "5-8" or (5, 8), numbered as by `Tune.numbers`. Of a text of several tunes,
+    `tune` selects one, counted from 1, and the versions have only that one (`tune_text`).
+    Everything else stays byte for byte. The versions are distinct; there are fewer than `count` if
+    the model finds no more.
 
-    Raises ConfigError for bars that the tune lacks or that cannot be replaced alone, and for a
-    model that was not trained on tunes; CorpusError for a text without a tune; CharRNNError if the
-    model writes only the existing bars.
+    Raises ConfigError for a tune or bars that do not exist, for bars that cannot be replaced alone,
+    for several tunes if none is selected, and for a model that was not trained on tunes;
+    CorpusError for a text without a tune; CharRNNError if the model writes only the existing bars.
     """
     options = SamplingOptions.of("rewrite", temperature, seed, filters)
     reading = reading_of_tunes(checkpoint)
@@ -62,13 +67,14 @@ def rewrite(
     most = MAX_SAMPLES // CANDIDATES
     require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
     first, last = parse_bars(bars) if isinstance(bars, str) else bars
-    tune, spans = _only_tune(text)
-    chosen = _chosen(tune, first, last)
+    text = tune_text(text, tune)
+    old, spans = _only_tune(text)
+    chosen = _chosen(old, first, last)
     for index in chosen:
-        _require_whole(text, spans, index, tune.numbers()[index])
-    home = reading.placed(tune)
-    up = home.events()[0].pitch - tune.events()[0].pitch
-    frame = reading.text(replace(tune, title=""))
+        _require_whole(text, spans, index, old.numbers()[index])
+    home = reading.placed(old)
+    up = home.events()[0].pitch - old.events()[0].pitch
+    frame = reading.text(replace(old, title=""))
     places = [
         replace(span, start=span.start + reading.countdown) for span in read_abc(frame).spans[0]
     ]
@@ -82,9 +88,9 @@ def rewrite(
         written = _read(before + passage + after)
         if written is None:
             continue
-        fresh = _with_notes(tune, written.transposed(-up), chosen)
+        fresh = _with_notes(old, written.transposed(-up), chosen)
         version = _spliced(text, spans, fresh, chosen)
-        if fresh != tune and _read(version) == fresh:
+        if fresh != old and _read(version) == fresh:
             versions[version] = passage
     require(
         bool(versions),
@@ -109,13 +115,30 @@ def parse_bars(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2] or found[1])
 
 
-def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
-    """Return the only tune of a text and its bars' spans; raises ConfigError if there are several,
-    and for a tune with bars that are ignored.
+def tune_text(text: str, tune: int | None = None) -> str:
+    """Return the text of one tune of a text in ABC, with the comments before it and the fields of
+    the file header. A text of one tune is returned as it is.
+
+    Raises ConfigError for a tune that does not exist, and for several tunes if none is selected;
+    CorpusError for a text without a tune.
     """
     parsed = read_abc(text)
     number = len(parsed.tunes) + len(parsed.skipped)
-    require(number == 1, f"the text has {number} tunes; pass only the one to rewrite")
+    require(number == 1 or tune is not None, f"the text has {number} tunes; select one with `tune`")
+    own = selected(parsed.texts, tune, "the text")[0]
+    return text if number == 1 else own
+
+
+def lost(text: str, version: str) -> Counter[str]:
+    """Count by kind the notation of a tune's text that a version of it lacks."""
+    return read_abc(text).ignored - read_abc(version).ignored
+
+
+def _only_tune(text: str) -> tuple[Tune, tuple[Span, ...]]:
+    """Return the tune of a text and its bars' spans; raises ConfigError for a tune with bars that
+    are ignored.
+    """
+    parsed = read_abc(text)
     require(
         not parsed.ignored["third or later ending"],
         "the tune has more than two endings, so its bars cannot be numbered; remove the others",

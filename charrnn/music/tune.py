@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 
 from charrnn.errors import require
 
 Meter = tuple[int, int]  # (6, 8); a tune without one is free
 MOST_BARS = 10_000  # in a tune that is read
+COMMON_TIME: dict[str, Meter] = {"C": (4, 4), "C|": (2, 2)}
 FREE: Meter = (0, 1)  # as `Bar.meter`: no meter from here on
 
 # Each letter's semitones above C, and the fifths from the major key's signature to each mode's:
@@ -158,7 +160,7 @@ class Bar:
     meter: Meter | None = None
     key: Key | None = None
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """The sum of the notes' durations."""
         return sum((note.duration for note in self.notes), Fraction(0))
@@ -345,13 +347,15 @@ class Tune:
 def parse_meter(text: str) -> Meter:
     """Return the meter that `text` names; raises ConfigError for anything else.
 
-    >>> parse_meter("6/8")
-    (6, 8)
+    >>> parse_meter("6/8"), parse_meter("C"), parse_meter("C|")
+    ((6, 8), (4, 4), (2, 2))
     """
+    if text in COMMON_TIME:
+        return COMMON_TIME[text]
     beats, _, unit = text.partition("/")
     require(
         beats.isdecimal() and unit.isdecimal() and len(text) < 8,
-        f"`meter` must be two whole numbers such as 6/8, got {text!r}",
+        f"`meter` must be two whole numbers such as 6/8, or C or C|; got {text!r}",
     )
     return int(beats), int(unit)
 

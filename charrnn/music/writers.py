@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from charrnn.errors import ConfigError, require
 from charrnn.music.abc_writer import write_abc
 from charrnn.music.midi_io import write_midi
+from charrnn.music.musicxml import require_music21, write_musicxml, write_mxl
 from charrnn.music.page import PageTune, page
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.sheet_music import engraved
@@ -33,10 +34,13 @@ def plain_page(tunes: Sequence[Tune]) -> str:
 
 @dataclass(frozen=True)
 class Writer:
-    """The function that writes a format, and whether a file can hold several tunes."""
+    """The function that writes a format, whether a file can hold several tunes, and a function that
+    raises ConfigError if a library is missing.
+    """
 
     write: Callable[[Sequence[Tune]], bytes]
     several: bool
+    require_library: Callable[[], None] = lambda: None
 
 
 WRITERS = {
@@ -44,14 +48,17 @@ WRITERS = {
     "mid": Writer(lambda tunes: write_midi(tunes[0]), several=False),
     "wav": Writer(lambda tunes: wav_bytes(tunes[0]), several=False),
     "svg": Writer(lambda tunes: drawing(tunes[0]).encode(), several=False),
+    "musicxml": Writer(lambda tunes: write_musicxml(tunes[0]), False, require_music21),
+    "mxl": Writer(lambda tunes: write_mxl(tunes[0]), False, require_music21),
     "html": Writer(lambda tunes: plain_page(tunes).encode(), several=True),
 }
 
 
 def require_format(format: str) -> None:
-    """Raise ConfigError unless `format` is one of WRITERS."""
+    """Raise ConfigError unless `format` is one of WRITERS and its library is installed."""
     suffix = f".{format}" if format else ""
     require(format in WRITERS, f"unknown format {suffix!r}; known formats: .{', .'.join(WRITERS)}")
+    WRITERS[format].require_library()
 
 
 def written(tunes: Sequence[Tune], format: str) -> bytes:

@@ -64,6 +64,8 @@ FORMATS: dict[str, Format | str] = {
     ".abc": "charrnn.music.formats:ABC",
     ".mid": "charrnn.music.formats:MIDI",
     ".midi": "charrnn.music.formats:MIDI",
+    ".musicxml": "charrnn.music.formats:MUSICXML",
+    ".mxl": "charrnn.music.formats:MUSICXML",
 }
 
 

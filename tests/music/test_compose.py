@@ -235,6 +235,45 @@ def test_assess_prints_figures_and_json(cli, tunes_file):
     assert cli("assess", tunes_file, "--json").out.startswith('{"figures"')
 
 
+@pytest.mark.parametrize(("sign", "meter"), [("C|", (2, 2)), ("6/8", (6, 8))])
+def test_a_meter_is_stated_by_its_sign_or_its_numbers(cli, model_file, sign, meter):
+    result = cli("compose", model_file, "--meter", sign, "--bars", 2, "--seed", 1)
+    assert read_abc(result.out).tunes[0].meter == meter
+
+
+def test_a_tune_of_a_file_is_continued(cli, model_file, tmp_path):
+    """The first one, unless --tune selects another."""
+    begun = ("X:1\nM:6/8\nK:D\nD3 D3|\n", "X:5\nM:6/8\nK:G\nG3 G2A|\n")
+    (tmp_path / "begun.abc").write_text("\n".join(begun), "utf-8")
+    options = ("--prompt-file", "begun.abc", "--seed", 1)
+    for number, text in ((None, begun[0]), (1, begun[0]), (2, begun[1])):
+        choice = () if number is None else ("--tune", number)
+        result = cli("compose", model_file, *options, *choice)
+        assert result.code == 0, result.err
+        tune = read_abc(result.out).tunes[0]
+        bars = read_abc(text).tunes[0].bars
+        assert [bar.notes for bar in tune.bars[: len(bars)]] == [bar.notes for bar in bars]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--tune", 3), "--tune is 3, but begun.abc has only 2 tunes"),
+        (("--tune", 0), "--tune must be at least 1, got 0"),
+    ],
+)
+def test_a_tune_that_a_file_lacks_is_an_error(cli, model_file, tmp_path, options, words):
+    (tmp_path / "begun.abc").write_text("X:1\nK:D\nD8|\n\nX:2\nK:G\nG8|\n", "utf-8")
+    result = cli("compose", model_file, "--prompt-file", "begun.abc", *options)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err.splitlines()[-1]
+
+
+def test_a_tune_without_a_file_is_an_error(cli, model_file):
+    result = cli("compose", model_file, "--tune", 2)
+    assert "--tune needs a file of tunes; name it with --prompt-file" in result.err
+
+
 def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     assert cli("convert", tunes_file, "one.mid", "--tune", 3).code == 0
     assert cli("convert", "one.mid", "one.abc").code == 0

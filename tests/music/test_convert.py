@@ -5,6 +5,7 @@ import os
 import pytest
 
 from charrnn.errors import CheckpointError, ConfigError
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.convert import convert
 from tests.helpers import assert_refused
 
@@ -63,3 +64,35 @@ def test_an_existing_target_is_replaced_only_with_overwrite(source, cli, tmp_pat
 def test_the_target_is_checked_before_the_source_is_read(tmp_path):
     with pytest.raises(ConfigError, match=r"unknown format '\.doc'"):
         convert(tmp_path / "missing.abc", tmp_path / "target.doc")
+
+
+def test_from_abc_to_abc_a_tune_keeps_its_text(source, cli, tmp_path):
+    result = cli("convert", source, "copy.abc")
+    assert (result.code, result.err) == (0, "")
+    assert (tmp_path / "copy.abc").read_text("utf-8") == TUNE + "\n"
+
+
+def test_to_other_formats_the_notation_that_is_lost_is_counted(source, cli):
+    result = cli("convert", source, "air.mid")
+    assert result.err.endswith(
+        "air.abc: ignored 1 ornament, 1 grace note, 1 lyric line (not part of the melody)\n"
+    )
+
+
+def test_a_folder_becomes_one_book_in_utf_8(source, cli, tmp_path):
+    """Tunes of different encodings and formats, with numbers from 1."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.abc").write_text(TUNE, "utf-8")
+    (tmp_path / "folder" / "b.abc").write_text(TUNE.replace("Air", "Fáinne"), "latin-1")
+    assert cli("convert", source, "folder/c.mid").code == 0
+    assert cli("convert", "folder", "book.abc").code == 0
+    book = (tmp_path / "book.abc").read_text("utf-8")
+    assert [tune.title for tune in read_abc(book).tunes] == ["Air", "Fáinne", "Air"]
+    assert [line for line in book.splitlines() if line[:2] == "X:"] == ["X:1", "X:2", "X:3"]
+    assert book.count("w:la la\n") == 2
+
+
+def test_one_tune_of_a_book_keeps_its_number(cli, tmp_path):
+    (tmp_path / "book.abc").write_text(TUNE + "\n" + TUNE.replace("X:1", "X:25"), "utf-8")
+    assert cli("convert", "book.abc", "second.abc", "--tune", 2).code == 0
+    assert (tmp_path / "second.abc").read_text("utf-8").startswith("X:25\nT:Air\nC:Someone\n")

@@ -206,7 +206,7 @@ def test_slurs_across_a_bar_line_keep_both_ends(model):
         ("A2(3Bc|dc2|]", (0, 1), "cannot fill a bar of 5/6 whole notes"),
         ("A2|:B2|1c2:|2d2:|3e2|f4|]", (1, 1), "more than two endings"),
         ("[K:C octave=1]A2B2|c4|]", (1, 1), "octave= or transpose="),
-        ("A2B2|c4|]\n\nX:2\nK:C\nA4|]", (1, 1), "the text has 2 tunes"),
+        ("A2B2|c4|]\n\nX:2\nK:C\nA4|]", (1, 1), "the text has 2 tunes; select one with tune"),
     ],
 )
 def test_bars_that_cannot_be_rewritten_are_errors(model, music, bars, words):
@@ -262,6 +262,35 @@ def test_all_files_and_a_page_are_written_for_each_version(cli, model_file, tune
     assert "% a comment before" in page
 
 
+def test_a_tune_of_a_book_is_rewritten_alone(cli, model_file, tmp_path):
+    """It keeps its own text, and the fields of the file header."""
+    text = "Z:A. Scribe\n\nX:1\nK:G\nG4A4|B8|]\n\n" + TUNE.replace("% the end\n", "")
+    (tmp_path / "book.abc").write_text(text + "\nX:9\nK:C\nC8|]\n", "utf-8")
+    options = ("--prompt-file", "book.abc", "--rewrite", "2-3", "--seed", 1)
+    result = cli("compose", model_file, *options, "--tune", 2)
+    alone = TUNE.replace("K:D", "Z:A. Scribe\nK:D").replace("\n% the end\n", "")
+    check(alone, result.out, 2, 3)
+    assert result.err.endswith("book.abc: ignored 1 grace note (not part of the melody)\n")
+    assert (
+        cli("compose", model_file, *options)
+        .err.splitlines()[-1]
+        .endswith("the text has 3 tunes; select one with --tune")
+    )
+    assert (
+        cli("compose", model_file, *options, "--tune", 4)
+        .err.splitlines()[-1]
+        .endswith("--tune is 4, but the text has only 3 tunes")
+    )
+
+
+def test_only_the_notation_of_the_rewritten_bars_is_reported_as_lost(cli, model_file, tune_file):
+    options = ("--prompt-file", tune_file, "--seed", 1)
+    told = cli("compose", model_file, *options, "--rewrite", 8).err
+    assert "ignored" not in told
+    told = cli("compose", model_file, *options, "--rewrite", "1-3").err
+    assert "tune.abc: ignored 1 chord symbol, 1 grace note (not part of the melody)" in told
+
+
 def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
     assert cli("convert", tune_file, "tune.mid").code == 0
     assert cli("convert", "tune.mid", "converted.abc").code == 0
@@ -278,6 +307,8 @@ def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
         (("--prompt-file", "tune.abc", "--rewrite", ""), 2, "got ''"),
         (("--prompt-file", "tune.abc", "--rewrite", "5-80"), 2, "within bars 0 to 10"),
         (("--prompt-file", "no.abc", "--rewrite", "5"), 1, "no.abc does not exist"),
+        (("--prompt-file", "tune.abc", "--rewrite", "5", "--tune", "2"), 2, "has only 1 tune"),
+        (("--prompt-file", "tune.abc", "--rewrite", "5", "--tune", "0"), 2, "at least 1, got 0"),
         (
             ("--prompt-file", "tune.abc", "--rewrite", "5", "--bars", "8", "--form", "AB"),
             2,

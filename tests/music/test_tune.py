@@ -165,8 +165,8 @@ def test_text_that_is_not_a_key_is_an_error(text):
         Key.parse(text)
 
 
-def test_meters_are_two_whole_numbers():
-    assert parse_meter("12/8") == (12, 8)
-    for text in ("", "4", "C", "6/", "-6/8", "6-8", "6/8/8", "100/1000"):
+def test_meters_are_two_whole_numbers_or_the_signs_of_4_4_and_2_2():
+    assert [parse_meter(text) for text in ("12/8", "C", "C|")] == [(12, 8), (4, 4), (2, 2)]
+    for text in ("", "4", "c", "C||", "6/", "-6/8", "6-8", "6/8/8", "100/1000"):
         with pytest.raises(ConfigError, match="must be two whole numbers such as 6/8"):
             parse_meter(text)

@@ -14,12 +14,12 @@ from .row import Outcome
 
 
 def in_a_batch(
-    attempts: Iterable[Callable[[], None]], folder: Path, memory: int, seconds: int = 60
+    attempts: Iterable[Callable[[], None]], folder: Path, memory: int, seconds: int = 120
 ) -> Outcome:
     """Make the attempts in a child process with `memory` bytes more than this one has.
 
-    Whatever an attempt raises is bad, and so is a crash or an attempt of more than `seconds`, which
-    end the batch.
+    Whatever an attempt raises is bad, and so is a crash or an attempt that works for more than
+    `seconds` of processor time, which end the batch.
     """
     outcome = Outcome()
     report = folder / "bad"
@@ -27,20 +27,20 @@ def in_a_batch(
     pid = os.fork()
     if pid == 0:
         with report.open("w") as file:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
             limit = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE + memory
             resource.setrlimit(resource.RLIMIT_AS, (limit, -1))
             number = -1
             for number, action in enumerate(attempts):
                 count[:] = number.to_bytes(8, "little")
-                signal.alarm(seconds)
+                signal.setitimer(signal.ITIMER_PROF, seconds)
                 try:
                     action()
                 except BaseException:
                     text = repr(f"{number}: {traceback.format_exc()[-1500:]}")
                     print(text, file=file, flush=True)
             count[:] = (number + 1).to_bytes(8, "little")
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     outcome.count = int.from_bytes(count[:], "little")

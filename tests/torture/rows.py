@@ -78,7 +78,7 @@ ROWS = {
         len(hostile.ALL),
     ),
     "abc": Row(
-        "random ABC, with 128 MB of additional memory", tunes.case, 200, 20_000, tunes.BATCH
+        "random ABC, with 128 MB of additional memory", tunes.case, 200, 10_000, tunes.BATCH
     ),
     "agreement": Row(
         "random tunes of which abc2midi plays the same notes",
