@@ -34,7 +34,6 @@ from charrnn.rng import BODIES, ENDS, HEADERS, KEYS, Rng, generator
 
 MAX_CHARACTERS = 4000  # of a tune
 MIN_NOTES = 5  # of the key's scale in a range
-EIGHT = 8  # bars in most sections
 CANDIDATES = 8  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
@@ -233,8 +232,10 @@ def _unfit(pitches: range, key: Key | None) -> str:
 
 def _way(header: str, key: Key | None) -> int:
     """Return by how many semitones a text with this header will be transposed."""
+    if key is None:
+        return 0
     own = Key.parse(header.partition("K:")[2].partition("\n")[0])
-    return semitones_to(own, key.pitch_class) if key else 0
+    return semitones_to(own, key.pitch_class)
 
 
 def _drawn_keys(counts: Mapping[Key, int], pitches: range, count: int, rng: Rng) -> list[Key]:

@@ -119,6 +119,13 @@ def test_tunes_end_on_the_tonic_as_often_as_the_training_tunes(model, monkeypatc
     assert "".join(notes) == best  # and of those, the one that the grammar constrained least
 
 
+def test_without_the_grammar_only_texts_that_parse_are_tunes(model, monkeypatch):
+    texts = ["M:2/4\nK:Cmaj\nC4|]", "", "M:2/4\nK:Xmaj\nC4|]"]
+    monkeypatch.setattr("charrnn.music.compose.draw", lambda *_, **__: enumerate(texts))
+    (tune,) = compose(model, 3, constrained=False)
+    assert canonical(tune) == texts[0] + "\n\n"
+
+
 def test_headers_are_drawn_only_until_all_are_complete(model, monkeypatch):
     constraint = Refrain(tune_grammar(model.tokenizer.alphabet))
     options, rng = SamplingOptions(seed=3), generator(3, HEADERS)
