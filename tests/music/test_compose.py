@@ -120,7 +120,7 @@ def test_tunes_end_on_the_tonic_as_often_as_the_training_tunes(model, monkeypatc
 
 
 def test_without_the_grammar_only_texts_that_parse_are_tunes(model, monkeypatch):
-    texts = ["M:2/4\nK:Cmaj\nC4|]", "", "M:2/4\nK:Xmaj\nC4|]"]
+    texts = ["M:2/4\nK:Cmaj\nC4|]", "", "M:2/4\nC4|]"]
     monkeypatch.setattr("charrnn.music.compose.draw", lambda *_, **__: enumerate(texts))
     (tune,) = compose(model, 3, constrained=False)
     assert canonical(tune) == texts[0] + "\n\n"
