@@ -7,7 +7,7 @@ import numpy as np
 from charrnn.errors import require
 
 # The purposes of streams. The streams of a seed never overlap.
-INITIAL, OFFSET, DROPOUT, SAMPLE, TUNES, HEADERS, BODIES, BARS, HASH, KEYS = range(10)
+INITIAL, OFFSET, DROPOUT, SAMPLE, TUNES, HEADERS, BODIES, BARS, HASH, KEYS, ENDS = range(11)
 MAX_SEED = 2**64 - 1
 Rng = np.random.Generator
 

@@ -398,6 +398,9 @@ class Tail:
     held: str = field(default="", init=False)
     ended: bool = field(default=False, init=False)
 
+    def __post_init__(self) -> None:
+        self._firsts = {stop[0] for stop in self.stops}
+
     def add(self, character: str) -> str:
         """Add a character and return the text that is certain not to belong to a stop.
 
@@ -407,6 +410,8 @@ class Tail:
         >>> tail.ended
         True
         """
+        if not self.held and character not in self._firsts:
+            return character  # as almost always
         text = self.held + character
         for stop in self.stops:
             if text.endswith(stop):

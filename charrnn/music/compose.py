@@ -7,7 +7,7 @@ transposed to the requested key.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -19,7 +19,7 @@ from charrnn.errors import CharRNNError, ConfigError, require, require_type
 from charrnn.inference.constraint import Constraint
 from charrnn.inference.sampling import MAX_SAMPLES, SamplingOptions, collected, draw
 from charrnn.music.abc_parser import read_abc
-from charrnn.music.dataset import TuneFacts, TuneReading
+from charrnn.music.dataset import ON_TONIC, TuneFacts, TuneReading
 from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.grammar.words import Alphabet
@@ -30,13 +30,11 @@ from charrnn.music.repetition import Refrain
 from charrnn.music.structure import closes
 from charrnn.music.transpose import SEMITONES, semitones_to, to_tonic
 from charrnn.music.tune import Key, Meter, Tune, parse_meter
-from charrnn.rng import BODIES, HEADERS, KEYS, Rng, generator
+from charrnn.rng import BODIES, ENDS, HEADERS, KEYS, Rng, generator
 
 MAX_CHARACTERS = 4000  # of a tune
 MIN_NOTES = 5  # of the key's scale in a range
-EIGHT = 8  # bars in most sections
-CANDIDATES = 4  # per tune, with the same header: otherwise common meters would win
-OFF_TONIC = 2.0  # nats; found on Irish tunes (benchmarks/README.md)
+CANDIDATES = 8  # per tune, with the same header: otherwise common meters would win
 HEADER = 120  # characters; no title is longer
 _AFTER_HEADER = re.compile(r"^(?![A-Z]:)", re.MULTILINE)
 TRIES = 20  # batches before giving up on `max_copy`
@@ -66,13 +64,14 @@ def compose(
     `prompt` is the beginning of each tune in ABC, header included, in lines or in one line such as
     the previews of `charrnn train`. `pitches` is the range of the notes: MIDI numbers, an
     instrument or two pitches (`charrnn.music.ranges`), by default the range of the tunes that the
-    model was trained on. Without a key, a model of tunes on one tonic draws the tonic of each tune
-    as its training tunes have it.
+    model was trained on. Without a key, a model of tunes on one tonic writes in keys that are as
+    frequent as in its training tunes.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
-    tune is the best of CANDIDATES with the same header: the one that the grammar constrained least
-    and whose sections end on the tonic. Without the grammar (`constrained=False`), texts that do
-    not parse are dropped, so there may be fewer tunes.
+    tune is the best of CANDIDATES with the same header. As many tunes as of the training tunes
+    should end on the tonic, drawn in advance: the best candidate ends as its tune should, so do
+    most of its sections, and of several the grammar constrained it least. Without the grammar
+    (`constrained=False`), texts that do not parse are dropped, so there may be fewer tunes.
 
     With `max_copy`, no tune shares more consecutive notes with one of `against`, in any
     transposition. `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
@@ -99,6 +98,7 @@ def compose(
     facts = TuneFacts.parsed(checkpoint.training.reading.facts)
     span = parse_range(pitches) if isinstance(pitches, str) else pitches
     usual = span or (facts.pitches if facts else RANGE)
+    alphabet = Alphabet(checkpoint.tokenizer.alphabet)
     start = ""
     if prompt:
         text = as_text(prompt)
@@ -106,7 +106,6 @@ def compose(
         if constrained:
             require_regular(begun)
         key = key or begun.key
-        alphabet = Alphabet(checkpoint.tokenizer.alphabet)
         start = opening(begun, text, reading, bars, form, alphabet)
         require(
             span is None or _widened(span, begun) == span,
@@ -118,14 +117,18 @@ def compose(
         against = Sample(against)
     copies = against.copies if against and max_copy is not None else None
 
+    def home(key: Key | None) -> Key | None:
+        """Return the key in which the model writes tunes that will be in this one."""
+        return reading.placed(Tune((), key)).key if key else None
+
     @cache
-    def constraint(up: int) -> Constraint:
-        """Return the constraint for texts that will be transposed by `up` semitones."""
+    def constraint(up: int, key: Key | None) -> Constraint:
+        """Return the constraint for texts in a key that will be transposed by `up` semitones."""
         return Refrain(
             tune_grammar(
                 checkpoint.tokenizer.alphabet,
                 meter,
-                reading.placed(Tune((), key)).key if key else None,
+                key,
                 bars,
                 form,
                 range(usual.start - up, usual.stop - up),
@@ -137,32 +140,34 @@ def compose(
     tunes: list[Tune] = []
     candidates = CANDIDATES if constrained else 1
     for attempt in range(TRIES):
-        if start or not constrained:
-            starts, keys = [start] * count, [key] * count
-        else:
-            starts = _headers(checkpoint, count, constraint(0), options, attempt)
-            keys = [key] * count
+        starts = [start] * count
+        keys: Sequence[Key | None] = [key] * count
+        if constrained and not start:
             if facts and not key and reading.transpose == "tonic":
-                rng = generator(seed, KEYS, attempt)
-                keys = [_drawn_key(facts, usual, text, rng) for text in starts]
+                known = {k: n for k, n in facts.keys.items() if alphabet.can_write(str(home(k)))}
+                keys = _drawn_keys(known, usual, count, generator(seed, KEYS, attempt))
+            within = [constraint(0, home(each)) for each in keys]
+            starts = _headers(checkpoint, within, options, attempt)
         ways = [_way(*pair) for pair in zip(starts, keys, strict=True)]
         each = [n for n in range(count) for _ in range(candidates)]
         costs = np.zeros(len(each))
+        rng = generator(seed, ENDS, attempt)
+        on_tonic = (rng.random(count) < (facts.on_tonic if facts else ON_TONIC)).tolist()
         drawn = draw(
             checkpoint,
             [starts[n] for n in each],
             MAX_CHARACTERS,
             options,
             generator(seed, BODIES, attempt),
-            constraint=[constraint(ways[n]) for n in each] if constrained else None,
+            constraint=[constraint(ways[n], home(key)) for n in each] if constrained else None,
             costs=costs,
         )
         texts = collected(len(each), drawn)
         texts = [starts[n] + text for n, text in zip(each, texts, strict=True)]
         written = [_tune(text, keys[n]) for n, text in zip(each, texts, strict=True)]
-        for begin in range(0, len(each), candidates):
+        for begin, tonic in zip(range(0, len(each), candidates), on_tonic, strict=True):
             own = range(begin, begin + candidates)
-            found = [(_fault(tune, costs[n]), tune) for n in own if (tune := written[n])]
+            found = [(_faults(tune, tonic, costs[n]), tune) for n in own if (tune := written[n])]
             for _, tune in sorted(found, key=itemgetter(0)):
                 match = copies.longest(melody(tune)) if copies else None
                 if match is None or max_copy is None or match.notes <= max_copy:
@@ -178,18 +183,18 @@ def compose(
 
 def _headers(
     checkpoint: Checkpoint,
-    count: int,
-    constraint: Constraint,
+    constraints: Sequence[Constraint],
     options: SamplingOptions,
     attempt: int,
 ) -> list[str]:
-    """Draw the headers of `count` tunes.
+    """Draw the header of a tune for each of the constraints.
 
     Drawing continues until all are complete: a batch that shrinks may round differently.
     """
-    texts, incomplete = [""] * count, set(range(count))
+    starts = [""] * len(constraints)
+    texts, incomplete = list(starts), set(range(len(starts)))
     rng = generator(options.seed, HEADERS, attempt)
-    for index, text in draw(checkpoint, [""] * count, HEADER, options, rng, constraint=constraint):
+    for index, text in draw(checkpoint, starts, HEADER, options, rng, constraint=constraints):
         texts[index] += text
         after = _AFTER_HEADER.search(texts[index])
         if after and len(texts[index]) >= after.start() + 2:  # enough to tell notes from a field
@@ -199,11 +204,12 @@ def _headers(
     return [_AFTER_HEADER.split(text, maxsplit=1)[0] for text in texts]
 
 
-def _fault(tune: Tune, cost: float) -> float:
-    """Return by how much a candidate is worse than others, in nats: what the grammar cost it, and
-    OFF_TONIC for each section that does not end on the tonic.
+def _faults(tune: Tune, tonic: bool, cost: float) -> tuple[bool, int, float]:
+    """Return the faults of a candidate that should end on the tonic or, without `tonic`, elsewhere:
+    whether it ends wrongly, how many of its sections do, and what the grammar cost it.
     """
-    return cost + OFF_TONIC * sum(close.degree != 0 for close in closes(tune))
+    wrong = [(close.degree == 0) != tonic for close in closes(tune)]
+    return any(wrong[-1:]), sum(wrong), cost
 
 
 def fits(pitches: range, key: Key) -> bool:
@@ -222,27 +228,25 @@ def _unfit(pitches: range, key: Key | None) -> str:
     )
 
 
-def _key(header: str) -> Key:
-    """Return the key of a header that the model wrote."""
-    return Key.parse(header.partition("K:")[2].partition("\n")[0])
-
-
 def _way(header: str, key: Key | None) -> int:
     """Return by how many semitones a text with this header will be transposed."""
-    return semitones_to(_key(header), key.pitch_class) if key else 0
+    if key is None:
+        return 0
+    own = Key.parse(header.partition("K:")[2].partition("\n")[0])
+    return semitones_to(own, key.pitch_class)
 
 
-def _drawn_key(facts: TuneFacts, pitches: range, header: str, rng: Rng) -> Key:
-    """Draw a key with the header's mode as often as the tunes that the model was trained on have
-    it, of those that fit in a range.
+def _drawn_keys(counts: Mapping[Key, int], pitches: range, count: int, rng: Rng) -> list[Key]:
+    """Draw keys that fit in a range, as often as `counts` says; if none of those does, of their
+    transpositions.
     """
-    own = _key(header)
-    keys = [key for key in facts.keys if key.mode == own.mode and fits(pitches, key)]
+    keys = [key for key in counts if fits(pitches, key)]
     if not keys:
-        keys = [own.transposed(up) for up in SEMITONES if fits(pitches, own.transposed(up))]
-        require(bool(keys), _unfit(pitches, None))
-    weights = np.array([facts.keys.get(key, 1) for key in keys])
-    return keys[rng.choice(len(keys), p=weights / weights.sum())]
+        moved = [key.transposed(up) for key in counts for up in SEMITONES]
+        keys = [key for key in moved if fits(pitches, key)]
+    require(bool(keys), _unfit(pitches, None))
+    weights = np.array([counts.get(key, 1) for key in keys])
+    return [keys[n] for n in rng.choice(len(keys), count, p=weights / weights.sum())]
 
 
 def _widened(pitches: range, tune: Tune) -> range:

@@ -20,6 +20,7 @@ from charrnn.music.countdown import countdown, unmarked
 from charrnn.music.formats import Found, read_tunes, together, without_repeated
 from charrnn.music.ranges import range_of
 from charrnn.music.repair import repaired
+from charrnn.music.structure import closes
 from charrnn.music.transpose import SEMITONES, in_all_keys, to_tonic
 from charrnn.music.tune import Key, Tune
 from charrnn.progress import watched
@@ -38,6 +39,8 @@ KEYS_READ = {  # for the notice that counts the tunes
     "all": "each in all twelve keys",
     "none": "in the keys as written",
 }
+
+ON_TONIC = 0.76  # share of Irish tunes that end on the tonic
 
 
 @dataclass(frozen=True)
@@ -138,21 +141,26 @@ class TuneReading(Reading):
 @dataclass(frozen=True)
 class TuneFacts:
     """What a model file says of the tunes that a model was trained on, as they were before they
-    were transposed: how many are in each key, and the range that covers them.
+    were transposed: how many are in each key, the range that covers them, and the share that ends
+    on the tonic, which older files lack.
     """
 
     keys: Mapping[Key, int]
     pitches: range
+    on_tonic: float = ON_TONIC
 
     @classmethod
     def of(cls, tunes: Sequence[Tune]) -> TuneFacts:
         """Return the facts about some tunes."""
-        return cls(Counter(tune.key for tune in tunes), range_of(tunes) or range(128))
+        keys, pitches = Counter(tune.key for tune in tunes), range_of(tunes) or range(128)
+        finals = [found[-1].degree for tune in tunes if (found := closes(tune))]
+        return cls(keys, pitches, round(finals.count(0) / len(finals), 4) if finals else ON_TONIC)
 
     def document(self) -> dict[str, Any]:
         """Return the facts as JSON has them."""
         keys = sorted((str(key), count) for key, count in self.keys.items())
-        return {"keys": dict(keys), "range": [self.pitches.start, self.pitches.stop]}
+        ends = [self.pitches.start, self.pitches.stop]
+        return {"keys": dict(keys), "range": ends, "on_tonic": self.on_tonic}
 
     @classmethod
     def parsed(cls, document: Mapping[str, Any]) -> TuneFacts | None:
@@ -162,8 +170,10 @@ class TuneFacts:
         match document:
             case {"keys": dict(keys), "range": [int(low), int(high)]} if 0 <= low < high <= 128:
                 counts = [count for count in keys.values() if isinstance(count, int) and count > 0]
-                if len(counts) == len(keys):
-                    return cls({Key.parse(name): keys[name] for name in keys}, range(low, high))
+                share = document.get("on_tonic", ON_TONIC)
+                if len(counts) == len(keys) and isinstance(share, int | float) and 0 <= share <= 1:
+                    counted_keys = {Key.parse(name): keys[name] for name in keys}
+                    return cls(counted_keys, range(low, high), share)
         raise ConfigError("the model's facts about its tunes are damaged")
 
 

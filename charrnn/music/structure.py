@@ -37,31 +37,32 @@ def closes(tune: Tune) -> list[Close]:
     >>> closes(read_abc("M:6/8\\nK:Gmaj\\n|:G2AB2c|d3B2A|G6:|\\n\\n").tunes[0])
     [Close(degree=0, before=2, duration=Fraction(3, 4), strong=True)]
     """
-    keys = tune.keys()
-    meters = tune.meters()
+    keys, meters = tune.keys(), tune.meters()
     found = []
     for section in tune.sections():
         pitches: list[int] = []
-        last, tied = Close(0, None, Fraction(0), False), False
+        bar, offset, duration, tied = section.start, Fraction(0), Fraction(0), False
         for index in section:
-            key, now = keys[index], Fraction(0)
+            now = Fraction(0)
             for note in tune.bars[index].notes:
                 if note.pitch is not None and tied and note.pitch == pitches[-1]:
-                    last = last._replace(duration=last.duration + note.duration)
+                    duration += note.duration
                 elif note.pitch is not None:
-                    others = (pitch for pitch in reversed(pitches) if pitch != note.pitch)
-                    other = next(others, None)
-                    last = Close(
-                        (note.pitch - key.pitch_class) % 12,
-                        None if other is None else (other - key.pitch_class) % 12,
-                        note.duration,
-                        is_strong(now, meters[index]),
-                    )
                     pitches.append(note.pitch)
+                    bar, offset, duration = index, now, note.duration
                 tied = note.tied and note.pitch is not None
                 now += note.duration
         if pitches:
-            found.append(last)
+            tonic, last = keys[bar].pitch_class, pitches[-1]
+            before = next((pitch for pitch in reversed(pitches) if pitch != last), None)
+            found.append(
+                Close(
+                    (last - tonic) % 12,
+                    None if before is None else (before - tonic) % 12,
+                    duration,
+                    is_strong(offset, meters[bar]),
+                )
+            )
     return found
 
 

@@ -59,7 +59,8 @@ def test_what_was_measured_is_not_measured_again(melody, monkeypatch, tmp_path, 
     arguments = [str(tmp_path / "tunes.abc"), "--tunes", "1", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["melody.py", *arguments, "--json"])
     calls = []
-    for kind in ("loss", "ngrams", "people", "tunes", "requests", "speed", "files"):
+    kinds = "loss", "ngrams", "people", "people_as_requested", "tunes", "requests", "speed", "files"
+    for kind in kinds:
         monkeypatch.setattr(
             melody.Bench, kind, lambda *_, kind=kind: calls.append(kind) or {"of": kind}
         )

@@ -306,11 +306,12 @@ def test_unknown_values_of_a_reading_are_errors():
         TuneReading("some")
 
 
-def test_a_model_file_stores_keys_and_range_of_its_tunes(cli, tunes):
+def test_a_model_file_stores_facts_about_its_tunes(cli, tunes):
     assert cli("train", tunes, *TINY, "-o", "m.safetensors").code == 0
     facts = TuneFacts.parsed(load("m.safetensors").training.reading.facts)
     assert facts == TuneFacts.of(collect(read_all([tunes]).tunes).tunes)
     assert {str(key) for key in facts.keys} == {"Dmaj", "Emin", "F#maj", "Gmaj"}
+    assert facts.on_tonic == 8 / 25
     assert TuneFacts.parsed({}) is None
 
 
@@ -322,6 +323,8 @@ def test_a_model_file_stores_keys_and_range_of_its_tunes(cli, tunes):
         {"keys": {"Dmaj": 1}, "range": [0, 10**9]},
         {"keys": {"Dmaj": 0}, "range": [60, 70]},
         {"keys": ["Dmaj"], "range": [60, 70]},
+        {"keys": {"Dmaj": 1}, "range": [60, 70], "on_tonic": 1.5},
+        {"keys": {"Dmaj": 1}, "range": [60, 70], "on_tonic": "most"},
         {"keys": {"Xmaj": 1}, "range": [60, 70]},
     ],
     ids=str,

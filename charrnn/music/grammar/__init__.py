@@ -17,10 +17,10 @@ Reading order: words.py, rhythm.py and tone.py; bar.py, which combines the two w
 constraint.py, which turns bars that follow a plan into a constraint for sampling. There are two
 plans: tunes.py for whole tunes (song.py, header.py and form.py), gaps.py for bars inside a tune.
 
-Rhythm and tone have few states, which recur all the time; each machine makes one instance for each
-value. They are therefore compared by identity, which keeps the caches fast (caching.py). Pairs of
-them are too many to cache, so bar.py keeps none. No state is ever modified, but most are not frozen
-dataclasses, because making those takes several times as long.
+States recur all the time, so each machine remembers what its methods returned (caching.py). States
+of rhythm, tone and bar are compared by identity, which keeps the caches fast; each machine makes
+one instance for each value. No state is ever modified, but most are not frozen dataclasses, because
+making those takes several times as long.
 
 Time is counted in ticks, 32 to a whole note. A set of times, or of characters, is an integer: bit t
 is set if t is in the set.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from charrnn.errors import ConfigError
+from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.rhythm import Ends, Rhythm, RhythmState
 from charrnn.music.grammar.tone import RANGE, Tone, ToneState
 from charrnn.music.grammar.words import LINE, Alphabet, Pitch, Words
@@ -59,23 +60,23 @@ class BarGrammar:
         """
         return self._next_word(self.rhythm.begin(ends), self.tone.begin(key, held, first))
 
+    @cached_method
     def advance(self, state: BarState, character: str) -> BarState | None:
         """Return the state after a character, None if the line was complete before it.
 
         Raises ConfigError if the character is not allowed.
         """
-        while True:
-            longer = state.word + character
-            for words in state.choices:
-                if longer in words.following:
-                    return self._state(state.rhythm, state.tone, state.choices, longer)
-            if state.after is None:
-                break
-            state = state.after
+        longer = state.word + character
+        for words in state.choices:
+            if longer in words.following:
+                return self._state(state.rhythm, state.tone, state.choices, longer)
+        if state.after is not None:
+            return self.advance(state.after, character)
         if state.ended:
             return None
         raise ConfigError(f"{character!r} cannot come after {state.word!r}")
 
+    @cached_method
     def _next_word(self, rhythm: RhythmState, tone: ToneState) -> BarState:
         own, takes_pitches = self.rhythm.words(rhythm, tone.held is not None)
         choices = (own, self.tone.words(tone)) if takes_pitches else (own,)

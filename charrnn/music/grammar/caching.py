@@ -1,18 +1,20 @@
-"""Methods that remember what they returned, for the functions of a few recurring values."""
+"""Methods that remember what they returned, for functions of recurring values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
 
 S = TypeVar("S")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+RESULTS = 1 << 16  # that a method remembers: some 20 MB
+
 
 class cached_method(Generic[S, P, R]):  # noqa: N801 - a decorator, as functools.cached_property
-    """Give each instance a `functools.cache` of this method, which lives as long as the instance.
+    """Give each instance a cache of this method's last RESULTS results, as old as the instance.
 
     The arguments must be hashable. After the first use, calls go straight to the cache.
 
@@ -35,6 +37,6 @@ class cached_method(Generic[S, P, R]):  # noqa: N801 - a decorator, as functools
         self._name = name
 
     def __get__(self, instance: S, owner: type) -> Callable[P, R]:
-        bound = cast("Callable[P, R]", cache(self._method.__get__(instance)))
+        bound = cast("Callable[P, R]", lru_cache(RESULTS)(self._method.__get__(instance)))
         instance.__dict__[self._name] = bound  # found before this descriptor from now on
         return bound

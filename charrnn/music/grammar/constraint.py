@@ -49,7 +49,10 @@ class Grammar(Generic[P]):
 
     def allowed(self, state: State[P]) -> NDArray[np.bool_]:
         """Return which characters of the alphabet may come next, (V,)."""
-        return self._bars.alphabet.mask(self._following(state))
+        _, bar, _, due = state
+        if due or bar.ended:
+            return self._bars.alphabet.mask(self._following(state))
+        return self._bars.alphabet.mask(bar.following)
 
     def advance(self, state: State[P], character: str) -> State[P]:
         """Return the state after one more character; raises ConfigError if it isn't allowed."""
@@ -57,7 +60,9 @@ class Grammar(Generic[P]):
         after = self._bars.advance(bar, character)
         if after is None:
             return self.advance(self._plan.next_bar(state), character)
-        if due and due[0] != character:
+        if not due:
+            return State(place, after, text + character)
+        if due[0] != character:
             raise ConfigError(f"expected {due[0]!r}, got {character!r}")
         return State(place, after, text + character, due[1:])
 

@@ -21,7 +21,7 @@ from charrnn.music.countdown import ALL_MARKS, FULL, LAST_MARKS, MARKS, index_of
 from charrnn.music.grammar.caching import cached_method
 from charrnn.music.grammar.form import section_size, sections
 from charrnn.music.grammar.header import OPENINGS, key_lines, meter_lines, title_words
-from charrnn.music.grammar.rhythm import WHOLE, Ends, ticks_of
+from charrnn.music.grammar.rhythm import MAX_TICKS, WHOLE, Ends, ticks_of
 from charrnn.music.grammar.words import Alphabet, bitset, members
 from charrnn.music.tune import Key, Meter
 
@@ -46,6 +46,8 @@ MAX_BARS = 64  # of a tune whose number of bars is open
 MAX_TITLE = 60  # words, and so about as many characters
 
 NO_KEY = Key()
+# The index of the mark of a last bar that lacks so many ticks of its meter.
+SHORTNESS = [shortness(Fraction(ticks, WHOLE)) for ticks in range(MAX_TICKS + 1)]
 
 
 def known_marks(alphabet: Alphabet) -> tuple[list[str], list[str]]:
@@ -110,11 +112,18 @@ class SongState(NamedTuple):
 
         In a countdown, the way to the last bar of the section is known.
         """
-        song = self._replace(meter=(4, 4), key=NO_KEY, upbeat=0, pickup=0, owed=0)
-        if self.left:
-            bars = self.bars + self.left - 1
-            song = song._replace(bars=bars, left=1, marked=True, short=7)
-        return song
+        part, _, _, section, bars, size, mark, _, _, _, marked, left, last, short = self
+        if left:
+            bars, left, marked, short = bars + left - 1, 1, True, 7
+        return SongState(
+            part, (4, 4), NO_KEY, section, bars, size, mark, 0, 0, 0, marked, left, last, short
+        )
+
+    def ending(self) -> SongState:
+        """Return the state without what has no effect on how this bar may end."""
+        if self.left > 1:
+            return self._replace(key=NO_KEY, upbeat=0, pickup=0)
+        return self._replace(key=NO_KEY)
 
 
 class Song:
@@ -307,9 +316,12 @@ class Song:
 
     # ---- how a bar may end -----------------------------------------------------------------
 
-    @cached_method
     def ends(self, song: SongState) -> Ends:
         """Return the lines that may end a bar, each with the set of times at which it may."""
+        return self._ends(song.ending())
+
+    @cached_method
+    def _ends(self, song: SongState) -> Ends:
         if song.in_header:
             return tuple((line, 1) for line in self._header_lines(song))
         if not song.marked:
@@ -337,11 +349,7 @@ class Song:
         if song.left != 1:
             return times
         full = song.full_bar
-        return bitset(
-            time
-            for time in members(times)
-            if song.short >> shortness(Fraction(full - time, WHOLE)) & 1
-        )
+        return bitset(time for time in members(times) if song.short >> SHORTNESS[full - time] & 1)
 
     def _header_lines(self, song: SongState) -> Iterable[str]:
         match song.part:
@@ -367,19 +375,26 @@ class Song:
         song = song.countable()
         path = [song]
         while song not in self._endable:
-            state = path[-1]
-            if state.marked:  # the shortest way first
-                steps = [self.after(state, ln, state.full_bar) for ln in reversed(self._lines)]
-            else:
-                steps = list(self._marked(state).values())
-            afters = [after.countable() for after in steps if after is not None]
-            can_end = any(map(self._endable.get, afters))
-            unknown = next((after for after in afters if after not in self._endable), None)
+            state, can_end, unknown = path[-1], False, None
+            for step in self._steps(state):
+                after = step.countable()
+                can_end = self._endable.get(after, False)
+                if can_end:
+                    break
+                if unknown is None and after not in self._endable:
+                    unknown = after
             if can_end or unknown is None:
                 self._endable[path.pop()] = can_end
             else:
                 path.append(unknown)
         return self._endable[song]
+
+    def _steps(self, song: SongState) -> Iterable[SongState]:
+        """Return the states that may follow a full bar or a mark, those near the end first."""
+        if not song.marked:
+            return self._marked(song).values()
+        afters = (self.after(song, line, song.full_bar) for line in reversed(self._lines))
+        return (after for after in afters if after is not None)
 
     def _durations(self, song: SongState, line: str) -> int:
         """Return the durations that a bar may have before `line`: together with the pick-up that

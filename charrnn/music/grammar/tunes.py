@@ -35,11 +35,12 @@ class TunePlan:
     def next_bar(self, state: State[TunePlace]) -> State[TunePlace]:
         """Return the state at the beginning of the next bar."""
         (song, sections, due_after), bar, text, due = state
-        due = due or due_after
         line, form = bar.word, self._song.form
-        after, begun = self._next(song, line, bar.ticks, bar.tone.held)
+        plain = self._next(song, line, bar.rhythm.done, bar.tone.held)
         if not form:
-            return State(TunePlace(after), begun)
+            return plain
+        after, begun = plain.place.song, plain.bar
+        due = due or due_after
         if line in INNER:
             return self._state(after, sections, begun, text, due)
         if song.in_header or after.in_header:
@@ -64,12 +65,11 @@ class TunePlan:
         return State(TunePlace(song, sections, due), bar, text)
 
     @cached_method
-    def _next(
-        self, song: SongState, line: str, ticks: int, held: Pitch | None
-    ) -> tuple[SongState, BarState]:
+    def _next(self, song: SongState, line: str, ticks: int, held: Pitch | None) -> State[TunePlace]:
+        """Return the state at the beginning of the next bar of a tune without a form."""
         after = self._song.after(song, line, ticks)
         assert after is not None, "the line was allowed"
-        return after, self._begin(after, held)
+        return State(TunePlace(after), self._begin(after, held))
 
     def _begin(self, song: SongState, held: Pitch | None = None) -> BarState:
         return self._bars.begin(self._song.ends(song), song.key, held, first=song.owed == ANY)

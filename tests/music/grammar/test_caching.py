@@ -1,5 +1,6 @@
 """Methods that remember what they returned."""
 
+from charrnn.music.grammar import caching
 from charrnn.music.grammar.caching import cached_method
 
 
@@ -27,3 +28,11 @@ def test_each_instance_has_a_cache_of_its_own():
     one.double(1)
     other.double(1)
     assert one.computed == other.computed == [1]
+
+
+def test_the_oldest_results_are_forgotten(monkeypatch):
+    monkeypatch.setattr(caching, "RESULTS", 2)
+    doubler = Doubler()
+    for n in (1, 2, 3, 1):
+        doubler.double(n)
+    assert doubler.computed == [1, 2, 3, 1]
