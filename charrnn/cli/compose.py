@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -198,7 +199,7 @@ def compose(
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
     from charrnn.music.folder import require_folder, write_folder
-    from charrnn.music.formats import read_text, selected
+    from charrnn.music.formats import listed, read_text, selected
     from charrnn.music.infill import lost, parse_bars, tune_text
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
@@ -255,7 +256,9 @@ def compose(
                 **drawn,
             )
             if not texts:
-                tell_notices(replace(found, ignored=lost(tune_text(text, number), versions[0])))
+                tell_notices(replace(found, ignored=Counter()))
+                if gone := lost(tune_text(text, number), versions[0]):
+                    tell(f"{prompt_file}: removed {listed(gone)} from the rewritten bars")
             texts += versions
             new = [read_abc(version).tunes[0] for version in versions]
             missing = f"only {len(new)} of {counted(count, 'distinct version')} were found"

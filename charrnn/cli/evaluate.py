@@ -82,7 +82,7 @@ def evaluate(
         tell(as_options(notice))
     is_split = part != "all" and checkpoint.training.config.valid_fraction > 0
     if is_split and texts.digest != checkpoint.training.corpus:
-        doubt = "; some of its held-out part may have been used in training"
+        doubt = "; parts of this held-out text may have been used in training"
         tell(
             "this corpus is not the one that the model was trained on"
             + (doubt if part == "valid" else "")

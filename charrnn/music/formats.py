@@ -27,6 +27,15 @@ LARGEST = 64 << 20  # bytes in a file, which is held in memory
 UNREAD = 5  # number of unreadable tunes or files to name
 
 
+def listed(kinds: Counter[str]) -> str:
+    """Return the numbers of each kind of notation in words.
+
+    >>> listed(Counter({"slur": 2, "ornament": 1}))
+    '2 slurs, 1 ornament'
+    """
+    return ", ".join(counted(number, kind) for kind, number in kinds.most_common())
+
+
 @dataclass(frozen=True)
 class Found:
     """The tunes in one or more files, and what was skipped or ignored there."""
@@ -45,8 +54,7 @@ class Found:
             lines.append(f"skipped {len(self.unread) - UNREAD:,} more tunes or files")
         files = self.names[0] if len(self.names) == 1 else counted(len(self.names), "file")
         if self.ignored:
-            kinds = ", ".join(counted(count, what) for what, count in self.ignored.most_common())
-            lines.append(f"{files}: ignored {kinds} (not part of the melody)")
+            lines.append(f"{files}: ignored {listed(self.ignored)} (not part of the melody)")
         for remark, count in self.remarks.items():
             which = files if count == len(self.names) else f"{count:,} of {files}"
             lines.append(f"{which}: {remark}")

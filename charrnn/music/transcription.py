@@ -78,7 +78,7 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
     )
     folded = with_repeats(tune)
     if folded != tune:
-        notices.append("wrote repeated passages as repeats")
+        notices.append("repeated passages are written with repeat signs")
     return folded, tuple(notices)
 
 

@@ -270,7 +270,7 @@ def test_a_tune_of_a_book_is_rewritten_alone(cli, model_file, tmp_path):
     result = cli("compose", model_file, *options, "--tune", 2)
     alone = TUNE.replace("K:D", "Z:A. Scribe\nK:D").replace("\n% the end\n", "")
     check(alone, result.out, 2, 3)
-    assert result.err.endswith("book.abc: ignored 1 grace note (not part of the melody)\n")
+    assert result.err.endswith("book.abc: removed 1 grace note from the rewritten bars\n")
     assert (
         cli("compose", model_file, *options)
         .err.splitlines()[-1]
@@ -288,7 +288,7 @@ def test_only_the_notation_of_the_rewritten_bars_is_reported_as_lost(cli, model_
     told = cli("compose", model_file, *options, "--rewrite", 8).err
     assert "ignored" not in told
     told = cli("compose", model_file, *options, "--rewrite", "1-3").err
-    assert "tune.abc: ignored 1 chord symbol, 1 grace note (not part of the melody)" in told
+    assert "tune.abc: removed 1 chord symbol, 1 grace note from the rewritten bars" in told
 
 
 def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
