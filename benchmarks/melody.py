@@ -354,7 +354,7 @@ def show(rows: dict[str, dict[str, Any]]) -> None:
         "parse": ("tunes that parse", ".1%"),
         "honoured": ("requests honored", ".1%"),
         "warnings": ("abc2midi warnings", ",.0f"),
-        "keys": ("distance of keys", ".3f"),
+        "keys": ("difference in keys", ".3f"),
         **{name: (figure.label, figure.format) for name, figure in FIGURES.items()},
     }
     for kind, heading in (("tunes", "figure"), ("requests", "with requests")):

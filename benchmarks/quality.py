@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ COLUMNS = {
     "minutes": "minutes",
     "seed": "seed",
     "model": "model",
+    "planned": "epochs planned",
     "epochs": "epochs",
     "took": "took, minutes",
     "carried": "state carried",
@@ -29,10 +31,13 @@ COLUMNS = {
 }
 
 
-def charrnn(*arguments: object) -> str:
-    """Run the command line; return its standard output."""
+PLAN = re.compile(r"plan: about ([\d.,]+) epoch")
+
+
+def charrnn(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
     command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def measure(corpus: Path, minutes: float, seed: int) -> dict[str, object]:
@@ -40,22 +45,24 @@ def measure(corpus: Path, minutes: float, seed: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder, "model.safetensors")
         began = time.monotonic()
-        charrnn("train", corpus, "--minutes", minutes, "--seed", seed, "--out", model)
+        run = charrnn("train", corpus, "--minutes", minutes, "--seed", seed, "--out", model)
         took = time.monotonic() - began
-        about = json.loads(charrnn("info", model, "--json"))
+        about = json.loads(charrnn("info", model, "--json").stdout)
         config, training = about["config"], about["training"]
 
         def loss(*options: object) -> float:
             result = charrnn("evaluate", model, corpus, "--split", "valid", "--json", *options)
-            return float(json.loads(result)["nats_per_char"])
+            return float(json.loads(result.stdout)["nats_per_char"])
 
-        read = training["steps"] * training["batch_size"] * training["seq_len"]
+        settings = training["config"]
+        read = training["steps"] * settings["batch_size"] * settings["seq_len"]
         return {
             "corpus": corpus.name,
             "minutes": minutes,
             "seed": seed,
             "model": f"{config['cell']} {config['num_layers']}x{config['hidden_size']}, "
             f"dropout {config['dropout']:g}, of weights {config['weight_dropout']:g}",
+            "planned": plan[1] if (plan := PLAN.search(run.stderr)) else "–",
             "epochs": round(read / training["characters"], 1),
             "took": round(took / 60, 2),
             "carried": round(loss(), 4),

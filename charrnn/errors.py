@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 _SETTING = re.compile(r"`(\w+)(?:=([^`]*))?`")
-_OPTIONS = {"part": "split", "pitches": "range"}  # where the command line uses another name
+# Where the command line uses another name; of a flag that turns something off, the opposite.
+_OPTIONS = {"part": "split", "pitches": "range", "constrained": "unconstrained"}
 
 
 def as_names(message: str) -> str:
@@ -27,7 +28,9 @@ def as_options(message: str) -> str:
 
     def option(found: re.Match[str]) -> str:
         name, value = _OPTIONS.get(found[1], found[1]), (found[2] or "").strip("\"'")
-        return f"--{name.replace('_', '-')}" + (f" {value}" if value not in ("", "True") else "")
+        return f"--{name.replace('_', '-')}" + (
+            f" {value}" if value not in ("", "True", "False") else ""
+        )
 
     return _SETTING.sub(option, message)
 

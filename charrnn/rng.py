@@ -18,5 +18,5 @@ def generator(seed: int, purpose: int, index: int = 0) -> Rng:
     Philox (Salmon et al. 2011) encrypts a counter: the key is the seed, and the counter's upper
     words hold the stream number and the purpose. Raises ConfigError for a seed outside 64 bits.
     """
-    require(0 <= seed <= MAX_SEED, f"`seed` must be between 0 and {MAX_SEED}, got {seed}")
+    require(0 <= seed <= MAX_SEED, f"`seed` must be between 0 and {MAX_SEED:,}, got {seed}")
     return Rng(np.random.Philox(key=seed, counter=[0, 0, index, purpose]))

@@ -51,7 +51,8 @@ def require_range(
         limits += f" and {'below' if open_end else 'at most'} {high:,}"
         if not open_start and not open_end:
             limits = f"between {low} and {high:,}"
-    require(inside, f"`{name}` must be {limits}, got {str(value)[:20]}")
+    given = f"{value:g}" if isinstance(value, float) else value
+    require(inside, f"`{name}` must be {limits}, got {str(given)[:20]}")
 
 
 def check_fields(config: Any) -> None:

@@ -47,6 +47,7 @@ current. Every command has one call with the same result:
 | `charrnn evaluate` | `charrnn.evaluate(...)` |
 | `charrnn info` | `charrnn.load(...).describe()` |
 | `charrnn compose` | `charrnn.compose(...)`, then `charrnn.write_abc` or `charrnn.write_folder` |
+| `charrnn compose -t 0.7,1.0` | a call of `charrnn.compose(...)` for each temperature |
 | `charrnn compose --rewrite` | `charrnn.rewrite(...)` |
 | `charrnn assess` | `charrnn.assess(...)` |
 | `charrnn convert` | `charrnn.convert(...)` |

@@ -2,14 +2,14 @@
 
     python examples/forecast.py --cell lstm
 
-Of B sines side by side, each value is forecast from those before it:
+In each of B parallel sines, each value is forecast from those before it:
 
     h = recurrent(x)        y = W h + b        error = mean (y - next x)^2
 
-They are read in chunks of T steps. The state is carried from chunk to chunk, the gradient is not:
-truncated backpropagation through time. After CHUNKS of them come new sines and a zero state: the
-same sines for ever would teach little about finding the period of a new one.
-A chunk is forecast before it is learned from, so the errors are of values never seen before.
+They are read in chunks of T steps. The state is carried over from chunk to chunk, but the gradient
+is not (truncated backpropagation through time). After CHUNKS chunks, new sines start from a zero
+state: the same sines forever would teach little about finding the period of a new one. Each chunk
+is forecast before the model learns from it, so the errors are on values it has never seen.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main() -> None:
             print("{:6} {:7.4f} {:21.4f} {:17.4f}".format(step + 1, *np.mean(errors, axis=0)))
             errors.clear()
 
-    print("\nA new sine (o, or hidden), and its forecast (*), made from the forecasts before:")
+    print("\nA new sine (o) and its forecast (*), which continues from its own forecasts:")
     clean, noisy = sines(130, 1, rng)
     y, _, state, _ = model.forecast(noisy[:100], model.recurrent.zero_state(1))
     for truth in clean[100:, 0, 0]:

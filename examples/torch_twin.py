@@ -4,7 +4,7 @@
 
 prints the loss of a model on a text, as `charrnn evaluate` does, and then what `charrnn sample
 --temperature 0.7 --seed 1 --length 300` does. The model must have been trained on whole files:
-with lines, paragraphs or tunes, its state starts afresh at each of them.
+with lines, paragraphs or tunes, its state is reset at each of them.
 """
 
 import json

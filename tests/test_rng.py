@@ -29,5 +29,5 @@ def test_streams_do_not_overlap():
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
 def test_a_seed_outside_64_bits_is_rejected(seed):
-    with pytest.raises(ConfigError, match=f"seed must be between 0 and {MAX_SEED}, got {seed}"):
+    with pytest.raises(ConfigError, match=f"seed must be between 0 and {MAX_SEED:,}, got {seed}"):
         generator(seed, SAMPLE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +20,11 @@ from charrnn.errors import CheckpointError, reason
 _TEMPORARY = re.compile(r"\..+\.charrnn-[0-9a-f]{12}\.tmp", re.DOTALL)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Replace the file at `path` with `data`, or leave it unchanged and raise CheckpointError.
 
-    The data reaches the disk before it takes the file's name, and the name reaches the disk before
-    this function returns.
+    The data may come in parts, which are written as they come. It reaches the disk before it takes
+    the file's name, and the name reaches the disk before this function returns.
     """
     path = Path(os.path.realpath(path))  # keep a symbolic link
     try:
@@ -34,7 +35,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             with os.fdopen(handle, "wb") as file:
                 if mode is not None:
                     temporary.chmod(mode)  # the umask may have removed bits
-                file.write(data)
+                for part in [data] if isinstance(data, bytes) else data:
+                    file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
                 if os.name == "posix":  # elsewhere an open file cannot be renamed

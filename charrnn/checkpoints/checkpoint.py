@@ -114,9 +114,7 @@ def part_of(
     config = model.training.config
     fraction = config.valid_fraction if part != "all" else 0.0
     if part == "valid" and fraction == 0:
-        raise CorpusError(
-            "the model was trained without a held-out part; evaluate another text with `part='all'`"
-        )
+        raise CorpusError("the model was trained without a held-out part; use `part='all'`")
     train, valid = split(
         corpus, config.documents, valid_fraction=fraction, hold_out=config.hold_out
     )

@@ -108,6 +108,8 @@ def open_tensors(path: str | Path, what: str, remedy: str = "") -> tuple[Any, in
     except Exception as error:  # safetensors raises half a dozen types
         hint = f"; {remedy}" if remedy else ""
         why = str(error).removeprefix("Error while deserializing header: ")
+        if "not fully covered" in why:
+            why = "it is truncated or incomplete"
         raise CheckpointError(f"{path} is not a {what}, or is damaged: {why}{hint}") from None
 
 
@@ -181,7 +183,9 @@ class Reader:
     def _newer(self) -> CheckpointError:
         version = self._written.get("version")
         version = version[:20] if isinstance(version, str) else "unknown version"
-        return CheckpointError(f"{self.path} was written by a newer charrnn ({version}): upgrade")
+        return CheckpointError(
+            f"{self.path} was written by a newer charrnn ({version}): upgrade to open it"
+        )
 
     def _is_sound(self) -> bool:
         """Return whether the file's digest matches its content."""

@@ -57,7 +57,7 @@ class Output:
         _check_name(Path(path))
         if not os.path.exists(resume_path(path)):  # noqa: PTH110 (Path.exists raises for some names)
             if not os.path.exists(path):  # noqa: PTH110 (as above)
-                raise CheckpointError(f"{path} does not exist; remove `resume` to start a new run")
+                raise CheckpointError(f"{path} does not exist; omit `resume` to start a new run")
             raise CheckpointError(
                 f"{resume_path(path)} does not exist, so the run of {path} cannot be resumed; use "
                 "`init_from` and another `out` to start a new run from its weights"
@@ -97,7 +97,8 @@ class Output:
         if disk.total and disk.free < needed:  # some network shares report neither
             raise CheckpointError(
                 f"not enough disk space in {folder}: the run needs {needed / 1e6:,.1f} MB, "
-                f"{disk.free / 1e6:,.1f} MB are free; free some space or choose another `out`"
+                f"but only {disk.free / 1e6:,.1f} MB is free; free some space or choose another "
+                "`out`"
             )
 
 

@@ -11,6 +11,7 @@ import errno
 import io
 import re
 import sys
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import click
@@ -51,6 +52,17 @@ class Group(click.Group):
         """Return a command by name."""
         command: click.Command | None = resolve(COMMANDS[name]) if name in COMMANDS else None
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; an error suggests a similar name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            similar = get_close_matches(args[0], COMMANDS, 1)
+            hint = f" (did you mean {similar[0]!r}?)" if similar else ""
+            raise click.UsageError(error.format_message().rstrip(".") + hint, ctx) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; without any, show the help and exit with 2."""
@@ -125,4 +137,5 @@ def _message(error: click.ClickException) -> str:
     message = re.sub(r"\. \(?Did you mean (.*?\?)\)?$", r" (did you mean \1)", message)
     context = getattr(error, "ctx", None)
     hint = f"; see '{context.command_path} --help'" if context else ""
-    return message[:1].lower() + message[1:] + hint
+    is_name = message[:2].isupper()  # such as CORPUS
+    return (message if is_name else message[:1].lower() + message[1:]) + hint

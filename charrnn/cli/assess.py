@@ -21,8 +21,9 @@ from charrnn.cli.tunes import tunes_in
     multiple=True,
     help="Compare with the tunes in this file or folder, such as the corpus; may be repeated.",
 )
+@click.option("--each", is_flag=True, help="Print a line for each tune instead of the summary.")
 @JSON
-def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> None:
+def assess(tunes: tuple[str, ...], against: tuple[str, ...], each: bool, as_json: bool) -> None:
     """Measure the quality and originality of tunes.
 
     TUNES are .abc, .mid or .musicxml files, or folders of them.
@@ -30,23 +31,22 @@ def assess(tunes: tuple[str, ...], against: tuple[str, ...], as_json: bool) -> N
     \b
     Examples:
       charrnn assess new --against corpus
+      charrnn assess new --against corpus --each
       charrnn assess new/*.abc --against 'corpus/*.abc' --json
 
     The figures include bars that add up, repeated bars and notes in the key. With --against, they
-    also include the distance to the corpus and the longest copy in each tune, beside the figures
-    of the corpus's last tenth, which training holds out.
+    also include the difference from the corpus and the longest copy. Alongside, they show the same
+    figures for the held-out tenth of the corpus. The JSON object has the longest copy in each tune,
+    and with --each the facts and figures of each.
     """
     from charrnn.music.assess import assess as measure
+    from charrnn.music.facts import listing
     from charrnn.music.metrics import table
 
     others = tunes_in(against)
-    result = measure(tunes_in(tunes), against=others)
+    result = measure(tunes_in(tunes), against=others, each=each)
     if as_json:
         click.echo(json.dumps(asdict(result)))
         return
-    for line in table(result).splitlines():
+    for line in listing(result.each) if each else table(result).splitlines():
         show(line)
-    for number, match in enumerate(result.longest, 1):
-        if match is not None:
-            title = match.title or "an untitled tune"
-            show(f"tune {number}: longest copy: {match.notes} notes from {title}")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given
+from charrnn.cli.options import EXISTING_MODEL, Command, filter_options, given, numbers
 from charrnn.cli.terminal import show, tell, write_text
-from charrnn.cli.tunes import tell_notices, tunes_in
+from charrnn.cli.tunes import CHORDS, SWING, tell_notices, tunes_in
 from charrnn.errors import ConfigError, counted, require
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ GROUPS = {
         "rewrite",
     ],
     "Originality": ["against", "max_copy"],
-    "Sampling": ["temperature", "seed", "unconstrained"],
-    "Output": ["count", "out", "overwrite", "formats"],
+    "Sampling": ["temperatures", "seed", "unconstrained"],
+    "Output": ["count", "out", "overwrite", "formats", "chords", "swing"],
 }
 
 
@@ -63,15 +63,18 @@ GROUPS = {
     "pitches",
     metavar="RANGE",
     help="Set the range of the notes: fiddle, whistle-D, flute, mandolin, accordion, voice, or two "
-    "pitches such as D4-B5; by default, the range of the training tunes.",
+    "pitches such as D4-B5; by default, the range of 99% of the training notes.",
 )
 @click.option(
     "-t",
     "--temperature",
-    metavar="X",
-    default=0.9,
+    "temperatures",
+    metavar="X,...",
+    callback=numbers,
+    default="0.9",
     show_default=True,
-    help="Set the temperature: below 1 is safer, above 1 bolder.",
+    help="Set the temperature: below 1 is safer, above 1 bolder. Several values (0.7,1.0,1.2) are "
+    "used in turn, --count tunes for each.",
 )
 @click.option(
     "--prompt",
@@ -114,7 +117,8 @@ GROUPS = {
     "--max-copy",
     metavar="N",
     type=int,
-    help="Reject tunes that share more than N consecutive notes with a tune in --against.",
+    help="Reject tunes that share more than N consecutive notes with a tune in --against; runs of "
+    "fewer than 6 notes are not counted.",
 )
 @click.option(
     "--seed", metavar="N", type=int, help="Set the random seed; chosen and printed if omitted."
@@ -133,11 +137,18 @@ GROUPS = {
     help="Replace the tunes that compose previously wrote to the folder.",
 )
 @click.option(
+    "--chords",
+    is_flag=True,
+    help="Add chord symbols and an accompaniment: chords of the key that fit the notes, selected "
+    "by rule.",
+)
+@SWING
+@click.option(
     "--formats",
     metavar="LIST",
     default="abc,mid,wav,svg",
     show_default=True,
-    help="Write each tune in these formats; others are musicxml and mxl.",
+    help="Write each tune in these formats; musicxml and mxl are also available.",
 )
 def compose(
     model: str,
@@ -147,7 +158,7 @@ def compose(
     bars: int | None,
     form: str,
     pitches: str | None,
-    temperature: float,
+    temperatures: list[float],
     prompt: str,
     prompt_file: str | None,
     number: int | None,
@@ -158,6 +169,8 @@ def compose(
     seed: int | None,
     out: str | None,
     overwrite: bool,
+    chords: bool,
+    swing: float,
     formats: str,
     **filters: float | None,
 ) -> None:
@@ -169,6 +182,7 @@ def compose(
     Examples:
       charrnn compose fiddle.safetensors
       charrnn compose fiddle.safetensors -n 8 --key Dmaj --form AABB -o tunes
+      charrnn compose fiddle.safetensors -n 4 -t 0.7,1.0,1.2 -o tunes
       charrnn compose fiddle.safetensors --prompt-file begun.abc --seed 1
       charrnn compose fiddle.safetensors --prompt-file reel.abc --rewrite 5-8 -n 4
       charrnn compose fiddle.safetensors --prompt-file book.abc --tune 3
@@ -179,6 +193,7 @@ def compose(
     one.
     """
     from charrnn.checkpoints.checkpoint import load
+    from charrnn.inference.sampling import SamplingOptions
     from charrnn.music.abc_parser import read_abc
     from charrnn.music.abc_writer import write_abc
     from charrnn.music.compose import compose as composed
@@ -187,6 +202,7 @@ def compose(
     from charrnn.music.infill import lost, parse_bars, tune_text
     from charrnn.music.infill import rewrite as rewritten
     from charrnn.music.metrics import Sample
+    from charrnn.music.performance import Style
 
     if prompt and prompt_file:
         raise ConfigError("`prompt` and `prompt_file` cannot be combined")
@@ -200,75 +216,102 @@ def compose(
             raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(FILES)}")
     if rewrite is not None:
         options = {"prompt": prompt, "meter": meter, "key": key, "bars": bars, "form": form}
-        options |= {"unconstrained": unconstrained, "max_copy": max_copy}
+        options |= {"unconstrained": unconstrained, "max_copy": max_copy, "chords": chords}
         conflicts = ", ".join(f"`{name}`" for name, value in options.items() if value)
         require(not conflicts, f"`rewrite` cannot be combined with {conflicts}")
         require(bool(prompt_file), "`rewrite` needs a tune; name its file with `prompt_file`")
         parse_bars(rewrite)  # fails before the model is read
+    Style(swing)  # fails before the model is read
+    require(swing == 1 or out is not None, "`swing` needs a folder; name one with `out`")
     if out is not None:
-        require_folder(out, count, wanted, overwrite)
+        require_folder(out, count * len(temperatures), wanted, overwrite)
+    is_chosen = seed is None
     drawn = given(filters)
+    for temperature in temperatures:
+        SamplingOptions.of("compose", temperature, seed or 0, drawn)
     checkpoint = load(model)
     begun: Sequence[Tune] = ()
+    encoding = "utf-8"
     if rewrite is not None and prompt_file:
         found, text, encoding = read_text(prompt_file)
     elif prompt_file:
         begun = selected(tunes_in((prompt_file,)), number, prompt_file)
     if seed is None:
         seed = secrets.randbits(32)
-        tell(f"seed {seed}")
     others = tunes_in(against)
     corpus = Sample(others) if others else None
-    if rewrite is not None:
-        texts = rewritten(
-            checkpoint,
-            text,
-            bars=rewrite,
-            tune=number,
-            count=count,
-            temperature=temperature,
-            seed=seed,
-            **drawn,
-        )
-        tell_notices(replace(found, ignored=lost(tune_text(text, number), texts[0])))
-        tunes = [read_abc(text).tunes[0] for text in texts]
-        if len(tunes) < count:
-            tell(f"only {len(tunes)} of {counted(count, 'distinct version')} were found")
-    else:
-        tunes = composed(
-            checkpoint,
-            count,
-            meter=meter,
-            key=key,
-            bars=bars,
-            form=form,
-            pitches=pitches,
-            prompt=write_abc(begun[:1]) or prompt,
-            constrained=not unconstrained,
-            against=corpus,
-            max_copy=max_copy,
-            temperature=temperature,
-            seed=seed,
-            **drawn,
-        )
-        texts, encoding = None, "utf-8"
-        if len(tunes) < count:
-            tell(f"skipped {count - len(tunes):,} of {counted(count, 'tune')}: not valid ABC")
+    tunes: list[Tune] = []
+    texts: list[str] = []  # of rewritten tunes
+    for temperature in temperatures:
+        if rewrite is not None:
+            versions = rewritten(
+                checkpoint,
+                text,
+                bars=rewrite,
+                tune=number,
+                count=count,
+                temperature=temperature,
+                seed=seed,
+                **drawn,
+            )
+            if not texts:
+                tell_notices(replace(found, ignored=lost(tune_text(text, number), versions[0])))
+            texts += versions
+            new = [read_abc(version).tunes[0] for version in versions]
+            missing = f"only {len(new)} of {counted(count, 'distinct version')} were found"
+        else:
+            new = composed(
+                checkpoint,
+                count,
+                meter=meter,
+                key=key,
+                bars=bars,
+                form=form,
+                pitches=pitches,
+                prompt=write_abc(begun[:1]) or prompt,
+                constrained=not unconstrained,
+                against=corpus,
+                max_copy=max_copy,
+                temperature=temperature,
+                seed=seed,
+                **drawn,
+            )
+            missing = f"skipped {count - len(new):,} of {counted(count, 'tune')}: not valid ABC"
+        if len(new) < count:
+            tell(missing)
+        several = len(temperatures) > 1
+        tunes += _titled(new, len(tunes) + 1, temperature) if several else new
+    if chords:
+        tell(CHORDS)
+    if is_chosen:
+        tell(f"seed {seed}")
     if out is None:
-        write_text(write_abc(tunes) if texts is None else "\n\n".join(texts), encoding)
+        write_text("\n\n".join(texts) or write_abc(tunes, chords=chords), encoding)
         return
     name, what = Path(model).name, f"bars {rewrite} rewritten, " if rewrite else ""
-    settings = f"{name}, {what}seed {seed}, temperature {temperature:g}"
+    shown = ", ".join(f"{temperature:g}" for temperature in temperatures)
+    settings = f"{name}, {what}seed {seed}, temperature {shown}"
+    settings += ", chords by rule" if chords else ""
     index = write_folder(
         out,
         tunes,
         formats=wanted,
-        texts=texts,
+        texts=texts or None,
         encoding=encoding,
         against=corpus,
         title=f"Tunes from {name}",
         settings=settings,
+        swing=swing,
+        chords=chords,
         overwrite=overwrite,
     )
-    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play, open:")
+    tell(f"wrote {counted(len(tunes), 'tune')}; to view and play them, open:")
     show(index.resolve().as_uri())
+
+
+def _titled(tunes: list[Tune], first: int, temperature: float) -> list[Tune]:
+    """Return the tunes with titles that say at which temperature they were written."""
+    return [
+        replace(tune, title=f"{tune.title or f'Tune {number}'} (temperature {temperature:g})")
+        for number, tune in enumerate(tunes, first)
+    ]

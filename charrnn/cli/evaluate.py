@@ -68,6 +68,8 @@ def evaluate(
     The text is read in one pass with the state carried over, unless --streams or --block-size is
     given.
     """
+    if "" in corpus:
+        raise click.UsageError("CORPUS must not be empty")
     if sys.stderr.isatty():
         tell(f"reading {', '.join(corpus[:3])}{' ...' if len(corpus) > 3 else ''}")
     from charrnn.checkpoints.checkpoint import load
@@ -78,10 +80,12 @@ def evaluate(
     texts = read(corpus, encoding, reading=checkpoint.reading)
     for notice in texts.notices:
         tell(as_options(notice))
-    if part != "all" and texts.digest != checkpoint.training.corpus:
+    is_split = part != "all" and checkpoint.training.config.valid_fraction > 0
+    if is_split and texts.digest != checkpoint.training.corpus:
+        doubt = "; some of its held-out part may have been used in training"
         tell(
-            "this corpus is not the one that the model was trained on; the model may have seen "
-            f"some of its {part} part"
+            "this corpus is not the one that the model was trained on"
+            + (doubt if part == "valid" else "")
         )
     for notice in texts.replaced(checkpoint.tokenizer, unknown):
         tell(notice)
@@ -108,4 +112,4 @@ def evaluate(
     click.echo(f"bits per character  {result.bits_per_char:.4f}")
     click.echo(f"perplexity          {result.perplexity:.3f}")
     click.echo(f"accuracy            {result.accuracy:.1%}")
-    click.echo(f"characters          {result.characters:,}")
+    click.echo(f"characters scored   {result.characters:,}")

@@ -15,7 +15,7 @@ from charrnn.cli.terminal import show, tell
 @click.option(
     "--weights",
     type=click.Choice(["f32", "f16", "i8"]),
-    help="Store the weights in a page exactly (f32), in half the size (f16, the default) or in a "
+    help="Store the weights in a page exactly (f32), at half the size (f16, the default) or at a "
     "quarter (i8).",
 )
 @click.option(
@@ -30,7 +30,7 @@ def export(
 ) -> None:
     """Export a model as a web page or an ONNX graph.
 
-    TARGET is an .html file, a page that generates text offline in any browser, or an .onnx file.
+    TARGET is an .html file (a page that generates text offline in any browser) or an .onnx file.
 
     \b
     Examples:
@@ -48,4 +48,4 @@ def export(
     )
     for notice in result.notices:
         tell(notice)
-    show(f"{result.path}: {result.size / 1e6:,.1f} MB")
+    show(f"wrote {result.path} ({result.size / 1e6:,.1f} MB)")

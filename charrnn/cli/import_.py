@@ -59,6 +59,6 @@ def import_(
     with output.claimed():
         output.save(model.save)
     tell(
-        f"{out}: {model.config.describe()}, {counted(model.parameters.flat.size, 'parameter')}, "
-        f"alphabet of {len(model.tokenizer)}"
+        f"wrote {out}: {model.config.describe()}, "
+        f"{counted(model.parameters.flat.size, 'parameter')}, alphabet of {len(model.tokenizer)}"
     )

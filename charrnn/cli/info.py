@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,7 @@ from charrnn.cli.terminal import show
 from charrnn.errors import counted
 
 if TYPE_CHECKING:
-    from charrnn.checkpoints.checkpoint import Checkpoint
-    from charrnn.checkpoints.records import TrainingRecord
+    from charrnn.checkpoints.records import Selection, TrainingRecord
 
 
 @click.command(cls=Command)
@@ -31,6 +30,7 @@ def info(model: str, as_json: bool) -> None:
       charrnn info novel.safetensors --json
     """
     from charrnn.checkpoints.checkpoint import load
+    from charrnn.checkpoints.records import Selection
 
     checkpoint = load(model)
     content = {
@@ -44,7 +44,8 @@ def info(model: str, as_json: bool) -> None:
     config = checkpoint.config
     source = f"embedding {config.embedding_size}" if config.embedding_size else "one-hot input"
     lines = [
-        f"{model}: {content['bytes']:,} bytes, {content['parameters']:,} parameters",
+        f"{model}: {counted(content['bytes'], 'byte')}, "
+        f"{counted(content['parameters'], 'parameter')}",
         f"model     {config.cell}, {config.num_layers} x {config.hidden_size}, {source}, "
         f"dropout {config.dropout:g}, weight dropout {config.weight_dropout:g}",
         f"written   by charrnn {checkpoint.version}",
@@ -53,11 +54,18 @@ def info(model: str, as_json: bool) -> None:
         + (" ..." if len(checkpoint.tokenizer) > 200 else ""),
     ]
     record = _record(checkpoint.training)
-    lines += _selected(checkpoint, asdict(config) | record)
+    selection = checkpoint.training.selection or Selection()
+    lines += _selection(selection, asdict(config) | record)
     if checkpoint.training.steps:
-        lines += [f"  {name:16} {value}" for name, value in sorted(record.items()) if value != ""]
+        shown = {*selection.stated, *selection.selected}
+        lines.append("training")
+        lines += [
+            f"  {name:18} {_shown(name, value)}"
+            for name, value in sorted(record.items())
+            if value != "" and name not in shown
+        ]
     else:
-        lines.append("training  unknown: the model was not trained by charrnn")
+        lines.append("training  unknown: the model was not trained with charrnn")
     if checkpoint.history:
         lines.append("history   step, training loss, validation loss (nats/char)")
         lines += [
@@ -70,26 +78,30 @@ def info(model: str, as_json: bool) -> None:
 
 def _record(training: TrainingRecord) -> dict[str, Any]:
     """Return a training record, except for the selection, by name."""
-    names = ("steps", "characters", "corpus", "valid")
-    others = {name: getattr(training, name) for name in names}
+    others = {
+        "steps": training.steps,
+        "characters": training.characters,
+        "corpus digest": training.corpus,
+        "validation digest": training.valid,
+    }
     return asdict(training.config) | others | dict(training.reading.settings)
 
 
-def _selected(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> list[str]:
+def _selection(selection: Selection, settings: Mapping[str, Any]) -> list[str]:
     """Return lines with the settings that charrnn selected and those that the user stated."""
-    selection = checkpoint.training.selection
-    if selection is None:
-        return []
+    lines = []
+    for heading, names in (("selected", selection.selected), ("given", selection.stated)):
+        if values := [
+            f"{name} {_shown(name, settings[name])}" for name in names if name in settings
+        ]:
+            lines.append(f"{heading:9} {', '.join(values)}")
+    return lines
 
-    def values(names: Iterable[str]) -> str:
-        return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
 
-    stated = [f"given     {values(selection.stated)}"] if selection.stated else []
-    if not selection.selected:
-        return stated
-    return [
-        f"selected  {values(selection.selected)}; for "
-        f"{counted(checkpoint.training.characters, 'character')} and an alphabet of "
-        f"{len(checkpoint.tokenizer)}",
-        *stated,
-    ]
+def _shown(name: str, value: object) -> str:
+    """Return a setting's value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)

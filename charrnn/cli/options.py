@@ -80,7 +80,8 @@ class Command(click.Command):
         if 0 < following < len(rest):
             name, path = option.opts[0], Path(args[ends[-1] - 1])
             raise ConfigError(
-                f"{counted(following, 'more file')} after {name} {quoted(str(path))}; name the "
+                f"{name} takes one path, but {counted(following, 'more file')} "
+                f"follow{'s' if following == 1 else ''} {quoted(str(path))}; name the "
                 f"folder ({name} {quoted(str(path.parent))}) or quote the pattern "
                 f"({name} '{path.parent / '*'}{path.suffix}')"
             )
@@ -168,9 +169,25 @@ def filter_options() -> Groups:
     }
 
 
+def numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[float]:
+    """Return the numbers in an option's value, which are separated by commas."""
+    return [click.FLOAT(part, param, ctx) for part in value.split(",")]
+
+
 def given(filters: Mapping[str, float | None]) -> dict[str, Any]:
     """Return the filters whose options were given."""
     return {name: value for name, value in filters.items() if value is not None}
+
+
+def unknown_option(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --unknown with this help text."""
+    return click.option(
+        "--unknown",
+        type=click.Choice(UNKNOWN_CHOICES),
+        default="error",
+        show_default=True,
+        help=help,
+    )
 
 
 ENCODING = click.option(
@@ -180,13 +197,9 @@ ENCODING = click.option(
     show_default=True,
     help="Decode text files with this encoding.",
 )
-UNKNOWN = click.option(
-    "--unknown",
-    type=click.Choice(UNKNOWN_CHOICES),
-    default="error",
-    show_default=True,
-    help="Stop at characters missing from the model's alphabet (error), skip them (skip), or "
-    "replace them with similar ones, such as straight quotes and unaccented letters (fold).",
+UNKNOWN = unknown_option(
+    "Stop at characters missing from the model's alphabet (error), skip them (skip), or replace "
+    "them with similar ones, such as straight quotes and unaccented letters (fold)."
 )
 EXISTING_MODEL = click.argument("model", type=click.Path())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

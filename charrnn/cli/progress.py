@@ -100,7 +100,7 @@ def _plan(epochs: float, minutes: float, loss: tuple[float, float] | None) -> st
     if loss is None:
         return plan
     low, high = (f"{value:.{1 if value >= 1 else 2}f}" for value in loss)
-    return f"{plan}; expected loss {low} to {high} nats/char (estimated from trigrams)"
+    return f"{plan}; expected loss {low} to {high} nats/char (estimated with a trigram model)"
 
 
 def _write_above(bar: Any, line: str, cut: bool = False) -> None:
@@ -172,5 +172,6 @@ def _preview(trainer: Trainer) -> str:
     from charrnn.inference.sampling import generate
 
     seed = trainer.summary().step  # a different sample each time
-    text = generate(trainer.checkpoint(), length=PREVIEW, temperature=0.8, seed=seed)[0]
-    return one_line(text)
+    model = trainer.checkpoint()
+    text = generate(model, length=PREVIEW, temperature=0.8, seed=seed)[0]
+    return one_line(model.reading.preview(text))

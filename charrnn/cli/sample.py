@@ -17,6 +17,7 @@ from charrnn.cli.options import (
     Command,
     filter_options,
     given,
+    numbers,
 )
 from charrnn.cli.terminal import Output, tell
 from charrnn.errors import as_options, counted
@@ -34,11 +35,6 @@ BETWEEN = "\n\n----\n\n"  # samples of a model of whole files
 LONG_PROMPT = 100_000  # characters; reading them takes more than a second
 
 Samples = Iterator[tuple[int, str]]  # number of the sample, and a piece of its text
-
-
-def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[float]:
-    """Return the numbers in an option's value, which are separated by commas."""
-    return [click.FLOAT(part, param, ctx) for part in value.split(",")]
 
 
 @click.command(cls=Command, groups=GROUPS, settings=filter_options)
@@ -62,7 +58,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[flo
     "--temperature",
     "temperatures",
     metavar="X,...",
-    callback=_numbers,
+    callback=numbers,
     default="1.0",
     show_default=True,
     help="Set the temperature: below 1 is safer, above 1 bolder; 0 always takes the most likely "
@@ -77,7 +73,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> list[flo
 @click.option("--unique", is_flag=True, help="Reject repeated documents.")
 @click.option(
     "--new-against",
-    metavar="FILE",
+    metavar="PATH",
     type=click.Path(),
     help="Reject documents that are in this file or folder.",
 )
@@ -127,8 +123,8 @@ def sample(
       charrnn sample names.safetensors --num-samples 20 --new-against names.txt
 
     The same model, seed and options give the same text. If the model was trained on lines,
-    paragraphs or tunes (--documents), a sample ends where a document ends, and options can reject
-    documents.
+    paragraphs or tunes (--documents), a sample is one document, and the options under Documents
+    reject unwanted ones.
     """
     from charrnn.checkpoints.checkpoint import load
     from charrnn.inference.documents import stream_documents
@@ -142,10 +138,11 @@ def sample(
         "unique": unique,
         "min_length": min_length,
         "max_length": max_length,
+        "new_against": new_against,
     }
-    as_documents = new_against or any(value not in (0, None) for value in conditions.values())
-    if as_documents and stop:
-        raise click.UsageError("--stop cannot be combined with conditions for documents")
+    used = [name.replace("_", "-") for name, value in conditions.items() if value]
+    if used and stop:
+        raise click.UsageError(f"--stop cannot be combined with --{used[0]}")
     checkpoint = load(model)
 
     def corpus_in(path: str) -> Corpus:
@@ -166,23 +163,27 @@ def sample(
         tell(f"reading a prompt of {counted(len(start.ids), 'character')}")
     if new_against:
         conditions["new_against"] = corpus_in(new_against)
+    is_chosen = seed is None
     if seed is None:
         seed = secrets.randbits(32)
-        tell(f"seed {seed}")
     common = {"num_samples": num_samples, "seed": seed, "unknown": unknown, **given(options)}
     runs: list[tuple[float, Samples]] = []
     for each in temperatures:  # each is checked before the first sample
         settings = {"temperature": each, **common}
-        if as_documents:
+        if used:
             documents = stream_documents(checkpoint, start, **conditions, **settings)
-            runs.append((each, _counted(documents, num_samples)))
+            runs.append((each, enumerate(documents)))
         else:
             pieces = stream(checkpoint, start, stop=stop, **settings)
             runs.append((each, _in_order(pieces, num_samples)))
+    if is_chosen:
+        tell(f"seed {seed}")
+    if checkpoint.training.config.documents == "tunes" and not as_json:
+        tell("this model writes tunes in its training notation; for playable tunes, use compose")
     if as_json:
-        _print_json(model, start, seed, runs)
+        _print_json(model, start, seed, runs, num_samples)
     else:
-        _print(start, runs, terminator(checkpoint))
+        _print(start, runs, terminator(checkpoint), num_samples)
 
 
 def _tell(notices: Iterable[str]) -> None:
@@ -201,11 +202,8 @@ def _in_order(pieces: Samples, num_samples: int) -> Samples:
     yield from enumerate(texts[1:], 1)
 
 
-def _counted(documents: Iterable[str], wanted: int) -> Samples:
-    """Yield documents with their numbers; tell the user if there are fewer than `wanted`."""
-    found = 0
-    for found, text in enumerate(documents, 1):
-        yield found - 1, text
+def _tell_missing(found: int, wanted: int) -> None:
+    """Tell the user if there are fewer documents than `wanted`."""
     if found < wanted:
         tell(
             f"found {found} of {wanted} documents that meet the conditions; lower --num-samples, "
@@ -213,7 +211,9 @@ def _counted(documents: Iterable[str], wanted: int) -> Samples:
         )
 
 
-def _print(prompt: Corpus, runs: Sequence[tuple[float, Samples]], end: str) -> None:
+def _print(
+    prompt: Corpus, runs: Sequence[tuple[float, Samples]], end: str, num_samples: int
+) -> None:
     output = Output()
     for number, (temperature, samples) in enumerate(runs):
         if len(runs) > 1:
@@ -229,10 +229,15 @@ def _print(prompt: Corpus, runs: Sequence[tuple[float, Samples]], end: str) -> N
             output.write(text)
         if current >= 0 and (end or output.is_terminal):
             output.write("\n")
+        _tell_missing(current + 1, num_samples)
 
 
 def _print_json(
-    model: str, prompt: Corpus, seed: int, runs: Sequence[tuple[float, Samples]]
+    model: str,
+    prompt: Corpus,
+    seed: int,
+    runs: Sequence[tuple[float, Samples]],
+    num_samples: int,
 ) -> None:
     """Print a JSON object; the prompt, which may be long, piece by piece."""
     results: dict[str, list[Any]] = {"samples": [], "temperatures": []}
@@ -242,6 +247,7 @@ def _print_json(
             texts[index] = texts.get(index, "") + text
         results["samples"] += texts.values()
         results["temperatures"] += [temperature] * len(texts)
+        _tell_missing(len(texts), num_samples)
     click.echo(json.dumps({"model": model})[:-1] + ', "prompt": "', nl=False)
     for piece in prompt.pieces():
         click.echo(json.dumps(piece)[1:-1], nl=False)

@@ -38,8 +38,11 @@ def columns() -> int | None:
         return None
 
 
-# A word with the spaces before it; an option keeps its value.
-_WORD = re.compile(r" *(?:--?[a-z][\w-]* (?=[^ -]))?[^ ]+")
+# A word with the spaces before it; an option keeps its value, and a number its unit.
+_WORD = re.compile(
+    r" *(?:--?[a-z][\w-]* (?=[^ -])"
+    r"|(?:(?:of|=) (?=\d))?(?:\(?\d[\d.,]* (?:x \d+ )?(?=[a-z]))?)[^ ]+"
+)
 
 
 def wrapped(line: str, width: int | None, indent: str = "    ", cut: bool = False) -> str:

@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.log import opened, report_record, require_loggable, run_record
-from charrnn.cli.options import ENCODING, UNKNOWN, Command, Groups, options_of, stated
+from charrnn.cli.options import ENCODING, Command, Groups, options_of, stated, unknown_option
 from charrnn.cli.progress import preparing, shown
 from charrnn.cli.terminal import pasted, quoted, tell, write_line
 from charrnn.errors import as_options, counted
@@ -39,7 +39,7 @@ SIGNALS = {
 GROUPS: dict[str, list[str]] = {
     "Output": ["out", "overwrite", "resume", "init_from", "log"],
     "Limits": ["minutes"],
-    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction"],
+    "Corpus": ["documents", "encoding", "unknown", "valid", "valid_fraction", "hold_out"],
     "Evaluation and saving": ["eval_every", "save_every"],
     "Model": [],
     "Optimization": [],
@@ -72,7 +72,7 @@ def _settings() -> Groups:
     help="Write the model to this file; by default, CORPUS.safetensors in the current folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing model and log.")
-@click.option("--resume", is_flag=True, help="Resume the interrupted run that writes this model.")
+@click.option("--resume", is_flag=True, help="Resume the interrupted run whose model is --out.")
 @click.option(
     "--init-from", metavar="MODEL", type=click.Path(), help="Start from the weights of this model."
 )
@@ -96,7 +96,11 @@ def _settings() -> Groups:
     help="Share each batch among N processes; auto uses as many as the cores allow.",
 )
 @ENCODING
-@UNKNOWN
+@unknown_option(
+    "In the validation text, stop at characters that the training text lacks (error), skip them "
+    "(skip), or replace them with similar ones, such as straight quotes and unaccented letters "
+    "(fold)."
+)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -129,6 +133,8 @@ def train(
     for name in ("out", "valid", "init_from", "log"):
         if ctx.params[name] == "":
             raise click.UsageError(f"--{name.replace('_', '-')} must not be empty")
+    if "" in corpus:
+        raise click.UsageError("CORPUS must not be empty")
     if resume and (overwrite or init_from):
         raise click.UsageError(
             f"--resume and {'--overwrite' if overwrite else '--init-from'} cannot be combined"
@@ -145,7 +151,9 @@ def train(
     files: list[str | Path] = [*corpus, path, resume_path(path), lock_path(path)]
     files += [file for file in (valid, init_from) if file]
     if log and any(_within(log, file) for file in files):
-        raise click.UsageError(f"--log cannot be {log}, a file of the run; choose another name")
+        raise click.UsageError(
+            f"--log cannot be {log}, which this run reads or writes; choose another file"
+        )
     if log:
         require_loggable(log, resume, overwrite)
     with preparing():
@@ -231,7 +239,10 @@ def _tell_choice(choice: Choice) -> None:
     settings = asdict(choice.model) | asdict(choice.train)
     chosen = [f"--{name.replace('_', '-')} {settings[name]:g}" for name in choice.chosen]
     if chosen:
-        tell(f"selected for this text, CPU and time budget: {' '.join(chosen)}")
+        limits = choice.limits
+        others = limits.minutes is None and (limits.max_steps or limits.epochs)
+        limit = "limit" if others else "time limit"
+        tell(f"selected for this corpus, CPU and {limit}: {' '.join(chosen)}")
 
 
 def _describe(run: Summary, resume: bool) -> None:
@@ -302,7 +313,7 @@ def _conclude(
     if run.ended_by == "patience":
         tell(f"early stopping at step {run.step:,}: the validation loss is rising")
     if run.best_loss is None:
-        tell(f"saved {pasted(out)}: weights of step {run.step:,}")
+        tell(f"saved {pasted(out)}: weights from step {run.step:,}")
     else:
         nats = run.best_loss
         bits = nats / math.log(2)

@@ -62,9 +62,11 @@ def stream_documents(
             require_length(name, value)
     end = terminator(checkpoint)
     if not end:
+        conditions = {"unique": unique, "new_against": new_against, **lengths}
+        used = [f"`{name}`" for name, value in conditions.items() if value and name != "length"]
         raise ConfigError(
-            "conditions for documents need a model trained on lines, paragraphs or tunes; this one "
-            "was trained on whole files"
+            f"{used[0] if used else 'stream_documents'} needs a model trained on lines, paragraphs "
+            "or tunes; this one was trained on whole files"
         )
     start = document_start(checkpoint, prompt, unknown)
     if max_length is not None:
@@ -74,7 +76,8 @@ def stream_documents(
         )
         require(
             len(start) <= max_length,
-            f"`max_length` must be at least {len(start)} (the prompt), got {max_length}",
+            f"`max_length` must be at least {len(start)}, the length of the prompt; got "
+            f"{max_length}",
         )
         length = min(length, max_length - len(start) + len(end))
     known = _hashes(checkpoint, new_against)

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.errors import CharRNNError, require
 from charrnn.inference.dynamic import read_and_learn, trainable_copy
-from charrnn.nn.blas import available_threads, limited
+from charrnn.nn.blas import available_threads, kernels, limited
 from charrnn.nn.model import QUIET, CharRNN, Reader
+from charrnn.nn.products import SMALL_KERNELS
 from charrnn.text.batches import Encoded, require_two
 from charrnn.text.corpus import Corpus
 
 WARM_UP = 256  # characters that each of several streams reads without scoring
 CHUNK = 2048  # characters per pass of the network, over all streams
 MAX_STREAMS = 64
-THREAD_WORK = 400_000  # streams x hidden size^2 that repay a thread
+THREAD_WORK = 400_000  # streams x hidden size^2 that repay a thread, or twice that with AVX-512
 MAX_LENGTH = 4096  # characters that each stream scores in `validate`
 
 
@@ -154,7 +155,8 @@ def score(
     threads = 1
     if len(starts) > 1:
         work = min(len(starts), MAX_STREAMS) * model.config.hidden_size**2
-        threads = max(1, min(available_threads(), work // THREAD_WORK))
+        least = THREAD_WORK * (2 if kernels() in SMALL_KERNELS else 1)
+        threads = max(1, min(available_threads(), work // least))
     ended = Event()
 
     def part(begin: NDArray[np.int64]) -> tuple[float, int, int]:

@@ -58,7 +58,8 @@ class SamplingOptions:
             f"`temperature` must be at least 0 and finite, got {self.temperature}",
         )
         require(
-            0 <= self.seed <= MAX_SEED, f"`seed` must be between 0 and {MAX_SEED}, got {self.seed}"
+            0 <= self.seed <= MAX_SEED,
+            f"`seed` must be between 0 and {MAX_SEED:,}, got {self.seed}",
         )
         for name, value in self.filters.items():
             check_filter(name, value)

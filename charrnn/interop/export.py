@@ -12,7 +12,8 @@ from charrnn.interop.formats import Format, Paths, format_of
 from charrnn.text.corpus import Corpus
 
 MEMORIZED = (
-    "a model may have memorized parts of its training text; check what it writes before sharing it"
+    "a model may have memorized parts of its training text; check what it generates before you "
+    "share the model"
 )
 
 

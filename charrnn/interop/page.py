@@ -18,7 +18,7 @@ from typing import Any
 
 from charrnn.checkpoints.checkpoint import Checkpoint, part_of
 from charrnn.checkpoints.records import history_document
-from charrnn.errors import CharRNNError, require
+from charrnn.errors import CharRNNError, require, require_choice
 from charrnn.inference.evaluate import validate
 from charrnn.inference.sampling import terminator
 from charrnn.interop.formats import Content, Format, Paths
@@ -60,7 +60,7 @@ def page(
     page above LARGEST, and what `charrnn.read` raises for a corpus.
     """
     cell = checkpoint.config.cell
-    require(weights in WEIGHTS, f"`weights` must be one of {', '.join(WEIGHTS)}, got {weights!r}")
+    require_choice("weights", weights, WEIGHTS)
     require(
         cell in CELLS,
         f"pages do not support the cell {cell!r}; supported cells: {', '.join(CELLS)}",
@@ -91,10 +91,16 @@ class Cost:
 
     def notice(self, weights: str) -> str:
         """Return a line for the user."""
+        before, after = round(self.before, 4), round(self.after, 4)
+        measured = f"measured on {self.characters:,} characters"
+        if before == after:
+            return (
+                f"storing weights as {weights} does not change the loss ({before:.4f} nats/char, "
+                f"{measured})"
+            )
         return (
-            f"storing weights as {weights} changes the loss from {self.before:.4f} to "
-            f"{self.after:.4f} nats/char "
-            f"({self.after - self.before:+.4f}), measured on {self.characters:,} characters"
+            f"storing weights as {weights} changes the loss from {before:.4f} to {after:.4f} "
+            f"nats/char ({after - before:+.4f}), {measured}"
         )
 
 

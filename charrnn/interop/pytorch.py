@@ -81,8 +81,8 @@ def from_torch(
     if len(alphabet) != size:
         given = "`alphabet`" if corpus is None else "the corpus"
         raise CheckpointError(
-            f"{name} has an alphabet of {counted(size, 'character')}, {given} one of "
-            f"{len(alphabet):,}; pass the characters of the model as `alphabet`"
+            f"{name} has an alphabet of {counted(size, 'character')}, but {given} has one of "
+            f"{len(alphabet):,}; use `alphabet` to list the model's characters"
         )
     record = TrainingRecord(
         TrainConfig(documents=reading.documents, valid_fraction=0.0),
@@ -100,7 +100,9 @@ def read_alphabet(path: str | Path, encoding: str = "utf-8") -> str:
         for piece in read_text(file, str(path), encoding):
             text += piece
             if len(text) > MAX_ALPHABET + 1:
-                raise CorpusError(f"{path} is too long for an alphabet: it has each character once")
+                raise CorpusError(
+                    f"{path} is too long for an alphabet, which lists each character once"
+                )
     return text
 
 
@@ -196,7 +198,7 @@ def _numbers(source: str, name: str, get: Get) -> Array:
         values = np.empty(0, np.void)
     if values.dtype.kind != "f":
         raise CheckpointError(
-            f"{name!r:.60} in {source} is not of float16, float32 or float64; save "
+            f"{name!r:.60} in {source} must be float16, float32 or float64; save "
             "model.float().state_dict()"
         )
     numbers: Array = values.astype(np.float32)

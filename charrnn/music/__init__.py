@@ -12,7 +12,8 @@ Reading order:
 - grammar: which characters keep a tune valid. repetition: a preference for bars that return.
 - prompt: the beginning of a tune. compose: new tunes. infill: rewrites bars of a tune.
 - metrics: figures of tunes, and copies.
-- layout, with piano_roll and sheet_music: drawings. synth: sound. page: the HTML page.
+- layout, with piano_roll and sheet_music: drawings. performance: when notes sound and how loud.
+  harmony: chords. synth: sound. facts: what a page says about a tune. page: the HTML page.
 - writers: tunes to files, by suffix. folder: files of several tunes, and their page.
 
 Reading a file that charrnn wrote, ABC or MIDI, gives the same music. The same model, seed and

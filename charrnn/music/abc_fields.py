@@ -92,6 +92,16 @@ def read_key(value: str) -> tuple[Key, dict[str, int]]:
     return _named(key, signature), signature
 
 
+def states_key(value: str) -> bool:
+    """Return whether a K: field states a key or a signature.
+
+    >>> [states_key(value) for value in ("Dm", "none", "", "clef=bass", "none ^f")]
+    [True, False, False, False, True]
+    """
+    pipes = value.strip()[:2].upper() == "HP"
+    return bool(pipes or _KEY.match(value) or _GLOBAL.search(value))
+
+
 _OCTAVE = re.compile(r"(?<!\S)octave\s*+=\s*+([+-]?\d{1,2})(?!\d)")
 _OCTAVE_CLEF = re.compile(r"(?<!\S)(?:clef\s*+=\s*+)?[a-zA-Z]++\d?([+-])(8|15)(?!\S)")
 _TRANSPOSE = re.compile(r"(?<!\S)transpose\s*+=\s*+([+-]?\d{1,2})(?!\d)")

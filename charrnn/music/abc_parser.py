@@ -23,6 +23,7 @@ from charrnn.music.abc_fields import (
     read_meter,
     read_shifts,
     read_unit,
+    states_key,
 )
 from charrnn.music.abc_repeats import Draft, tune_of
 from charrnn.music.abc_sources import FIELD, Source, sources
@@ -101,8 +102,11 @@ def read_abc(text: str, name: str = "text") -> Parsed:
         spans.append(bars)
         texts.append(source.alone(text))
     if not tunes:
-        reason = skipped[0] if skipped else f"{name} has no X: or K: field"
-        raise CorpusError(f"no tunes found: {reason}")
+        place, _, reason = (
+            (skipped or [""])[0].removeprefix(f"{name}:").partition(": skipped tune: ")
+        )
+        why = f"line {place}: {reason}" if reason else "it has no X: or K: field"
+        raise CorpusError(f"no tunes found in {name}; {why}")
     texts[-1] += text[source.end :].rstrip()  # comments and free text after the last tune
     return Parsed(tuple(tunes), tuple(spans), tuple(skipped), ignored, tuple(texts))
 
@@ -172,6 +176,7 @@ class _Reader:
         self.ignored = ignored
         self.numbered = source.numbered
         self.meter: Meter | None = (4, 4)
+        self.keyless = True
         self.key = Key()
         self.signature = self.key.signature()
         self.octaves = 0  # shifts of the pitch: octave=, and transpose= of K: and V:
@@ -230,6 +235,7 @@ class _Reader:
             self.meter = read_meter(value)
         elif letter == "K":
             self.key, self.signature = read_key(value)
+            self.keyless = self.keyless and not states_key(value)
             self.accidentals = {}
             self.shift_by("K", value)
         elif letter == "L":
@@ -438,7 +444,7 @@ class _Reader:
 
 def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span, ...]]:
     if not source.body:
-        raise CorpusError("no K: field, which ends the header")
+        raise CorpusError("no K: field, which must end the header")
     seen: Counter[str] = Counter()
     reader = _Reader(source, seen)
     for offset, line in source.body:
@@ -447,6 +453,7 @@ def _read_tune(source: Source, ignored: Counter[str]) -> tuple[Tune, tuple[Span,
     if source.blocks:
         seen["text block"] += source.blocks
     tune, drafts = tune_of(reader.bars, reader.title, seen)
+    tune = replace(tune, keyless=reader.keyless)
     ignored.update(seen)
     spans = (Span(draft.begin, draft.end, draft.unit, draft.shift) for draft in drafts)
     return tune, tuple(spans)

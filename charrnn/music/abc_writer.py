@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from charrnn.music.abc_fields import EIGHTH
+from charrnn.music.harmony import NO_SYMBOLS, Symbols, symbols_of
 from charrnn.music.tune import Bar, Key, Meter, Note, Tune
 
 BARS_IN_LINE = 4
@@ -33,11 +34,15 @@ def canonical(tune: Tune, title: bool = False, marks: Sequence[str] = ()) -> str
     return f"{head}M:{_meter_text(tune.meter)}\nK:{tune.key}\n{_body(tune, False, marks)}\n\n"
 
 
-def write_abc(tunes: Iterable[Tune]) -> str:
-    """Return the tunes as a file for people and notation programs, numbered from 1."""
+def write_abc(tunes: Iterable[Tune], *, chords: bool = False) -> str:
+    """Return the tunes as a file for people and notation programs, numbered from 1.
+
+    With `chords`, it has the symbols of the chords of harmony.py where they change; raises
+    ConfigError for a tune without a key.
+    """
     return "".join(
         f"X:{number}\n{_title(tune, _SPECIAL)}M:{_meter_text(tune.meter)}\nL:1/8\nK:{tune.key}\n"
-        f"{_body(tune, True)}\n\n"
+        f"{_body(tune, True, symbols=symbols_of(tune) if chords else NO_SYMBOLS)}\n\n"
         for number, tune in enumerate(tunes, 1)
     )
 
@@ -60,14 +65,22 @@ def _meter_text(meter: Meter | None) -> str:
     return "none" if meter is None else f"{meter[0]}/{meter[1]}"
 
 
-def _body(tune: Tune, spaced: bool, marks: Sequence[str] = ()) -> str:
+def _body(
+    tune: Tune, spaced: bool, marks: Sequence[str] = (), symbols: Symbols = NO_SYMBOLS
+) -> str:
     begin = "|:" if tune.bars[0].opens else ""
     end = ":|" if tune.bars[-1].repeats else "|]"
-    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced, marks) + end
+    return begin + _music(tune, 0, len(tune.bars), EIGHTH, spaced, marks, symbols) + end
 
 
 def _music(
-    tune: Tune, begin: int, end: int, unit: Fraction, spaced: bool, marks: Sequence[str] = ()
+    tune: Tune,
+    begin: int,
+    end: int,
+    unit: Fraction,
+    spaced: bool,
+    marks: Sequence[str] = (),
+    symbols: Symbols = NO_SYMBOLS,
 ) -> str:
     """Return the bars from `begin` up to `end`, with the bar lines between them."""
     parts = []
@@ -89,7 +102,9 @@ def _music(
             short = max(Fraction(0), Fraction(*(meter or (0, 1))) - bar.duration)
             begins = index == 0 or bar.opens or before.repeats or before.closes
             in_line += not (short and begins)
-            parts.append(_bar(bar, key, unit, spaced, _beat(meter), short if begins else short * 0))
+            start = short if begins else Fraction(0)
+            own = symbols.get(index, {})
+            parts.append(_bar(bar, key, unit, spaced, _beat(meter), start, own))
     return "".join(parts)
 
 
@@ -111,8 +126,18 @@ def _beat(meter: Meter | None) -> Fraction:
     return Fraction(2 if (count, unit) == (4, 4) else 1, unit)
 
 
-def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start: Fraction) -> str:
-    """Return the notes of a bar; `start` is the time in the meter at which it begins."""
+def _bar(
+    bar: Bar,
+    key: Key,
+    unit: Fraction,
+    spaced: bool,
+    beat: Fraction,
+    start: Fraction,
+    symbols: Mapping[Fraction, str],
+) -> str:
+    """Return the notes of a bar, with chord symbols at some offsets; `start` is the time in the
+    meter at which it begins.
+    """
     signature = key.signature()
     heard: dict[str, int] = {}  # the accidentals so far, by letter, and by letter and octave
     now = start
@@ -127,6 +152,8 @@ def _bar(bar: Bar, key: Key, unit: Fraction, spaced: bool, beat: Fraction, start
             short = (p, q, len(group)) == (3, 2, 3)
             parts.append("(3" if short else f"({p}:{q}:{len(group)}")
         for note in group:
+            if now - start in symbols:
+                parts.append(f'"{symbols[now - start]}"')
             parts.append(pitch_text(note.pitch, key, signature, heard, spaced))
             parts.append(length_text(note.duration / unit * p / q))
             parts.append("-" if note.tied else "")

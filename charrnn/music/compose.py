@@ -24,7 +24,7 @@ from charrnn.music.grammar.tone import RANGE
 from charrnn.music.grammar.tunes import tune_grammar
 from charrnn.music.grammar.words import Alphabet
 from charrnn.music.metrics import Sample, melody
-from charrnn.music.prompt import as_text, opening, require_regular
+from charrnn.music.prompt import as_text, begun_by, opening, require_regular
 from charrnn.music.ranges import name_of, parse_range
 from charrnn.music.repetition import Refrain
 from charrnn.music.structure import closes
@@ -87,11 +87,9 @@ def compose(
     require_type(count, int, "count", "an integer")
     most = MAX_SAMPLES // CANDIDATES
     require(1 <= count <= most, f"`count` must be between 1 and {most:,}, got {count:,}")
-    require(
-        constrained or not (meter or key or bars or form or pitches),
-        "`meter`, `key`, `bars`, `form` and `pitches` need the grammar; omit them, or compose "
-        "with it",
-    )
+    rules = {"meter": meter, "key": key, "bars": bars, "form": form, "pitches": pitches}
+    used = ", ".join(f"`{name}`" for name, value in rules.items() if value)
+    require(constrained or not used, f"`constrained=False` cannot be combined with {used}")
     require(max_copy is None or max_copy >= 2, f"`max_copy` must be at least 2, got {max_copy}")
     require(
         max_copy is None or against is not None,
@@ -104,7 +102,7 @@ def compose(
     start = ""
     if prompt:
         text = as_text(prompt)
-        begun = read_abc(text).tunes[0]
+        begun = begun_by(text)
         if constrained:
             require_regular(begun)
         key = key or begun.key
@@ -178,8 +176,8 @@ def compose(
         if len(tunes) >= count or copies is None:
             return tunes[:count]
     raise CharRNNError(
-        f"only {len(tunes)} of {TRIES * count:,} tunes have at most {max_copy} consecutive notes "
-        "in common with the corpus; raise `max_copy`"
+        f"only {len(tunes)} of {TRIES * count:,} tunes ha{'s' if len(tunes) == 1 else 've'} at "
+        f"most {max_copy} consecutive notes in common with the corpus; raise `max_copy`"
     )
 
 
@@ -261,7 +259,9 @@ def reading_of_tunes(checkpoint: Checkpoint) -> TuneReading:
     """Return how the model reads tunes; raises ConfigError for a model of something else."""
     require_checkpoint(checkpoint)
     if checkpoint.training.config.documents != "tunes":
-        raise ConfigError("the model was not trained on tunes; train one on .abc or .mid files")
+        raise ConfigError(
+            "the model was not trained on tunes; use one that was trained on .abc or .mid files"
+        )
     reading = checkpoint.reading
     return reading if isinstance(reading, TuneReading) else TuneReading()
 

@@ -14,6 +14,7 @@ ABC leaves these letters to its users, so that marked text is still ABC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -24,6 +25,7 @@ MARKS = "hijklmnopqrstuvw"
 LAST_MARKS = MARKS.upper()
 ALL_MARKS = MARKS + LAST_MARKS
 FULL = 2  # the index of the mark of a full last bar
+_FIELD_OR_MARK = re.compile(rf"(\[[A-Za-z]:[^]]*\]|^[A-Za-z]:.*)|[{ALL_MARKS}]", re.MULTILINE)
 
 
 def countdown(
@@ -62,6 +64,15 @@ def countdown(
             if bar.ending == 2:
                 left = 0
     return marks
+
+
+def unmarked(text: str) -> str:
+    r"""Return canonical text, or its beginning, without marks.
+
+    >>> unmarked("K:Cmin\nkc4|j[K:Dmin]d4|Ie4|]")
+    'K:Cmin\nc4|[K:Dmin]d4|e4|]'
+    """
+    return _FIELD_OR_MARK.sub(lambda found: found[1] or "", text)
 
 
 def shortness(missing: Fraction) -> int:

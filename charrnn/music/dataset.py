@@ -8,6 +8,7 @@ the options.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from typing import Any
 
 from charrnn.errors import ConfigError, CorpusError, counted
 from charrnn.music.abc_writer import canonical
-from charrnn.music.countdown import countdown
-from charrnn.music.formats import Found, read_tunes, together
+from charrnn.music.countdown import countdown, unmarked
+from charrnn.music.formats import Found, read_tunes, together, without_repeated
 from charrnn.music.ranges import range_of
 from charrnn.music.repair import repaired
 from charrnn.music.structure import closes
@@ -34,9 +35,9 @@ TRANSPOSE: dict[str, Callable[[Tune], Tune]] = {
     "none": lambda tune: tune,
 }
 KEYS_READ = {  # for the notice that counts the tunes
-    "tonic": "transposed to the tonic C",
-    "all": "trained on in all twelve keys",
-    "none": "in their own keys",
+    "tonic": "transposed to C",
+    "all": "each in all twelve keys",
+    "none": "in the keys as written",
 }
 
 ON_TONIC = 0.76  # share of Irish tunes that end on the tonic
@@ -55,8 +56,8 @@ class TuneReading(Reading):
 
     transpose: str = setting(
         "tonic",
-        "Transpose all tunes to the tonic C, keeping their modes (tonic); train on each tune in "
-        "all twelve keys (all); or keep the keys as written (none).",
+        "Transpose all tunes to C, keeping their modes (tonic); train on each tune in all twelve "
+        "keys (all); or keep the keys as written (none).",
         TRANSPOSE,
     )
     keep_titles: bool = setting(False, "Train on the titles of tunes too.")
@@ -104,8 +105,9 @@ class TuneReading(Reading):
         add: Callable[[Iterable[str]], int],
     ) -> Contents:
         """Add the tunes of all files as one text."""
-        parts = []
-        for path, _ in watched(files, "reading tunes"):
+        wanted, repeated = without_repeated(files)
+        parts = [Found(unread=repeated)]
+        for path, _ in watched(wanted, "reading tunes"):
             try:
                 parts.append(read_tunes(path))
             except CorpusError as error:
@@ -129,6 +131,11 @@ class TuneReading(Reading):
         a document that is not a tune.
         """
         return in_all_keys(documents) if self.transpose == "all" else documents
+
+    def preview(self, text: str) -> str:
+        """Return the beginning of a tune in ABC, without marks, up to a bar line if it has one."""
+        whole_bars = re.match(r"(?s).*\|[]:|]?", text)
+        return unmarked(whole_bars[0] if whole_bars else text)
 
 
 @dataclass(frozen=True)

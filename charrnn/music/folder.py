@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 
 from charrnn.errors import CheckpointError, reason, require
 from charrnn.music.abc_writer import write_abc
-from charrnn.music.metrics import FIGURES, Sample, measure
-from charrnn.music.page import PageTune, page
+from charrnn.music.metrics import Sample
+from charrnn.music.page import page
+from charrnn.music.performance import Style
 from charrnn.music.tune import Tune
-from charrnn.music.writers import drawing, require_format, written
+from charrnn.music.writers import require_format, shown, written
 
 INDEX = "index.html"
 # Names without a folder: a forged page can name no file outside its own.
@@ -36,6 +37,8 @@ def write_folder(
     against: Sample | None = None,
     title: str = "Tunes",
     settings: str = "",
+    swing: float = 1.0,
+    chords: bool = False,
     overwrite: bool = False,
 ) -> Path:
     """Write each tune as 01.abc, 01.mid and so on, and index.html; return the path of that page.
@@ -43,31 +46,37 @@ def write_folder(
     `formats` are those of `charrnn.music.writers.WRITERS`. `texts` are the tunes in ABC, by default
     the result of `write_abc`, and `encoding` is that of the .abc files. The page has a `title`,
     figures of each tune, compared with `against`, and under each tune a line with the `settings`.
+    `swing` is that of `charrnn.convert`, and with `chords` the tunes have chord symbols and an
+    accompaniment (`charrnn.music.harmony`).
     With `overwrite`, the files of an earlier call are replaced, and those without a successor are
     removed; other files in the folder are never changed.
 
     Raises CheckpointError if a file exists that may not be replaced or if one cannot be written,
-    and ConfigError for an unknown format; the folder's files are then unchanged.
+    and ConfigError for an unknown format and a value out of range; the folder's files are then
+    unchanged.
     """
+    style = Style(swing, chords)
     before = require_folder(folder, len(tunes), formats, overwrite)
     folder = Path(folder)
-    shown, digests = [], {}
+    tunes_shown, digests = [], {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".charrnn-", dir=folder) as staging:
             for number, tune in enumerate(tunes, 1):
-                abc = texts[number - 1] if texts is not None else write_abc([tune])
-                svg = drawing(tune)
-                made = {"abc": abc.encode(encoding), "svg": svg.encode()}
+                abc = texts[number - 1] if texts is not None else write_abc([tune], chords=chords)
+                on_page = shown(number, tune, abc, against, settings, style)
+                tunes_shown.append(on_page)
+                made = {
+                    "abc": abc.encode(encoding),
+                    "mid": on_page.midi,
+                    "svg": on_page.drawings[0].encode(),
+                }
                 for format in formats:
-                    data = made[format] if format in made else written([tune], format)
+                    data = made.get(format) or b"".join(written([tune], format, style))
                     name = f"{number:02}.{format}"
                     Path(staging, name).write_bytes(data)
                     digests[name] = _digest(data)
-                heading = tune.title or f"Tune {number}"
-                figures = _figures(Sample([tune], against))
-                shown.append(PageTune(heading, tune, abc, figures, settings, svg))
-            html = page(shown, title).encode()
+            html = page(tunes_shown, title).encode()
             digests[INDEX] = _digest(html)
             Path(staging, INDEX).write_bytes(html + _list(digests))
             for name in digests:
@@ -142,12 +151,3 @@ def _content(path: Path) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _figures(sample: Sample) -> dict[str, str]:
-    """Return the labels and values of the figures of one tune."""
-    return {
-        FIGURES[name].label: format(value, FIGURES[name].format)
-        for name, value in measure(sample).items()
-        if name != "tunes" and value is not None
-    }

@@ -20,6 +20,7 @@ from charrnn.music.tune import Tune
 from charrnn.text.documents import File
 from charrnn.text.formats import Format, format_of, opened, suffixes_of
 from charrnn.text.loading import files_of
+from charrnn.text.plain import some
 
 _T = TypeVar("_T")
 LARGEST = 64 << 20  # bytes in a file, which is held in memory
@@ -33,7 +34,7 @@ class Found:
     names: tuple[str, ...] = ()  # files that were read
     tunes: tuple[Tune, ...] = ()
     texts: tuple[str, ...] = ()  # of the tunes in ABC, as written; empty for other formats
-    unread: tuple[str, ...] = ()  # one line for each tune or file that cannot be read
+    unread: tuple[str, ...] = ()  # a line for each tune or file that was skipped
     ignored: Counter[str] = field(default_factory=Counter)  # notation outside the melody, by kind
     remarks: Counter[str] = field(default_factory=Counter)  # remark: number of files it applies to
 
@@ -47,8 +48,8 @@ class Found:
             kinds = ", ".join(counted(count, what) for what, count in self.ignored.most_common())
             lines.append(f"{files}: ignored {kinds} (not part of the melody)")
         for remark, count in self.remarks.items():
-            some = files if count == len(self.names) else f"{count:,} of {files}"
-            lines.append(f"{some}: {remark}")
+            which = files if count == len(self.names) else f"{count:,} of {files}"
+            lines.append(f"{which}: {remark}")
         return lines
 
 
@@ -135,7 +136,31 @@ def read_all(paths: Iterable[str | Path]) -> Found:
 
     Raises CorpusError as `read_tunes` does, except for files in folders.
     """
-    return together([_read(file) for path in paths for file in _tune_files(path)])
+    files, repeated = without_repeated(file for path in paths for file in _tune_files(path))
+    return together([Found(unread=repeated), *map(_read, files)])
+
+
+def without_repeated(files: Iterable[File]) -> tuple[list[File], tuple[str, ...]]:
+    """Return the files without those that `compose` and others write beside an .abc file of the
+    same name, as long as both are in a folder rather than named; and a notice about them, if any.
+    """
+    files = list(files)
+    in_abc = {Path(path).with_suffix("") for path, found in files if found and _is_abc(path)}
+    repeated = [
+        str(path)
+        for path, found in files
+        if found and not _is_abc(path) and Path(path).with_suffix("") in in_abc
+    ]
+    if not repeated:
+        return files, ()
+    what = f"{counted(len(repeated), 'file')} that repeat{'s' if len(repeated) == 1 else ''}"
+    notice = f"skipped {what} an .abc file of the same name ({some(repeated)})"
+    skipped = set(repeated)
+    return [file for file in files if str(file.path) not in skipped], (notice,)
+
+
+def _is_abc(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == ".abc"
 
 
 def _tune_files(path: str | Path) -> list[File]:
@@ -166,7 +191,7 @@ def read_text(path: str | Path) -> tuple[Found, str, str]:
     The text of an .abc file is its own; tunes in other formats are converted to ABC. Raises
     CorpusError as `read_tunes` does.
     """
-    if Path(path).suffix.lower() != ".abc":
+    if not _is_abc(path):
         found = read_tunes(path)
         return found, write_abc(found.tunes), "utf-8"
     with opened(path) as file:

@@ -1,7 +1,7 @@
-"""The layout of a tune: its bars in systems, and when each written note sounds.
+"""The layout of a tune: its bars in systems.
 
 A tune is drawn as written: bars in order, with repeat signs. Each note is numbered among the tune's
-notes, rests not counted; `performance` returns when each number is played, twice inside a repeat.
+notes, rests not counted; performance.py returns when each number is played, twice inside a repeat.
 A page can therefore highlight notes as they sound, in a piano roll (piano_roll.py) or in sheet
 music (sheet_music.py).
 """
@@ -51,36 +51,6 @@ def beat(meter: Meter | None) -> Fraction:
     beats, unit = meter
     compound = beats > 3 and beats % 3 == 0
     return Fraction(3 if compound else 1, unit)
-
-
-@dataclass(frozen=True)
-class Played:
-    """A written note as played. Times are in whole notes from the beginning of the tune."""
-
-    number: int  # among the tune's notes, rests not counted
-    pitch: int
-    start: Fraction
-    duration: Fraction
-    sounds: Fraction  # with the notes tied to it; 0 if it continues a tied note
-    stress: int  # 2 at the beginning of a bar, 1 on another beat, 0 off the beat
-
-
-def performance(tune: Tune) -> list[Played]:
-    """Return the notes as played, with repeats: `Tune.events` by written note."""
-    sounds = {event.start: event.duration for event in tune.events()}
-    measures = measures_of(tune)
-    played = []
-    now = Fraction(0)
-    for index in tune.played():
-        measure = measures[index]
-        beats = measure.beats()
-        for number, pitch, offset, note in measure.notes():
-            stress = 0 if offset not in beats else 1 if offset or measure.upbeat else 2
-            start = now + offset
-            sounding = sounds.get(start, Fraction(0))
-            played.append(Played(number, pitch, start, note.duration, sounding, stress))
-        now += measure.bar.duration
-    return played
 
 
 def key_name(key: Key) -> str:
@@ -170,11 +140,11 @@ def upbeat_of(measures: list[Measure]) -> Fraction:
     return measures[0].bar.duration if measures[0].upbeat else Fraction(0)
 
 
-def systems_of(measures: list[Measure]) -> list[list[Measure]]:
+def systems_of(measures: list[Measure], narrow: bool = False) -> list[list[Measure]]:
     """Divide measures into systems: each section begins one, and fills few of them evenly.
 
     A system has four bars, or eight short ones; a fifth fits, so that a section of eight with two
-    endings has two systems.
+    endings has two systems. A `narrow` one, for phones, has two bars, or four short ones.
     """
     sections: list[list[Measure]] = []
     for measure in measures:
@@ -184,10 +154,10 @@ def systems_of(measures: list[Measure]) -> list[list[Measure]]:
     systems: list[list[Measure]] = []
     for section in sections:
         whole = Fraction(*(section[0].meter or (4, 4)))
-        room = whole * (10 if whole <= Fraction(1, 2) else 5)
+        bar = whole * (2 if whole <= Fraction(1, 2) else 1)
         done = -upbeat_of(section)
         total = length_of(section) + done
-        share = total / max(1, math.ceil(total / room)) or Fraction(1)
+        share = 2 * bar if narrow else total / max(1, math.ceil(total / (5 * bar))) or Fraction(1)
         shares: dict[int, list[Measure]] = {}
         for measure in section:
             middle = done + measure.bar.duration / 2

@@ -334,6 +334,13 @@ class Figure:
     label: str
     format: str
     measure: Callable[[Sample], float | None]
+    least: int = 0  # smaller values are not measured
+
+    def shown(self, value: float | None) -> str:
+        """Return a value of the figure for a table."""
+        if value is None:
+            return "-"
+        return f"below {self.least}" if value < self.least else format(value, self.format)
 
 
 SHARE, NUMBER = ".1%", ",.0f"
@@ -347,37 +354,52 @@ FIGURES = {
     "sections_on_tonic": Figure("sections that end on the tonic", SHARE, sections_on_tonic),
     "ends_with_cadence": Figure("tunes that end with a cadence", SHARE, ends_with_cadence),
     "ends_on_strong_beat": Figure("tunes that end on a strong beat", SHARE, ends_on_strong_beat),
-    "ends_long": Figure("final notes of at least the median", SHARE, ends_long),
+    "ends_long": Figure("final notes at least as long as the median note", SHARE, ends_long),
     "within_range": Figure("tunes within the corpus's range", SHARE, within_range),
-    "second_like_first": Figure("bars of B that A has, too", SHARE, second_like_first),
-    "halves_alike": Figure("bars equal in a section's halves", SHARE, halves_alike),
+    "second_like_first": Figure("bars of section B that also occur in A", SHARE, second_like_first),
+    "halves_alike": Figure("bars shared by a section's two halves", SHARE, halves_alike),
     **{
-        f"{name}_distance": Figure(f"distance of {name}", ".3f", partial(feature_distance, name))
-        for name in FEATURES
+        f"{name}_distance": Figure(f"difference in {what}", ".3f", partial(feature_distance, name))
+        for name, what in zip(FEATURES, ("scale degrees", "durations", "intervals"), strict=True)
     },
     **{
-        f"copied_{n}": Figure(f"runs of {n} notes in the corpus", SHARE, partial(copied, n))
+        f"copied_{n}": Figure(f"{n}-note runs copied from the corpus", SHARE, partial(copied, n))
         for n in COPY_LENGTHS
     },
-    "usual_copy": Figure("longest run in the corpus, median", NUMBER, usual_copy),
-    "longest_copy": Figure("longest run in the corpus, maximum", NUMBER, longest_copy),
+    "usual_copy": Figure("longest copied run, median", NUMBER, usual_copy, MIN_COPY),
+    "longest_copy": Figure("longest copied run, maximum", NUMBER, longest_copy, MIN_COPY),
 }
 
 Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
+class TuneAssessment:
+    """The title of a tune, facts in a player's words (facts.py), and its FIGURES."""
+
+    title: str
+    facts: Mapping[str, str]
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Assessment:
-    """The FIGURES of tunes and of held-out tunes by people, and each tune's longest match."""
+    """The FIGURES of tunes and of held-out tunes by people, each tune's longest match, and, if
+    requested, what can be said of each tune.
+
+    The figures of the held-out tunes are means over `groups` of about as many tunes.
+    """
 
     figures: Figures
     held_out: Figures | None
     longest: list[Match | None]
+    groups: int = 0
+    each: Sequence[TuneAssessment] = ()
 
 
 def assess(
     tunes: Sequence[Tune],
-    against: Sequence[Tune] | None = None,
+    against: Sequence[Tune] | Sample | None = None,
     held_out: Sequence[Tune] | None = None,
 ) -> Assessment:
     """Measure `tunes`, and compare them with the tunes `against` which they may be copies.
@@ -387,16 +409,19 @@ def assess(
 
     Raises CorpusError if `tunes`, or one of the others where given, is empty.
     """
-    given = {"to assess": tunes, "to compare with": against, "held out": held_out}
+    corpus = against if isinstance(against, Sample | None) else Sample(against)
+    others = corpus.tunes if corpus else None
+    given = {"to assess": tunes, "to compare with": others, "held out": held_out}
     for what, some in given.items():
         if some is not None and not some:
             raise CorpusError(f"no tunes {what}; pass at least one")
-    corpus = Sample(against) if against else None
     sample = Sample(tunes, corpus)
+    groups = max(1, len(held_out) // len(tunes)) if held_out else 0
     return Assessment(
         measure(sample),
-        _mean_of_groups(held_out, len(tunes), corpus) if held_out else None,
+        _mean_of_groups(held_out, groups, corpus) if held_out else None,
         [corpus.copies.longest(tones) for tones in sample.melodies] if corpus else [],
+        groups,
     )
 
 
@@ -405,9 +430,8 @@ def measure(sample: Sample) -> Figures:
     return {name: figure.measure(sample) for name, figure in FIGURES.items()}
 
 
-def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> Figures:
-    """Return the mean of each figure over groups of about `size` tunes."""
-    groups = max(1, len(tunes) // size)
+def _mean_of_groups(tunes: Sequence[Tune], groups: int, corpus: Sample | None) -> Figures:
+    """Return the mean of each figure over groups of about as many tunes."""
     measured = [measure(Sample(tunes[n::groups], corpus)) for n in range(groups)]
     means: Figures = {}
     for name in FIGURES:
@@ -417,17 +441,21 @@ def _mean_of_groups(tunes: Sequence[Tune], size: int, corpus: Sample | None) -> 
 
 
 def table(assessment: Assessment) -> str:
-    """Return a line for each figure: the tunes, and beside them the held-out tunes."""
-    columns = {"tunes": assessment.figures}
+    """Return a line for each figure: the tunes, and beside them the held-out tunes; then notes."""
+    columns, groups = {"your tunes": assessment.figures}, assessment.groups
     if assessment.held_out is not None:
-        columns["held out"] = assessment.held_out
+        columns["held out*" if groups > 1 else "held out"] = assessment.held_out
     lines = [["", *columns]]
     for name, figure in FIGURES.items():
         values = [column[name] for column in columns.values()]
         if any(value is not None for value in values):
-            shown = ["-" if v is None else format(v, figure.format) for v in values]
-            lines.append([figure.label, *shown])
+            lines.append([figure.label, *map(figure.shown, values)])
     width = max(len(line[0]) for line in lines)
-    return "\n".join(
-        line[0].ljust(width) + "".join(cell.rjust(11) for cell in line[1:]) for line in lines
-    )
+    rows = [line[0].ljust(width) + "".join(cell.rjust(11) for cell in line[1:]) for line in lines]
+    if assessment.figures["intervals_distance"] is not None:
+        rows.append("differences range from 0 (identical distributions) to 1 (nothing in common)")
+    if assessment.held_out is not None and groups > 1:
+        tunes = round(groups * (assessment.held_out["tunes"] or 0))
+        size = f"{tunes // groups}{f' or {tunes // groups + 1}' if tunes % groups else ''}"
+        rows.append(f"* mean of {groups} groups of {size} of the {tunes:,} held-out tunes")
+    return "\n".join(rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 import mido
 
 from charrnn.errors import CorpusError, require
+from charrnn.music.performance import PLAIN, Strum, Style, accompaniment, performance
 from charrnn.music.quantise import MAX_LENGTH, QUARTER, WHOLE, Sound
 from charrnn.music.transcription import DEFAULT_METER, Performance, transcribe
 from charrnn.music.tune import MODES, Key, Meter, Tune, tempo_of
 
 TICKS = 480  # in a quarter note, in files that we write: ten per unit of quantise.py
-FLUTE = 73  # a General MIDI program, counted from 0
+FLUTE, GUITAR = 73, 24  # General MIDI programs, counted from 0
+ACCOMPANIMENT = "Accompaniment"  # the name of a track that is not a melody
 PERCUSSION = 9  # the drum channel, counted from 0
 MAX_BYTES = 1_000_000
 
@@ -29,8 +32,11 @@ MAX_BYTES = 1_000_000
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> bytes:
-    """Return a MIDI file, type 0, of the tune as played, with its repeats.
+def write_midi(
+    tune: Tune, tempo: float | None = None, program: int = FLUTE, style: Style = PLAIN
+) -> bytes:
+    """Return a MIDI file, type 0, of the tune as played, with its repeats and accents. With chords
+    it is of type 1, and its second track is the accompaniment.
 
     `tempo` is in quarter notes per minute, by default `tempo_of` the meter; `program` is the
     General MIDI instrument, 0 to 127. Modes other than major and minor are written as the major or
@@ -38,11 +44,11 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     pitches that MIDI does not have.
     """
     require(0 <= program <= 127, f"program must be between 0 and 127, got {program}")
-    events = tune.events()
-    for event in events:
+    notes = [note for note in performance(tune, style) if note.sounds]
+    for note in notes:
         require(
-            0 <= event.pitch <= 127,
-            f"MIDI pitches must be between 0 and 127, got {event.pitch}; transpose the tune",
+            0 <= note.pitch <= 127,
+            f"MIDI pitches must be between 0 and 127, got {note.pitch}; transpose the tune",
         )
     beat = mido.bpm2tempo(tempo_of(tune.meter, tempo))
     silence = _silence(tune)
@@ -59,20 +65,41 @@ def write_midi(tune: Tune, tempo: float | None = None, program: int = FLUTE) -> 
     for start, key in _changes(tune, "key"):
         message = mido.MetaMessage("key_signature", key=_signature(key))
         timed.append((_ticks(start + silence) if start else 0, 1, message))
-    for event in events:
-        down, up = (_ticks(silence + time) for time in (event.start, event.start + event.duration))
-        timed.append((down, 2, mido.Message("note_on", note=event.pitch)))
-        timed.append((up, 0, mido.Message("note_off", note=event.pitch)))
+    for note in notes:
+        down, up = (_ticks(silence + time) for time in (note.start, note.start + note.sounds))
+        key_down = mido.Message("note_on", note=note.pitch, velocity=note.velocity)
+        timed.append((down, 2, key_down))
+        timed.append((up, 0, mido.Message("note_off", note=note.pitch)))
     length = sum((tune.bars[index].duration for index in tune.played()), silence)
-    timed.append((_ticks(length), 3, mido.MetaMessage("end_of_track")))
+    end = (_ticks(length), 3, mido.MetaMessage("end_of_track"))
+    tracks = [_track([*timed, end])]
+    if strums := accompaniment(tune, style):
+        tracks.append(_track([*_strummed(strums, silence), end]))
+    data = io.BytesIO()
+    file = mido.MidiFile(type=len(tracks) - 1, ticks_per_beat=TICKS, tracks=tracks)
+    file.save(file=data)
+    return data.getvalue()
 
+
+def _strummed(strums: list[Strum], silence: Fraction) -> Iterator[tuple[int, int, Any]]:
+    """Yield the messages of an accompaniment, as `write_midi` has those of the melody."""
+    yield 0, 1, mido.MetaMessage("track_name", name=ACCOMPANIMENT)
+    yield 0, 1, mido.Message("program_change", program=GUITAR, channel=1)
+    for strum in strums:
+        down, up = (_ticks(silence + time) for time in (strum.start, strum.start + strum.sounds))
+        for pitch in strum.pitches:
+            note = {"note": pitch, "channel": 1}
+            yield down, 2, mido.Message("note_on", velocity=strum.velocity, **note)
+            yield up, 0, mido.Message("note_off", **note)
+
+
+def _track(timed: list[tuple[int, int, Any]]) -> Any:
+    """Return a track of messages with their ticks and ranks."""
     track, now = mido.MidiTrack(), 0
     for tick, _, message in sorted(timed, key=lambda each: each[:2]):
         track.append(message.copy(time=tick - now))
         now = tick
-    data = io.BytesIO()
-    mido.MidiFile(type=0, ticks_per_beat=TICKS, tracks=[track]).save(file=data)
-    return data.getvalue()
+    return track
 
 
 def _ticks(time: Fraction) -> int:
@@ -243,8 +270,14 @@ def _performance(file: Any, name: str) -> Performance:
             end = min((sound.start for sound in sounds if sound.start > start), default=now)
             if start < end:
                 voices[number, channel].append(Sound(start, end, pitch))
+    melodies = {
+        (track, channel): sounds
+        for (track, channel), sounds in voices.items()
+        if titles.get(track) != ACCOMPANIMENT
+    }
     fine = file.ticks_per_beat >= 2 * QUARTER
-    return Performance(dict(voices), sorted(meters.items()), sorted(keys.items()), titles, fine)
+    changes = sorted(meters.items()), sorted(keys.items())
+    return Performance(melodies or dict(voices), *changes, titles, fine)
 
 
 def _title(name: str) -> str:

@@ -17,11 +17,12 @@ from charrnn.music.abc_fields import one_line
 from charrnn.music.abc_repeats import Draft, tune_of
 from charrnn.music.musicxml_files import score_root
 from charrnn.music.mxl import packed
-from charrnn.music.tune import LETTERS, MODES, MOST_BARS, Key, Meter, Note, Tune
+from charrnn.music.tune import LETTERS, MODES, Key, Meter, Note, Tune
 
 # Our modes as music21 names them; MusicXML has the same names.
 _MODE_NAMES = {"maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian"}
 _MODE_NAMES |= {"lyd": "lydian", "mix": "mixolydian", "loc": "locrian"}
+_ROUNDING = Fraction(1, 256)  # of a whole note; less is an error of rounding
 _ENDS = ("double", "final", "heavy-heavy", "heavy-light")  # bar lines that end a section
 
 
@@ -77,20 +78,17 @@ def _score_of(root: Any) -> Any:
 
 
 def _drafts(part: Any, ignored: Counter[str]) -> list[Draft]:
-    """Return the bars of a part; raises CorpusError for more than MOST_BARS."""
+    """Return the bars of a part."""
     m21 = _m21()
     measures = list(part[m21.stream.Measure])
-    if len(measures) > MOST_BARS:
-        raise CorpusError(f"more than {MOST_BARS:,} bars; split it into single tunes")
     brackets = list(part[m21.spanner.RepeatBracket])
     endings = {id(bracket.getFirst()): _ending(bracket.number) for bracket in brackets}
     ends = {id(bracket.getLast()) for bracket in brackets}
-    ignored["other voice"] += max((len(measure.voices) for measure in measures), default=0)
-    ignored["other voice"] -= bool(ignored["other voice"])
+    ignored["other voice"] += max([1, *(len(measure.voices) for measure in measures)]) - 1
     meter: Meter | None = None
     key = Key()
     drafts: list[Draft] = []
-    opens, ending = False, 0
+    opens, ending = False, 0  # of the next bar with notes
     for measure in measures:
         for stated in measure[m21.meter.TimeSignature]:
             meter = (stated.numerator, stated.denominator)
@@ -98,21 +96,32 @@ def _drafts(part: Any, ignored: Counter[str]) -> list[Draft]:
             meter = None
         for stated in measure[m21.key.KeySignature]:
             key = _key(stated.sharps or 0, getattr(stated, "mode", None))
-        opens |= getattr(measure.leftBarline, "direction", "") == "start"
+        left, right = measure.leftBarline, measure.rightBarline
+        opens |= getattr(left, "direction", "") == "start"
         ending = endings.get(id(measure), ending)
-        draft = Draft(meter=meter, key=key, opens=opens, ending=ending)
-        for note in _notes(measure):
-            draft.add(note)
-        if drafts and getattr(measure.leftBarline, "type", "") in _ENDS and not opens:
+        if drafts and getattr(left, "type", "") in _ENDS:
             drafts[-1].closes = True
-        if not draft.notes:
+        if not (notes := _notes(measure)):
             continue
-        line = measure.rightBarline
-        draft.repeats = getattr(line, "direction", "") == "end"
-        draft.closes = getattr(line, "type", "") in _ENDS or id(measure) in ends
-        drafts.append(draft)
+        if opens or ending or not (drafts and _is_continued(drafts[-1], measure, notes)):
+            drafts.append(Draft(meter=meter, key=key, opens=opens, ending=ending))
+        for note in notes:
+            drafts[-1].add(note)
+        drafts[-1].repeats = getattr(right, "direction", "") == "end"
+        drafts[-1].closes = getattr(right, "type", "") in _ENDS or id(measure) in ends
         opens, ending = False, 0
     return drafts
+
+
+def _is_continued(draft: Draft, measure: Any, notes: list[Note]) -> bool:
+    """Return whether a measure is the second part of a bar, which programs divide between lines: it
+    has the number of the first part, or none.
+    """
+    numbered = measure.showNumber != _m21().stream.enums.ShowNumber.NEVER
+    divided = not numbered or measure.numberSuffix
+    full = Fraction(*draft.meter) if draft.meter else None
+    fits = draft.duration + sum(note.duration for note in notes) == full
+    return bool(divided and fits and not draft.repeats and not draft.closes)
 
 
 def _ending(number: str) -> int:
@@ -130,22 +139,35 @@ def _notes(measure: Any) -> list[Note]:
     notes: list[Note] = []
     now = Fraction(0)
     for element in voice.notesAndRests:
-        start, duration = Fraction(element.offset) / 4, Fraction(element.quarterLength) / 4
-        if duration == 0 or start < now:  # a grace note; a note of another voice
+        start, duration = Fraction(element.offset) / 4, _duration(element.duration)
+        if duration == 0 or start < now - _ROUNDING:  # a grace note; a note of another voice
             continue
-        if start > now:
+        if start > now + _ROUNDING:
             notes.append(Note(None, start - now))
+            now = start
         sounding = element.notes if element.isChord else [element]
         top = max((note for note in sounding if note.pitches), key=_height, default=None)
         tied = bool(top and top.tie and top.tie.type in ("start", "continue"))
         notes.append(Note(_height(top) if top else None, duration, tied))
-        now = start + duration
+        now += duration
     return notes
 
 
+def _duration(stated: Any) -> Fraction:
+    """Return a duration, that of the note value where a file rounds it, as of triplets."""
+    exact = Fraction(stated.quarterLength) / 4
+    if stated.linked:
+        return exact
+    convert = _m21().duration.convertTypeToQuarterLength
+    written = Fraction(convert(stated.type, stated.dots, stated.tuplets)) / 4
+    return written if abs(written - exact) < _ROUNDING else exact
+
+
 def _height(note: Any) -> int:
-    """Return the MIDI number of a note's pitch."""
+    """Return the MIDI number of a note's pitch; raises CorpusError for one outside its range."""
     height: int = round(note.pitch.ps)
+    if height not in range(128):
+        raise CorpusError(f"the note {note.pitch.nameWithOctave} is outside the range of MIDI")
     return height
 
 

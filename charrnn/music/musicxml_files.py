@@ -29,8 +29,8 @@ _KEPT = {
     for names, pattern in {
         "score-partwise work part-list score-part part measure attributes key time "
         "senza-misura transpose note grace chord rest unpitched pitch tie dot time-modification "
-        "backup forward barline ending repeat": r"\s*",
-        "work-title movement-title part-name": r"[\s\S]{0,1000}",
+        "backup forward barline repeat": r"\s*",
+        "work-title movement-title part-name ending": r"[\s\S]{0,1000}",
         "divisions": r"[1-9]\d{0,5}",
         "duration": r"\d{1,8}(\.\d{1,8})?",
         "fifths": r"-?[0-7]",
@@ -49,6 +49,7 @@ _KEPT = {
 }
 _ATTRIBUTES = {
     "id": re.compile(r"[\s\S]{1,100}"),
+    "implicit": re.compile(r"yes|no"),
     "location": re.compile(r"left|right|middle"),
     "direction": re.compile(r"forward|backward"),
     "number": re.compile(r"[\w, -]{0,20}"),

@@ -12,11 +12,12 @@ import re
 import zipfile
 
 CONTAINER = "META-INF/container.xml"
+_LONGEST = 1 << 16  # bytes of a container that are read
 _SCORE = "score.musicxml"
 _CONTAINER_TEXT = f"""<?xml version="1.0" encoding="UTF-8"?>
 <container><rootfiles><rootfile full-path="{_SCORE}"/></rootfiles></container>
 """
-_PATH = re.compile(r"""<rootfile\b[^>]*\sfull-path\s*=\s*["']([^"'<>]+)["']""")
+_PATH = re.compile(r"""<rootfile\b[^<>]*\sfull-path\s*=\s*["']([^"'<>]+)["']""")
 
 
 def packed(score: bytes) -> bytes:
@@ -35,7 +36,7 @@ def unpacked(data: bytes, most: int) -> bytes:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            container = _member(archive, CONTAINER, most).decode()
+            container = _member(archive, CONTAINER, _LONGEST).decode()
             path = _PATH.search(container)
             if path is None:
                 raise ValueError("the container names no score")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from charrnn.music.harmony import NO_SYMBOLS, symbols_of
 from charrnn.music.layout import (
     Measure,
     escaped,
@@ -19,7 +20,7 @@ from charrnn.music.layout import (
 from charrnn.music.tune import Bar, Tune
 
 # Lengths in the SVG's own units; a page may scale it.
-_WIDTH = 1000
+_WIDTH, _NARROW = 1000, 400
 _LEFT = 34  # for the tonic's name and the bar line
 _GUTTER = 14  # after a bar that repeats, and at the right
 _TOP = 20  # above each system, for endings and changes of key and meter
@@ -33,6 +34,7 @@ _STYLE = """
 @media screen and (prefers-color-scheme: dark) {
   .roll { --ink: #d5dde5; --line: #8b9aa8; --note: #84b3e2; --tonic: #d9a648; }
 }
+@media print { .roll { --ink: #000; --line: #000; --note: #000; --tonic: #000; } }
 .roll text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 .roll .name { font-weight: 600; text-anchor: end; fill: var(--tonic); }
 .roll .heading { font-size: 20px; font-weight: 600; }
@@ -46,13 +48,16 @@ _STYLE = """
 """.strip()
 
 
-def piano_roll(tune: Tune, title: str = "") -> str:
+def piano_roll(tune: Tune, title: str = "", *, narrow: bool = False, chords: bool = False) -> str:
     """Return the tune as a standalone SVG: time to the right, a row for each semitone.
 
-    The tonic's rows have a line and its name; rows outside the scale are shaded.
+    The tonic's rows have a line and its name; rows outside the scale are shaded. A `narrow` drawing
+    is for phones. With `chords`, their symbols are below the bars.
     """
+    symbols = symbols_of(tune) if chords else NO_SYMBOLS
     measures = measures_of(tune)
-    systems = systems_of(measures)
+    systems = systems_of(measures, narrow)
+    width = _NARROW if narrow else _WIDTH
     pitches = [note.pitch for bar in tune.bars for note in bar.notes if note.pitch is not None]
     low, high = min(pitches, default=60) - 1, max(pitches, default=72) + 1
     row = min(_ROW[1], max(_ROW[0], _HEIGHT / (high - low + 1)))
@@ -61,7 +66,7 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         (length_of(system) - upbeat_of(system) for system in systems), default=Fraction(0)
     )
     gutters = (sum(measure.bar.repeats for measure in system[:-1]) for system in systems)
-    room = _WIDTH - _LEFT - _GUTTER * (1 + max(gutters, default=0))
+    room = width - _LEFT - _GUTTER * (1 + max(gutters, default=0))
     scale = min(room / float(upbeat + longest or 1), 8 * _EIGHTH)
 
     parts = []
@@ -75,11 +80,12 @@ def piano_roll(tune: Tune, title: str = "") -> str:
         for measure in system:
             first, last = measure is system[0], measure is measures[-1]
             parts += roll.measure(measure, x, first, last)
+            parts += roll.symbols(symbols.get(measure.index, {}), x)
             x += float(measure.bar.duration) * scale + _GUTTER * measure.bar.repeats
         y += _TOP + roll.height + _GAP
     about = f"{title}: piano roll in {key_name(tune.key)}" if title else "Piano roll"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="roll" viewBox="0 0 {_WIDTH} {_n(y)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="roll" viewBox="0 0 {width} {_n(y)}"'
         f' role="img" aria-label="{escaped(about)}">\n<style>\n{_STYLE}\n</style>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
@@ -140,6 +146,12 @@ class _Roll:
             y = self.y(pitch) + self.row / 2 + 4
             name = tonic_name(measure.key)
             yield f'<text class="name" x="{_n(x - 15)}" y="{_n(y)}">{name}</text>'
+
+    def symbols(self, symbols: Mapping[Fraction, str], x: float) -> Iterator[str]:
+        """Draw chord symbols below a measure at `x`."""
+        y = self.top + self.height + 11
+        for offset, symbol in symbols.items():
+            yield f'<text x="{_n(x + float(offset) * self.scale)}" y="{_n(y)}">{symbol}</text>'
 
     def _across(self, pitches: Iterable[int], x: float, width: float) -> str:
         """Return the path along the middles of the pitches' rows."""

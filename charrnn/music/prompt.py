@@ -9,8 +9,10 @@ model, which has everything in one line:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from charrnn.errors import ConfigError
+from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
 from charrnn.music.countdown import FULL, countdown
 from charrnn.music.dataset import TuneReading
@@ -63,6 +65,26 @@ def as_text(prompt: str) -> str:
         raise ConfigError("the prompt has no key; begin it with fields such as M:6/8 and K:D")
     header = "" if prompt.startswith("X:") else "X:1\n"
     return header + prompt + ("\n" if prompt.endswith(":") else "")
+
+
+def begun_by(text: str) -> Tune:
+    """Return the tune that the text of a prompt begins. A repeat that is not closed yet is open,
+    while a complete tune would lack it.
+
+    >>> [bar.opens for bar in begun_by("M:2/4\\nK:C\\n|:c4:|d4|:e4|f2").bars]
+    [True, False, True, False]
+    """
+    parsed = read_abc(text)
+    tune, spans = parsed.tunes[0], parsed.spans[0]
+    for index in reversed(range(len(spans))):
+        end = spans[index - 1].end if index else text.index("K:")
+        line = text[end : spans[index].start]
+        if "|:" in line or "::" in line:
+            opened = replace(tune.bars[index], opens=True)
+            return replace(tune, bars=(*tune.bars[:index], opened, *tune.bars[index + 1 :]))
+        if ":|" in line:
+            break
+    return tune
 
 
 def require_regular(begun: Tune) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, require
 from charrnn.music.tune import LETTERS, Tune
 
 # As written: a tin whistle sounds an octave higher. Of strings, first position.
@@ -33,11 +33,12 @@ def parse_range(text: str) -> range:
     if text in INSTRUMENTS:
         return INSTRUMENTS[text]
     low, high = (parse_pitch(end) for end in text.partition("-")[::2])
-    if low is None or high is None or low >= high:
+    if low is None or high is None:
         raise ConfigError(
             f"`pitches` must be one of {', '.join(INSTRUMENTS)}, or two pitches such as D4-B5 or "
-            f"D-b, got {text!r}"
+            f"D-b; got {text!r}"
         )
+    require(low < high, f"`pitches` must give the lower pitch first; got {text!r}")
     return range(low, high + 1)
 
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import count, groupby, pairwise
 
 from charrnn.errors import ConfigError
+from charrnn.music.harmony import NO_SYMBOLS, Symbols, symbols_of
 from charrnn.music.layout import Measure, beat, measures_of, systems_of
 from charrnn.music.tune import Key, Meter, Note, Tune
 
@@ -25,10 +26,10 @@ _VALUES = sorted(
      for value, name in _NAMES.items() for dots in (0, 1)),
     reverse=True,
 )  # fmt: skip
+_WIDTH, _NARROW = 2000, 900  # in tenths of a millimeter
 _OPTIONS = {
     "inputFrom": "mei",
     "breaks": "encoded",
-    "pageWidth": 2000,
     "pageHeight": 60_000,
     "adjustPageHeight": True,
     "pageMarginTop": 30,
@@ -44,10 +45,11 @@ _OPTIONS = {
 }
 
 
-def engraved(tune: Tune) -> str:
+def engraved(tune: Tune, *, narrow: bool = False, chords: bool = False) -> str:
     """Return the tune as sheet music: an SVG whose notes have `data-note`, as in a piano roll.
 
-    Raises ConfigError if verovio is not installed.
+    A `narrow` drawing is for phones. With `chords`, it has their symbols. Raises ConfigError if
+    verovio is not installed, and for chords of a tune without a key.
     """
     try:
         import verovio
@@ -55,11 +57,13 @@ def engraved(tune: Tune) -> str:
         raise ConfigError(
             "sheet music needs verovio; install it with pip install 'charrnn[score]'"
         ) from None
-    mei = "".join(_mei(tune))
+    mei = "".join(_mei(tune, narrow, symbols_of(tune) if chords else NO_SYMBOLS))
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     # The ids in a drawing come from this seed; several drawings share a page.
-    toolkit.setOptions(_OPTIONS | {"xmlIdSeed": zlib.crc32(mei.encode()) % 1_000_000 + 1})
+    options = {"pageWidth": _NARROW if narrow else _WIDTH}
+    options["xmlIdSeed"] = zlib.crc32(mei.encode()) % 1_000_000 + 1
+    toolkit.setOptions(_OPTIONS | options)
     toolkit.loadData(mei)
     svg = re.sub(r'id="note-(\d+)-\d+"', r'data-note="\1"', toolkit.renderToSVG(1))
     return re.sub(r'<g id="\w+" class=', "<g class=", svg)  # nothing refers to those
@@ -85,14 +89,14 @@ class _Piece:
         return self.name in ("8", "16", "32", "64", "128")
 
 
-def _mei(tune: Tune) -> Iterator[str]:
+def _mei(tune: Tune, narrow: bool = False, symbols: Symbols = NO_SYMBOLS) -> Iterator[str]:
     measures = measures_of(tune)
     pieces = [_pieces(measure) for measure in measures]
     _tie([piece for inside in pieces for piece in inside])
     yield '<mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="5.0">'
     yield f"<music><body><mdiv><score><scoreDef{_signatures(tune.key, tune.meter)}><staffGrp>"
     yield '<staffDef n="1" lines="5" clef.shape="G" clef.line="2"/></staffGrp></scoreDef><section>'
-    starts = {system[0].index for system in systems_of(measures)}
+    starts = {system[0].index for system in systems_of(measures, narrow)}
     for measure in measures:
         bar, last = measure.bar, measure is measures[-1]
         if measure.index and measure.index in starts:
@@ -105,7 +109,11 @@ def _mei(tune: Tune) -> Iterator[str]:
         right = "rptend" if bar.repeats else "end" if last else "dbl" if bar.closes else "single"
         yield f'<measure{left} right="{right}"><staff n="1"><layer n="1">'
         yield from _layer(pieces[measure.index], measure.key)
-        yield "</layer></staff></measure>"
+        yield "</layer></staff>"
+        for offset, symbol in symbols.get(measure.index, {}).items():
+            beats = 1 + float(offset * (measure.meter or (4, 4))[1])
+            yield f'<harm staff="1" tstamp="{beats:g}">{symbol}</harm>'
+        yield "</measure>"
         following = None if last else measures[measure.index + 1]
         if measure.ending and (not following or following.bar.ending or not following.ending):
             yield "</ending>"

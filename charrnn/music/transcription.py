@@ -67,7 +67,7 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
     if not played.keys:
         notices.append("no key in the file; estimated from the notes")
     if line != written:
-        notices.append("moved notes that were out of range by octaves")
+        notices.append("moved out-of-range notes up or down by octaves")
     if len(played.voices) > 1:
         notices.append("used the busiest of several voices")
     tune = _in_bars(
@@ -78,7 +78,7 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
     )
     folded = with_repeats(tune)
     if folded != tune:
-        notices.append("recovered repeats")
+        notices.append("wrote repeated passages as repeats")
     return folded, tuple(notices)
 
 

@@ -7,7 +7,7 @@ the pitches, according to the key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -53,7 +53,7 @@ class Key:
         letter, accidental = self.tonic[:1], self.tonic[1:]
         require(
             letter in LETTERS and letter != "" and accidental in ("", "#", "b"),
-            "the tonic must be a letter from A to G, optionally followed by # or b, "
+            "a key must begin with a letter from A to G, optionally followed by # or b; "
             f"got {self.tonic!r}",
         )
         require(self.mode in MODES, f"unknown mode {self.mode!r}; known modes: {', '.join(MODES)}")
@@ -184,6 +184,7 @@ class Tune:
     key: Key = Key()
     meter: Meter | None = (4, 4)
     title: str = ""
+    keyless: bool = field(default=False, compare=False)  # no key is stated; `key` is C
 
     def played(self) -> Iterator[int]:
         """Yield the indices of the bars in the order in which they are played.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.errors import require
+from charrnn.errors import require, require_choice
 from charrnn.nn.cells import CELLS
 from charrnn.nn.layer import Chunk, Layer, Resets, Weights
 from charrnn.nn.parameters import Array
@@ -31,7 +31,7 @@ def recurrent_shapes(
 
     Raises ConfigError for an unknown cell or sizes below 1.
     """
-    require(cell in CELLS, f"`cell` must be one of {', '.join(CELLS)}, got {cell!r}")
+    require_choice("cell", cell, CELLS)
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         require(size >= 1, f"`{name}` must be at least 1, got {size}")
     require(

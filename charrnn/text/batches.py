@@ -84,9 +84,8 @@ class Streams:
     def __init__(self, text: Encoded, batch_size: int, seq_len: int, seed: int) -> None:
         if len(text) < batch_size * seq_len:
             raise CorpusError(
-                f"the corpus has {counted(len(text), 'character')} to train on; `batch_size` "
-                f"{batch_size} x `seq_len` {seq_len} needs "
-                f"{batch_size * seq_len:,}; lower one of them"
+                f"the corpus has {counted(len(text), 'training character')}, fewer than "
+                f"{batch_size} x {seq_len} (`batch_size` x `seq_len`); lower one of them"
             )
         self.text = text
         self.batch_size = batch_size
@@ -120,7 +119,7 @@ def fit(characters: int, batch_size: int, seq_len: int) -> tuple[int, int]:
     """
     if characters < 2:
         raise CorpusError(
-            f"the corpus has {counted(characters, 'character')} to train on; at least 2 are needed"
+            f"the corpus has {counted(characters, 'training character')}; training needs at least 2"
         )
     while batch_size * seq_len > characters:
         if batch_size >= seq_len:

@@ -115,18 +115,18 @@ class Corpus:
         return Encoded(recoded, self.ends)
 
     def replaced(self, tokenizer: Tokenizer, unknown: str) -> tuple[str, ...]:
-        """Return notices of how many characters `encode` folds and skips."""
+        """Return notices of how many characters `encode` replaces and skips."""
         if unknown == "error":
             return ()
         replacements = tokenizer.replacements(self.characters(), unknown)
         counts = np.zeros(len(self.tokenizer), np.int64)
         for block in blocks(self.ids):
             counts += np.bincount(block, minlength=len(counts))
-        totals = {"folded": 0, "skipped": 0}
+        totals = {"replaced": 0, "skipped": 0}
         for code_point, text in replacements.items():
             count = counts[self.tokenizer.alphabet.index(chr(code_point))]
-            totals["folded" if text else "skipped"] += int(count)
-        what = {"folded": "to similar ones in", "skipped": "not in"}
+            totals["replaced" if text else "skipped"] += int(count)
+        what = {"replaced": "with similar ones from", "skipped": "not in"}
         return tuple(
             f"{verb} {counted(total, 'character')} {what[verb]} the model's alphabet"
             for verb, total in totals.items()

@@ -85,6 +85,10 @@ class Reading(ABC):
         """Return all variants of the training documents, `copies` per document."""
         return documents
 
+    def preview(self, text: str) -> str:
+        """Return the beginning of a document without what only the model needs."""
+        return text
+
 
 def reading_of(documents: str) -> type[Reading]:
     """Return the Reading class for this kind of document."""

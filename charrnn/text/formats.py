@@ -44,9 +44,9 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         if codecs.lookup(encoding).name == "utf-16":  # Python 3.13, without a byte order mark
             hint = "utf-16-le"
         raise CorpusError(
-            f"{name} is not valid {encoding}: byte 0x{error.object[error.start]:02X} at offset "
-            f"{offset - len(error.object) + error.start:,}; set its encoding, for example "
-            f"`encoding='{hint}'`"
+            f"{name} is not valid {encoding.upper()}: byte 0x{error.object[error.start]:02X} at "
+            f"offset {offset - len(error.object) + error.start:,}; specify its encoding, for "
+            f"example with `encoding='{hint}'`"
         ) from None
     except LookupError:
         raise ConfigError(
@@ -54,8 +54,8 @@ def read_text(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
         ) from None
     except UnicodeError as error:
         raise CorpusError(
-            f"{name} is not valid {encoding}: {error}; set its encoding, for example "
-            "`encoding='utf-16-le'`"
+            f"{name} is not valid {encoding.upper()}: {error}; specify its encoding, for example "
+            "with `encoding='utf-16-le'`"
         ) from None
 
 

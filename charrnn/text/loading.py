@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from glob import glob
 from pathlib import Path
 
-from charrnn.errors import CorpusError, reason, require
+from charrnn.errors import CorpusError, counted, reason, require
 from charrnn.text.corpus import Builder, Corpus
 from charrnn.text.documents import File, Reading, reading_of
 from charrnn.text.formats import format_of
-from charrnn.text.plain import STDIN, skipped
+from charrnn.text.plain import STDIN, skipped, some
 
 
 def read(
@@ -33,6 +33,7 @@ def read(
     if isinstance(paths, (str, Path)):
         paths = [paths]
     require(len(paths) > 0, "no corpus given; name at least one text file")
+    require(all(map(str, paths)), "the path of the corpus is empty")
     unreadable: list[tuple[str, str]] = []
     files = [found for path in paths for found in files_of(path, unreadable)]
     kinds = (format_of(file.path).documents for file in files)
@@ -41,12 +42,13 @@ def read(
     if not isinstance(reading, its_reading):
         reading = its_reading()
     builder = Builder()
-    names, notices, facts = reading.read(_of_kind(kind, files), encoding, builder.add)
-    notices = [*skipped("folder", unreadable), *notices]
+    wanted, others = _of_kind(kind, files)
+    names, notices, facts = reading.read(wanted, encoding, builder.add)
+    notices = [*skipped("folder", unreadable), *others, *notices]
     if not names:
         what = "standard input" if str(paths[0]) == STDIN else str(paths[0])
         nothing = "contains no text files" if os.path.isdir(paths[0]) else "is empty"  # noqa: PTH112 (as below)
-        raise CorpusError("; ".join([f"{what} {nothing}", *notices]))
+        raise CorpusError("; ".join(dict.fromkeys([f"{what} {nothing}", *notices])))
     return builder.corpus(names, notices, reading, facts)
 
 
@@ -88,14 +90,21 @@ def _is_regular(file: Path) -> bool:
         return True
 
 
-def _of_kind(kind: str, files: Sequence[File]) -> list[File]:
-    """Return the files with this kind of document; skip others if they were found in a folder."""
-    wanted = []
+def _of_kind(kind: str, files: Sequence[File]) -> tuple[list[File], list[str]]:
+    """Return the files with this kind of document, and a notice about others that were found in a
+    folder.
+    """
+    wanted, others = list[File](), list[str]()
     for file in files:
         if format_of(file.path).documents == kind:
             wanted.append(file)
-        elif not file.in_folder:
+        elif file.in_folder:
+            others.append(str(file.path))
+        else:
             raise CorpusError(
-                f"{file.path} does not contain {kind}, but other files do; read them separately"
+                f"{file.path} does not contain {kind}, but other files do; use them separately"
             )
-    return wanted
+    if not others:
+        return wanted, []
+    files_of_others = f"{counted(len(others), 'file')} without {kind} ({some(others)})"
+    return wanted, [f"skipped {files_of_others}; to use text files, name them"]

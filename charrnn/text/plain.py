@@ -66,8 +66,17 @@ def skipped(noun: str, errors: Sequence[tuple[str, str]]) -> list[str]:
     """
     if len(errors) < 2:
         return [f"skipped 1 {noun}: {error}" for _, error in errors]
-    names = ", ".join([name for name, _ in errors[:SOME]] + ["..."] * (len(errors) > SOME))
+    names = some([name for name, _ in errors])
     return [f"skipped {counted(len(errors), noun)} ({names}); the first: {errors[0][1]}"]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few of some names.
+
+    >>> some(["a", "b", "c", "d"])
+    'a, b, c, ...'
+    """
+    return ", ".join([*names[:SOME], *["..."] * (len(names) > SOME)])
 
 
 def is_list(text: str) -> bool:

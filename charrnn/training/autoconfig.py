@@ -1,8 +1,8 @@
-"""Settings selected for the corpus, the CPU and the time budget, where the user states none.
+"""Settings selected for the corpus, the CPU and the time limit, where the user states none.
 
-The tables are the rules; `docs/choices.md` has the measurements behind them. The time budget counts
+The tables are the rules; `docs/choices.md` has the measurements behind them. The time limit counts
 all cores, so two cores for five minutes give the same settings as one core for ten. On a corpus
-that is short for its time budget, training ends after MOST_EPOCHS epochs.
+that is short for its time limit, training ends after MOST_EPOCHS epochs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoints.records import Selection, TrainConfig
+from charrnn.nn.blas import kernels
 from charrnn.nn.model import DROPOUTS, ModelConfig
 from charrnn.nn.parameters import count
+from charrnn.nn.products import SMALL_KERNELS
 from charrnn.text.batches import fit
 from charrnn.text.documents import stored_reading
 from charrnn.text.tokenizer import Ids
@@ -25,7 +27,7 @@ from charrnn.training.diagnosis import MOST_EPOCHS
 from charrnn.training.limits import DEFAULT_MINUTES, Limits
 from charrnn.training.prepare import Data
 
-# Rows: least number of characters that the network reads in the time budget, hidden size, learning
+# Rows: least number of characters that the network reads within the limit, hidden size, learning
 # rate. In a short run a small network reads more text than a large one and learns more; in a long
 # run it would only repeat the same text. With thousands of characters in the alphabet, all networks
 # are slow.
@@ -61,8 +63,10 @@ BEFORE, AFTER = 700_000, 50_000  # characters of the trigram model, and scored b
 
 CHOSEN = ("hidden_size", "dropout", "weight_dropout", "learning_rate")
 
-# Floating-point operations per second of one core in training: the order of magnitude, for plans.
-CORE_SPEED = 5e10
+# Floating-point operations per second of one core in training, by the kernels that OpenBLAS
+# chooses: measured on an AMD EPYC, and the order of magnitude for other processors and libraries.
+CORE_SPEEDS = dict.fromkeys(SMALL_KERNELS, 1.3e11)  # AVX-512
+CORE_SPEED = 7e10
 OPERATIONS = 6  # per weight and character: a product and a sum, forward and twice backward
 
 
@@ -108,7 +112,8 @@ def choose(
         config = replace(model or ModelConfig(hidden_size=hidden_size), **shape)
         weights = count(config.shapes(alphabet))
         # Characters per core-minute; looking up an embedding is free.
-        speed = 60 * CORE_SPEED / (OPERATIONS * (weights - alphabet * config.embedding_size))
+        flops = CORE_SPEEDS.get(kernels(), CORE_SPEED)
+        speed = 60 * flops / (OPERATIONS * (weights - alphabet * config.embedding_size))
         epochs = _epochs(limits, train, characters, cores * speed)
         if epochs * characters >= least:
             break

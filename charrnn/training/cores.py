@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.checkpoints.records import MAX_SHARDS
-from charrnn.errors import counted, require
+from charrnn.errors import require
 
 SYSTEM = Path("/sys")
 OWN_GROUP = Path("/proc/self/cgroup")
@@ -96,8 +96,8 @@ def share_out(workers: int | str, shards: int, batch_size: int) -> tuple[int, in
     shards = shards or workers
     require(
         batch_size % shards == 0,
-        f"`batch_size` must be a multiple of the number of shards, got {batch_size} for "
-        f"{counted(shards, 'shard')} or workers",
+        f"`batch_size` {batch_size} is not a multiple of {shards}, the number of shards (by "
+        "default, one per worker); change one of them",
     )
     require(
         shards % workers == 0,

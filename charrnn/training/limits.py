@@ -31,14 +31,18 @@ class Limits:
 
     epochs: float | None = setting(None, "Stop after this many passes over the training text.")
     max_steps: int | None = setting(None, "Stop after this many training steps.")
-    minutes: float | None = setting(None, "Stop after this many minutes; 10 if no limit is given.")
+    minutes: float | None = setting(
+        None, "Stop after this many minutes; by default, 10 if no other limit is given."
+    )
     eval_every: int | None = setting(
-        None, "Evaluate every N steps; by default, about 5% of the time."
+        None,
+        "Evaluate every N steps; by default, so that evaluation takes about 5% of the time, and "
+        "at least about 15 times under a time limit.",
     )
     save_every: int | None = setting(None, "Save every N steps; by default, at each evaluation.")
     patience: int | None = setting(
         None,
-        "Stop early if the validation loss rises and the best value is N evaluations old; by "
+        "Stop early if the validation loss is rising and has not improved for N evaluations; by "
         "default, a quarter of the evaluations so far, but at least 5.",
     )
 

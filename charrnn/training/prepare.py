@@ -78,7 +78,8 @@ def prepare(
     notices += held_out.replaced(tokenizer, unknown)
     if len(validation) < 2 and (valid is not None or config.valid_fraction > 0):
         notices.append(
-            "the held-out part is too short for validation; the last weights will be saved"
+            "there is too little text for validation, so the final weights will be saved rather "
+            "than the best"
         )
     if known is not None and len(tokenizer) > len(known):
         new = len(tokenizer) - len(known)
@@ -86,9 +87,9 @@ def prepare(
     batch_size, seq_len = fit(len(text), config.batch_size, config.seq_len)
     if (batch_size, seq_len) != (config.batch_size, config.seq_len):
         notices.append(
-            f"the corpus has {counted(len(text), 'training character')}, fewer than `batch_size` "
-            f"{config.batch_size} x `seq_len` {config.seq_len}; reduced to `batch_size` "
-            f"{batch_size} and `seq_len` {seq_len}"
+            f"the corpus has {counted(len(text), 'training character')}, fewer than "
+            f"{config.batch_size} x {config.seq_len} (`batch_size` x `seq_len`); using "
+            f"`batch_size={batch_size}` and `seq_len={seq_len}` instead"
         )
     return Data(
         tokenizer,

@@ -165,10 +165,11 @@ def require_same_texts(run: StoredRun, texts: Mapping[str, str], out: str | Path
     """Raise ConfigError unless the run started with texts of these digests."""
     for what, digest in texts.items():
         named = "the corpus" if what == "corpus" else "the `valid` corpus"
+        use = "trained" if what == "corpus" else "validated"
         require(
             run.digests[what] == digest,
-            f"{named} has changed since the run of {out} started; pass the original, or start a "
-            "new run with `init_from`",
+            f"this is not {named} that {out} was {use} on, or it has changed; pass the original "
+            f"{'corpus' if what == 'corpus' else 'one'}, or start a new run with `init_from`",
         )
 
 

@@ -75,7 +75,7 @@ def train(
     """Start a run, as `charrnn train` does; iterate over the Trainer or call its `fit()`.
 
     `corpus` is a Corpus, or files and folders. Settings that are not stated are selected for the
-    corpus, the CPU and the time budget: 10 `minutes` without another limit.
+    corpus, the CPU and the time limit: 10 `minutes` without another limit.
 
     `out` is the model file to write, with the resume file next to it; without it, nothing is
     written. An existing model is replaced only with `overwrite`. With `valid`, a separate corpus,
@@ -100,7 +100,7 @@ def train(
     ModelConfig(**model)  # fail before reading a long corpus
     texts = _read(corpus, encoding, reading, base.reading if base is not None else None)
     if "documents" not in config and isinstance(texts.reading, PlainText) and is_list(texts.head()):
-        notice = "the corpus looks like a list; to train on its lines as documents, pass "
+        notice = "the corpus looks like a list; to treat each line as a document, pass "
         texts = replace(texts, notices=(*texts.notices, f"{notice}`documents='lines'`"))
     validation = None
     if valid is not None:

@@ -185,7 +185,10 @@ class Trainer:
                     "continues, but its result will not be the same bit for bit"
                 )
         if last.counters.model_digest != output.digest:
-            notices.append(f"{out} does not match its resume file; it will be written again")
+            notices.append(
+                f"{out} does not match its resume file; {out} will be rewritten from the resumed "
+                "run"
+            )
         if new_limits != stored.limits:
             last = reconsidered(last, plan)
         trainer = cls(replace(plan, notices=tuple(notices)), last, good)

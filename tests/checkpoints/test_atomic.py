@@ -38,6 +38,22 @@ def test_a_new_file_gets_its_mode_from_the_umask(tmp_path):
     assert mode(tmp_path / "new") == 0o640
 
 
+def test_data_may_come_in_parts(tmp_path):
+    write_atomically(tmp_path / "new", (part for part in (b"da", b"ta")))
+    assert (tmp_path / "new").read_bytes() == b"data"
+
+
+def test_parts_that_fail_leave_the_old_file(tmp_path):
+    def parts():
+        yield b"new"
+        raise ValueError
+
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(ValueError):  # noqa: PT011
+        write_atomically(tmp_path / "old", parts())
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize("permissions", [0o600, 0o664, 0o444])
 def test_a_file_keeps_its_mode(tmp_path, permissions):

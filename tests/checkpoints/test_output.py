@@ -93,7 +93,7 @@ def test_resuming_needs_the_resume_file_but_not_the_model(path):
     path.unlink()
     assert Output.of_run(path).digest is None
     resume_path(path).unlink()
-    with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist; remove resume"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist; omit resume"):
         Output.of_run(path)
 
 

@@ -1,9 +1,11 @@
 """Tunes to assess and to compare with: files, folders and patterns."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from charrnn.music.assess import assess
 from tests.helpers import assert_refused
 
 TUNE = "X:1\nT:Tune {0}\nM:2/4\nL:1/8\nK:D\nDEFG|A2B{0}|]\n"
@@ -39,6 +41,30 @@ def test_tunes_come_from_files_folders_and_patterns(cli, new, against):
     assert printed == json.loads(cli("assess", "--against", "old", "new", "--json").out)
 
 
+def test_each_prints_one_line_per_tune(cli):
+    head, *lines = cli("assess", "new", "--against", "old", "--each").out.splitlines()
+    assert head.split()[:4] == ["title", "key", "meter", "range"]
+    assert [line.split()[:6] for line in lines] == [
+        ["1", "Tune", "1", "D", "major", "2/4"],
+        ["2", "Tune", "2", "D", "major", "2/4"],
+    ]
+    assert "-  none" not in lines[0]
+    summary = cli("assess", "new", "--against", "old").out
+    assert "Tune 1" not in summary
+    assert "bars that add up" in summary
+
+
+def test_each_is_the_same_in_json_and_in_python(cli):
+    printed = json.loads(cli("assess", "new", "--against", "old", "--each", "--json").out)
+    assert printed == json.loads(json.dumps(asdict(assess("new", against="old", each=True))))
+    first, second = printed["each"]
+    assert (first["title"], first["facts"]["ends on the tonic"]) == ("Tune 1", "no")
+    assert first["figures"]["tunes"] == 1
+    assert second["figures"]["notes"] == 6
+    without = json.loads(cli("assess", "new", "--against", "old", "--json").out)
+    assert without == printed | {"each": []}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -53,7 +79,9 @@ def test_a_pattern_that_the_shell_expanded_is_an_error(cli, arguments):
 
 def test_compose_finds_the_same_mistake(cli):
     result = cli("compose", "m.safetensors", "--against", *old(1, 2))
-    assert_refused(result, 2, "1 more file after --against old/1.abc; name the folder")
+    assert_refused(
+        result, 2, "--against takes one path, but 1 more file follows old/1.abc; name the folder"
+    )
 
 
 def test_the_tunes_may_follow_the_option(cli):
@@ -64,6 +92,15 @@ def test_an_unreadable_file_in_a_folder_is_reported_and_skipped(cli):
     result = cli("assess", "new", "--against", "old")
     assert result.code == 0
     assert "broken.abc" in result.err
+
+
+def test_tunes_in_several_formats_count_once(cli):
+    assert cli("convert", "new/1.abc", "new/1.mid").code == 0
+    assert cli("convert", "new/2.abc", "new/2.mid").code == 0
+    result = cli("assess", "new", "--json")
+    assert json.loads(result.out)["figures"]["tunes"] == 2
+    notice = "skipped 2 files that repeat an .abc file of the same name (new/1.mid, new/2.mid)"
+    assert result.err == f"charrnn: {notice}\n"
 
 
 def test_a_folder_without_tunes_is_an_error(cli, tmp_path):

@@ -262,6 +262,11 @@ def test_an_invalid_record_is_an_error_or_ignored(cli, model_file, tmp_path, spo
         assert_refused(result, 1, "odd.safetensors")
 
 
+def test_a_mistyped_command_is_corrected(cli):
+    assert_refused(cli("trian", "novel.txt"), 2, "no such command 'trian' (did you mean 'train'?)")
+    assert_refused(cli("frobnicate"), 2, "no such command 'frobnicate'; see 'charrnn --help'")
+
+
 def test_a_model_of_a_future_version_asks_for_an_upgrade(cli, model_file, monkeypatch):
     with monkeypatch.context() as future:
         future.setattr("charrnn.checkpoints.container.FORMAT", 9)

@@ -111,12 +111,19 @@ def test_evaluate_names_or_skips_unknown_characters(cli, model_file, tmp_path):
     assert result.err == "charrnn: skipped 1 character not in the model's alphabet\n"
 
 
+def test_a_model_without_a_held_out_part_has_one_error(cli, novel, tmp_path):
+    model = save_constant_model(tmp_path / "m.safetensors", "abc", valid_fraction=0.0)
+    result = cli("evaluate", model, novel, "--split", "valid")
+    assert_refused(result, 1, "trained without a held-out part; use --split all")
+    assert result.err.count("\n") == 1
+
+
 def test_evaluate_folds_unknown_characters(cli, model_file, tmp_path):
     (tmp_path / "text.txt").write_text("The cåt ж\u00a0sat\n", encoding="utf-8")
     result = cli("evaluate", model_file, "text.txt", "--unknown", "fold", "--json")
     assert json.loads(result.out)["characters"] == len("The cat  sat\n") - 1
     assert result.err == (
-        "charrnn: folded 2 characters to similar ones in the model's alphabet\n"
+        "charrnn: replaced 2 characters with similar ones from the model's alphabet\n"
         "charrnn: skipped 1 character not in the model's alphabet\n"
     )
 
@@ -129,7 +136,7 @@ def test_evaluate_folds_unknown_characters(cli, model_file, tmp_path):
         (["{corpus}", "--block-size", "-1"], 2, "--block-size"),
         (["nowhere.txt"], 1, "nowhere.txt does not exist"),
         (["one.txt"], 1, "the text has 1 character; evaluation needs at least 2"),
-        (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not valid utf-16"),
+        (["one.txt", "--unknown", "skip", "--encoding", "utf-16"], 1, "not valid UTF-16"),
     ],
 )
 def test_invalid_evaluations_are_refused(

@@ -15,6 +15,20 @@ def test_info_shows_the_key_figures(cli, model_file):
         assert word in result.out
 
 
+def test_info_lists_each_setting_once_for_people(cli, novel):
+    assert (
+        cli("train", novel, "--max-steps", "2", "--hidden-size", "8", "--batch-size", "4").code == 0
+    )
+    lines = cli("info", "novel.safetensors").out.splitlines()
+    heading = lines.index("training")
+    assert lines[heading - 1] == "given     hidden_size 8, batch_size 4"
+    listed = [line.split()[0] for line in lines[heading + 1 :] if line.startswith("  ")]
+    assert not {"batch_size", "hidden_size", "learning_rate", "dropout"} & set(listed)
+    assert f"  {'characters':18} 828" in lines
+    assert f"  {'momentum':18} 0.9" in lines
+    assert any(line.startswith("  corpus digest ") for line in lines)
+
+
 def test_info_json_has_everything(cli, model_file):
     result = cli("info", model_file, "--json")
     assert (result.code, result.err) == (0, "")

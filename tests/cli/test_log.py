@@ -183,7 +183,7 @@ def test_a_log_cannot_be_a_file_of_the_run(cli, novel, tmp_path, name):
     name = lock_path(tmp_path / "novel.safetensors").name if name == "the lock" else name
     result = cli("train", novel, *SHORT, "--log", name)
     assert (result.code, result.out) == (2, "")
-    assert f"--log cannot be {name}, a file of the run" in result.err
+    assert f"--log cannot be {name}, which this run reads or writes" in result.err
 
 
 @needs_dev_full

@@ -170,12 +170,33 @@ def test_the_number_of_documents_found_is_reported_if_there_are_too_few(cli, nam
     assert "found 0 of 9 documents" in result.err
 
 
+def test_the_number_of_documents_found_follows_the_finished_text(cli, names, monkeypatch):
+    monkeypatch.setattr("charrnn.cli.sample.tell", print)
+    options = ["--num-samples", "9", "--unique", "--max-length", "1", "--seed", "1"]
+    assert re.match(r"(.\n){3}found 3 of 9 documents", cli("sample", names, *options).out)
+
+
+def test_a_model_of_tunes_says_how_to_get_playable_tunes(cli, tmp_path):
+    model = save_constant_model(tmp_path / "tunes.safetensors", "\nab", documents="tunes")
+    hint = "training notation; for playable tunes, use compose"
+    assert hint in cli("sample", model, "--seed", "1").err
+    assert hint not in cli("sample", model, "--seed", "1", "--json").err
+
+
+def test_usage_errors_come_before_the_seed(cli, names):
+    for wrong in (["-t", "-1"], ["--unique", "--stop", "a"], ["--num-samples", "0"]):
+        result = cli("sample", names, *wrong)
+        assert result.code == 2
+        assert "seed" not in result.err
+
+
 def test_conditions_for_documents_are_refused_without_documents_and_with_a_stop(
     cli, names, model_file
 ):
-    assert_refused(cli("sample", model_file, "--unique", "--seed", "1"), 2, "on whole files")
+    refused = cli("sample", model_file, "--unique", "--seed", "1")
+    assert_refused(refused, 2, "error: --unique needs a model trained on lines", "on whole files")
     result = cli("sample", names, "--unique", "--stop", "a")
-    assert_refused(result, 2, "--stop cannot be combined with conditions for documents")
+    assert_refused(result, 2, "--stop cannot be combined with --unique")
 
 
 # ---- prompts -------------------------------------------------------------------------------------
@@ -218,7 +239,7 @@ def test_unknown_characters_in_a_prompt_are_skipped_or_folded_with_a_notice(cli,
     assert skipped.err == "charrnn: skipped 2 characters not in the model's alphabet\n"
     assert skipped.out == "§é" + generate(load(model_file), length=20, seed=1)[0]
     folded = cli("sample", model_file, "--prompt", "§é", "--unknown", "fold", *options)
-    assert "folded 1 character to similar ones in the model's alphabet" in folded.err
+    assert "replaced 1 character with similar ones from the model's alphabet" in folded.err
     assert "skipped 1 character not in" in folded.err
     assert folded.out == "§é" + generate(load(model_file), "e", length=20, seed=1)[0]
 
@@ -237,7 +258,7 @@ def test_a_text_to_adapt_to_may_have_unknown_characters(cli, model_file, tmp_pat
     assert (refused.code, refused.out) == (1, "")
     assert "U+00A7" in refused.err
     result = cli(*arguments, "--unknown", "fold")
-    assert "folded 9 characters" in result.err
+    assert "replaced 9 characters" in result.err
     assert "skipped 9 characters" in result.err
 
 

@@ -92,6 +92,15 @@ def test_messages_wrap_between_words_and_before_values(width):
     assert not any(re.search(r"--option-\d+$", line) for line in lines)
 
 
+@pytest.mark.parametrize(
+    "phrase",
+    ["67 steps", "(2.276 bits/char)", "of 62", "= 3.733 bits/char", "of 32 x 64 characters"],
+)
+def test_numbers_stay_with_their_units(phrase):
+    for width in range(len(phrase) + 5, 60):
+        assert phrase in wrapped(f"a loss of many words and then {phrase} and so on", width)
+
+
 def test_a_word_wider_than_the_terminal_is_whole_for_pasting_or_cut():
     path = "/" + "long/" * 20
     assert wrapped(f"saved {path} here", 40).split("\n") == ["saved", f"    {path}", "    here"]

@@ -174,7 +174,9 @@ def test_resume_rejects_another_corpus(cli, novel, trained, added):
     before = trained.read_bytes()
     novel.write_text(TEXT + added)
     result = cli("train", novel, "--resume", "--max-steps", "20")
-    assert_refused(result, 2, "the corpus has changed", "--init-from")
+    assert_refused(
+        result, 2, "this is not the corpus that novel.safetensors was trained on", "--init-from"
+    )
     assert trained.read_bytes() == before
 
 
@@ -211,12 +213,12 @@ def test_init_from_keeps_the_weights_and_adds_to_the_alphabet(cli, trained, tmp_
 def test_selected_settings_are_printed_and_stored(cli, novel):
     told = cli("train", novel, "--epochs", 1, "--batch-size", 8, "--dropout", 0.125).err
     (chosen,) = (line for line in told.splitlines() if "selected for" in line)
+    assert "selected for this corpus, CPU and limit: " in chosen
     assert "--hidden-size 128" in chosen
     assert "--dropout" not in chosen
     shown = cli("info", "novel.safetensors").out
     (line,) = (line for line in shown.splitlines() if line.startswith("selected"))
     assert "hidden_size 128" in line
-    assert "828 characters and an alphabet of 11" in line
     assert "given     dropout 0.125, batch_size 8\n" in shown
 
 
@@ -458,9 +460,9 @@ def test_a_path_must_not_be_empty(cli, novel, files, option):
     [
         (b"", ["novel.txt is empty"]),
         (b"\xef\xbb\xbf", ["novel.txt is empty"]),
-        (b"a", ["1 character to train on; at least 2 are needed"]),
-        (b"caf\xe9 au lait", ["not valid utf-8", "0xE9", "offset 3", "--encoding"]),
-        ("häuser".encode("utf-16"), ["not valid utf-8", "0xFF", "--encoding utf-16"]),
+        (b"a", ["1 training character; training needs at least 2"]),
+        (b"caf\xe9 au lait", ["not valid UTF-8", "0xE9", "offset 3", "--encoding"]),
+        ("häuser".encode("utf-16"), ["not valid UTF-8", "0xFF", "--encoding utf-16"]),
     ],
     ids=["empty", "only a byte order mark", "one character", "latin-1", "utf-16"],
 )
@@ -537,10 +539,17 @@ def test_a_corpus_shorter_than_a_chunk_is_trained_on_with_a_notice(cli, novel, l
 # ---- validation ----------------------------------------------------------------------------------
 
 
+def test_an_empty_path_and_an_empty_text_are_named_once(cli, tmp_path):
+    assert_refused(cli("train", ""), 2, "error: CORPUS must not be empty")
+    (tmp_path / "empty.txt").write_text("")
+    result = cli("train", "empty.txt")
+    assert result.err.endswith("error: empty.txt is empty\n")
+
+
 def test_validation_may_be_disabled(cli, novel):
     result = cli("train", novel, *SHORT, "--valid-fraction", "0")
     assert result.code == 0
-    assert "saved novel.safetensors: weights of step 12" in result.err
+    assert "saved novel.safetensors: weights from step 12" in result.err
     assert load("novel.safetensors").history == []
 
 

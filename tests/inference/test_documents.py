@@ -112,7 +112,7 @@ def test_a_prompt_can_be_a_corpus():
         ({"min_length": 5, "max_length": 4}, "max_length must be at least min_length 5, got 4"),
         (
             {"prompt": "abc", "max_length": 2},
-            r"max_length must be at least 3 \(the prompt\)",
+            r"max_length must be at least 3, the length of the prompt; got 2",
         ),
         ({"num_samples": 0}, "num_samples"),
         ({"length": -1}, "length must be at least 0, got -1"),
@@ -126,7 +126,7 @@ def test_invalid_values_fail_before_anything_is_sampled(options, message):
 
 
 def test_a_model_of_whole_files_has_no_documents():
-    with pytest.raises(ConfigError, match="need a model trained on lines, paragraphs or tunes"):
+    with pytest.raises(ConfigError, match="needs a model trained on lines, paragraphs or tunes"):
         stream_documents(constant_model([0.4, *[0.1] * 6]))
 
 

@@ -8,6 +8,7 @@ import charrnn
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.interop import formats
 from charrnn.interop.formats import Content, Format
+from charrnn.interop.page import Cost
 from charrnn.nn.cells import CELLS, RNN
 from charrnn.nn.model import ModelConfig
 from tests.helpers import assert_refused, random_checkpoint
@@ -31,7 +32,7 @@ def test_the_command_and_the_call_write_the_same_file(
     )
     assert (tmp_path / "novel.html").read_bytes() == command
     assert call.size == len(command)
-    assert result.out == f"novel.html: {call.size / 1e6:.1f} MB\n"
+    assert result.out == f"wrote novel.html ({call.size / 1e6:.1f} MB)\n"
 
 
 def test_the_notice_of_memorized_text_is_printed_once(cli, model_file):
@@ -41,8 +42,20 @@ def test_the_notice_of_memorized_text_is_printed_once(cli, model_file):
 
 def test_the_cost_of_rounding_is_printed(cli, model_file, corpus_file):
     result = cli("export", model_file, "novel.html", "--corpus", corpus_file)
-    assert "storing weights as f16 changes the loss" in result.err
+    assert "storing weights as f16 " in result.err
     assert "nats/char" in result.err
+
+
+@pytest.mark.parametrize(
+    ("after", "notice"),
+    [
+        (1.50004, "does not change the loss (1.5000 nats/char, measured on 900 characters)"),
+        (1.49994, "changes the loss from 1.5000 to 1.4999 nats/char (-0.0001), measured on 900"),
+        (1.61, "changes the loss from 1.5000 to 1.6100 nats/char (+0.1100), measured on 900"),
+    ],
+)
+def test_the_cost_of_rounding_is_the_difference_of_the_printed_losses(after, notice):
+    assert f"storing weights as f16 {notice}" in Cost(1.50001, after, 900).notice("f16")
 
 
 def test_a_corpus_and_its_files_give_the_same_page(model, corpus_file, tmp_path):

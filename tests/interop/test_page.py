@@ -130,7 +130,7 @@ def test_the_cost_is_measured_on_the_held_out_part_of_the_corpus_of_the_training
 
 
 def test_unknown_weights_are_refused(model):
-    with pytest.raises(ConfigError, match=r"weights must be one of f32, f16, i8, got 'f8'"):
+    with pytest.raises(ConfigError, match=r"weights must be one of f32, f16, i8; got 'f8'"):
         page(model, "novel", weights="f8")
 
 

@@ -219,9 +219,12 @@ def test_a_name_is_one_short_line(torch_file):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"corpus": Corpus.from_texts("abc")}, "alphabet of 7 characters, the corpus one of 3"),
-        ({"alphabet": "abc\n"}, "alphabet of 7 characters, alphabet one of 4"),
-        ({"alphabet": "\n abcde\n\n"}, "alphabet of 7 characters, alphabet one of 9"),
+        (
+            {"corpus": Corpus.from_texts("abc")},
+            "alphabet of 7 characters, but the corpus has one of 3",
+        ),
+        ({"alphabet": "abc\n"}, "alphabet of 7 characters, but alphabet has one of 4"),
+        ({"alphabet": "\n abcde\n\n"}, "alphabet of 7 characters, but alphabet has one of 9"),
     ],
 )
 def test_an_alphabet_of_another_size_is_refused(given, words):
@@ -288,7 +291,7 @@ def test_import_with_an_alphabet_from_a_file_takes_its_characters_as_they_are(
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(b"\xff", "not valid utf-8"), (b"a" * 1200000, "too long")]
+    ("content", "word"), [(b"\xff", "not valid UTF-8"), (b"a" * 1200000, "too long")]
 )
 def test_a_file_that_is_no_alphabet_is_refused(cli, torch_file, tmp_path, content, word):
     (tmp_path / "alphabet.txt").write_bytes(content)
@@ -302,7 +305,7 @@ def test_an_imported_model_can_be_used_like_any_other(cli, torch_file, corpus_pa
     assert len(cli("sample", "m.safetensors", "--length", 9, "--seed", 1).out) == 9
     assert "nats per character" in cli("evaluate", "m.safetensors", corpus_path).out
     info = cli("info", "m.safetensors")
-    assert "training  unknown: the model was not trained by charrnn" in info.out
+    assert "training  unknown: the model was not trained with charrnn" in info.out
     assert "learning_rate" not in info.out
     corpus_path.write_text("a bad cab\naced e, " * 50, "utf-8")
     options = ("--max-steps", 2, "--workers", 1, "-o", "n.safetensors")

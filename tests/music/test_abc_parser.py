@@ -146,7 +146,7 @@ def test_an_invalid_tune_is_skipped_with_a_reason(tune, reason):
 
 @pytest.mark.parametrize("text", ["", "Once upon a time.\n", "X:1\nT:x\n", "T: three\nwords\n"])
 def test_text_without_tunes_is_an_error_in_one_line(text):
-    with pytest.raises(CorpusError, match=r"^no tunes found: air\.abc.*$"):
+    with pytest.raises(CorpusError, match=r"^no tunes found in air\.abc; .*$"):
         read_abc(text, "air.abc")
 
 

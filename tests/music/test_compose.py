@@ -20,6 +20,7 @@ from charrnn.music.transpose import to_tonic
 from charrnn.music.tune import Key
 from charrnn.rng import HEADERS, generator
 from charrnn.text.loading import read
+from tests.helpers import assert_refused
 
 TUNES = "".join(
     f"X:{n}\nT:Tune {n}\nM:6/8\nL:1/8\nK:{key}\n"
@@ -176,6 +177,12 @@ def test_no_note_is_outside_the_range(model, pitches, low, high):
     assert {low <= event.pitch <= high for tune in tunes for event in tune.events()} == {True}
 
 
+def test_a_repeat_that_the_prompt_opens_is_closed(model):
+    for tune in compose(model, 3, prompt="M:6/8 K:D |:D3 D3|", seed=1):
+        assert tune.bars[0].opens
+        assert tune.bars[tune.sections()[0][-1]].repeats
+
+
 def test_a_range_is_widened_by_the_prompt_unless_it_is_requested(model):
     prompt = "M:6/8\nL:1/8\nK:Bb\nB,2F FB,F|B,3 F3|"
     assert compose(model, prompt=prompt, seed=1)[0].events()[0].pitch == 58
@@ -196,10 +203,10 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
     [
         ({"count": 0}, "count must be between 1 and 12,500, got 0"),
         ({"count": 12_501}, "count must be between 1 and 12,500, got 12,501"),
-        ({"bars": 7, "form": "AABB"}, "bars must be a multiple of 2"),
+        ({"bars": 7, "form": "AABB"}, "form AABB has 2 .* bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
         ({"max_copy": 5}, "tunes to compare with"),
-        ({"constrained": False, "bars": 8}, "grammar"),
+        ({"constrained": False, "bars": 8}, "constrained=False cannot be combined with bars"),
         ({"meter": (7, 16)}, "7/16"),
         ({"pitches": "tuba"}, "pitches must be one of fiddle.* got 'tuba'"),
         ({"pitches": "B5-D4"}, "got 'B5-D4'"),
@@ -216,6 +223,7 @@ def test_a_model_of_prose_cannot_compose(cli, corpus_file):
     result = cli("compose", "prose.safetensors")
     assert result.code == 2
     assert "was not trained on tunes" in result.err
+    assert "seed" not in result.err
 
 
 def test_compose_writes_all_files_and_a_page(cli, model_file, tmp_path):
@@ -235,10 +243,64 @@ def test_without_a_folder_compose_prints_abc(cli, model_file):
     assert result.err == ""
 
 
+def test_several_temperatures_are_used_in_turn_and_named_in_the_titles(cli, model_file, model):
+    arguments = ("compose", model_file, "-n", 2, "--seed", 1)
+    several = read_abc(cli(*arguments, "-t", "0.5,1.2").out).tunes
+    assert [tune.title for tune in several] == [
+        f"Tune {number} (temperature {temperature})"
+        for number, temperature in enumerate(("0.5", "0.5", "1.2", "1.2"), 1)
+    ]
+    expected = [t for each in (0.5, 1.2) for t in compose(model, 2, temperature=each, seed=1)]
+    assert [tune.bars for tune in several] == [tune.bars for tune in expected]
+    assert read_abc(cli(*arguments, "-t", "0.5").out).tunes[0].title == ""
+
+
+def test_chords_are_added_by_rule(cli, model_file, tmp_path):
+    result = cli("compose", model_file, "--seed", 1, "--chords")
+    plain = cli("compose", model_file, "--seed", 1)
+    assert read_abc(result.out).tunes == read_abc(plain.out).tunes
+    assert '"' in result.out
+    assert "chords selected by rule" in result.err
+    assert cli("compose", model_file, "--seed", 1, "--chords", "-o", "out").code == 0
+    assert (tmp_path / "out" / "01.abc").read_text() == result.out
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "chords by rule" in page
+    assert ">Chords</button>" in page
+
+
+def test_every_temperature_has_its_tunes_in_the_folder(cli, model_file, tmp_path):
+    arguments = ("--seed", 1, "-t", "0.5,1.2", "-o", "warm", "--formats", "abc")
+    assert cli("compose", model_file, *arguments).code == 0
+    assert {path.name for path in (tmp_path / "warm").iterdir()} == {
+        "01.abc",
+        "02.abc",
+        "index.html",
+    }
+    assert "temperature 0.5, 1.2" in (tmp_path / "warm" / "index.html").read_text("utf-8")
+    (tmp_path / "cold").mkdir()
+    (tmp_path / "cold" / "02.abc").write_text("mine")
+    result = cli("compose", model_file, "-t", "0.5,1.2", "-o", "cold")
+    assert_refused(result, 1, "02.abc already exists")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("-t", "0.7,-1"), 2, "--temperature must be at least 0 and finite, got -1.0"),
+        (("-t", "0.7,"), 2, "'' is not a valid float"),
+        (("--swing", "5", "-o", "x"), 2, "--swing must be between 1 and 2.5, got 5"),
+        (("--chords", "--rewrite", "1", "--prompt-file", "x"), 2, "combined with --chords"),
+        (("--swing", "2"), 2, "--swing needs a folder; name one with --out"),
+    ],
+)
+def test_invalid_values_fail_before_the_model_is_read(cli, options, code, words):
+    assert_refused(cli("compose", "missing.safetensors", *options), code, words)
+
+
 def test_assess_prints_figures_and_json(cli, tunes_file):
     result = cli("assess", tunes_file, "--against", tunes_file)
     assert "bars that add up" in result.out
-    assert "runs of 8 notes" in result.out
+    assert "8-note runs" in result.out
     assert cli("assess", tunes_file, "--json").out.startswith('{"figures"')
 
 
@@ -295,7 +357,7 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), ".mid files hold one tune, got 30; select one with --tune"),
+        (("{tunes}", "y.mid"), "a .mid file holds one tune, but there are 30; select"),
         (("{tunes}", "y.doc"), "unknown format"),
         (("{tunes}", "y.mid", "--tune", "99"), "--tune is 99"),
         (("x.txt", "y.abc"), "not a tune file"),

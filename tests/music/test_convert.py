@@ -7,6 +7,7 @@ import pytest
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.convert import convert
+from charrnn.music.synth import GAP, RATE
 from tests.helpers import assert_refused
 
 TUNE = "X:1\nT:Air\nC:Someone\nM:2/4\nL:1/8\nK:D\n~DE{a}FG|A2d2|AGFE|D4|]\nw:la la\n"
@@ -59,6 +60,43 @@ def test_an_existing_target_is_replaced_only_with_overwrite(source, cli, tmp_pat
     assert target.read_text() == "mine"
     assert cli("convert", source, target, "--overwrite").code == 0
     assert target.read_bytes().startswith(b"MThd")
+
+
+def test_a_set_of_tunes_becomes_one_wave_file(source, tmp_path):
+    source.write_text(TUNE + "\n" + TUNE, "utf-8")
+    convert(source, tmp_path / "set.wav")
+    convert(source, tmp_path / "one.wav", tune=2)
+    one, both = ((tmp_path / name).stat().st_size for name in ("one.wav", "set.wav"))
+    assert both - 44 == 2 * (one - 44) + 2 * RATE * GAP
+    with pytest.raises(
+        ConfigError, match=r"a \.mid file holds one tune, but there are 2; select one with tune"
+    ):
+        convert(source, tmp_path / "set.mid")
+    assert not (tmp_path / "set.mid").exists()
+
+
+def test_a_tune_that_is_too_long_leaves_no_file(source, tmp_path):
+    source.write_text(TUNE.replace("M:2/4", "M:none").replace("D4", "D500|" * 8), "utf-8")
+    with pytest.raises(ConfigError, match="the limit is 600 s"):
+        convert(source, tmp_path / "air.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["air.abc"]
+
+
+def test_swing_is_played(source, cli, tmp_path):
+    for name in ("air.mid", "air.html"):
+        assert cli("convert", source, tmp_path / f"even-{name}").code == 0
+        assert cli("convert", source, tmp_path / f"swung-{name}", "--swing", "1.5").code == 0
+        even, swung = ((tmp_path / f"{how}-{name}").read_bytes() for how in ("even", "swung"))
+        assert even != swung
+
+
+def test_swing_that_cannot_be_heard_or_is_out_of_range_is_an_error(source, cli):
+    result = cli("convert", source, "other.abc", "--swing", "1.5")
+    assert_refused(result, 2, "--swing has no effect on .abc files; convert to .mid, .wav, .html")
+    result = cli("convert", source, "other.abc", "--chords")
+    assert_refused(result, 2, "--chords has no effect on .abc files; convert to .mid, .wav, .html")
+    result = cli("convert", source, "air.mid", "--swing", "4")
+    assert_refused(result, 2, "--swing must be between 1 and 2.5, got 4")
 
 
 def test_the_target_is_checked_before_the_source_is_read(tmp_path):

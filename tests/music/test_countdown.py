@@ -7,7 +7,7 @@ import pytest
 from charrnn.errors import ConfigError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.abc_writer import canonical
-from charrnn.music.countdown import ALL_MARKS, LAST_MARKS, countdown
+from charrnn.music.countdown import ALL_MARKS, LAST_MARKS, countdown, unmarked
 from charrnn.music.grammar.tunes import tune_grammar
 from tests.helpers import needs_data
 from tests.music.abc_examples import corpus_tunes
@@ -19,6 +19,12 @@ MARKED = "".join(sorted({*ALPHABET, *ALL_MARKS}))
 def marks(music):
     (tune,) = read_abc(f"X:1\nM:2/4\nL:1/8\nK:C\n{music}\n").tunes
     return "".join(countdown(tune))
+
+
+def test_without_marks_the_text_is_that_of_a_tune_without_marks():
+    (tune,) = read_abc("T:Hill\nM:2/4\nK:Gmin\nd4|c4|[K:Ddor]d4|[M:3/4]e6|]\n").tunes
+    marked = canonical(tune, True, countdown(tune))
+    assert unmarked(marked) == canonical(tune, True) != marked
 
 
 @pytest.mark.parametrize(

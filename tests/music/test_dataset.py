@@ -107,7 +107,7 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
         tune = jig(number, low, high).replace("|]", '"A" !trill!|]').replace(":|", "~(:|")
         (tmp_path / f"{number:02}.abc").write_text(f"{tune}X:2\nM:odd\nK:C\nC|]\n", "utf-8")
         data = write_midi(read_abc(jig(number, high, low)).tunes[0])
-        (tmp_path / f"{number:02}.mid").write_bytes(data)
+        (tmp_path / f"m{number:02}.mid").write_bytes(data)
     (tmp_path / "bad.mid").write_bytes(b"no music")
 
     *unread, more, aside, repeats, kept = read(tmp_path).notices
@@ -118,16 +118,39 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
     assert aside == (
         "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
     )
-    assert repeats == "8 of 24 files: recovered repeats"
+    assert repeats == "8 of 24 files: wrote repeated passages as repeats"
     assert kept.startswith("24 tunes, ")
 
-    (tmp_path / "01.mid").write_bytes(without_meter(data))
-    (tmp_path / "02.mid").write_bytes(without_meter(data))
-    notices = read([tmp_path / "01.mid"]).notices, read(sorted(tmp_path.glob("0?.mid"))).notices
+    (tmp_path / "m01.mid").write_bytes(without_meter(data))
+    (tmp_path / "m02.mid").write_bytes(without_meter(data))
+    notices = read([tmp_path / "m01.mid"]).notices, read(sorted(tmp_path.glob("m0?.mid"))).notices
     assert [found[0] for found in notices] == [
-        f"{tmp_path / '01.mid'}: no meter in the file; assumed 4/4",
+        f"{tmp_path / 'm01.mid'}: no meter in the file; assumed 4/4",
         "2 of 9 files: no meter in the file; assumed 4/4",
     ]
+
+
+def test_a_preview_is_abc_without_marks_up_to_a_bar_line():
+    (tune,) = read_abc(jig(1, "D", "B")).tunes
+    plain, marked = TuneReading(bar_marks="none"), TuneReading()
+    assert marked.text(tune) != plain.text(tune)
+    shown = marked.preview(marked.text(tune)[:60])
+    assert shown.endswith("|")
+    assert plain.text(tune).startswith(shown)
+    assert marked.preview("M:6/8\nK:Cm") == "M:6/8\nK:Cm"
+
+
+def test_a_midi_file_beside_an_abc_file_of_the_same_name_is_skipped_in_a_folder(tmp_path):
+    (tmp_path / "1.abc").write_text(jig(1, "D", "B"), "utf-8")
+    other = write_midi(read_abc(jig(2, "E", "c")).tunes[0])
+    for name in ("1.mid", "2.mid"):
+        (tmp_path / name).write_bytes(other)
+    found = read(tmp_path)
+    assert found.names == (str(tmp_path / "1.abc"), str(tmp_path / "2.mid"))
+    notice = "skipped 1 file that repeats an .abc file of the same name"
+    assert found.notices[0] == f"{notice} ({tmp_path / '1.mid'})"
+    named = read([tmp_path / "1.abc", tmp_path / "1.mid"])
+    assert len(named.names) == 2
 
 
 @pytest.mark.parametrize("transpose", ["tonic", "all", "none"])
@@ -209,11 +232,11 @@ def test_a_model_file_stores_how_its_tunes_were_read(cli, tunes):
     options = ("--transpose", "none", "--keep-titles", "--keep-irregular")
     result = cli("train", tunes, *TINY, *options, "-o", "m.safetensors")
     assert result.code == 0, result.err
-    assert "26 tunes, in their own keys" in result.err
+    assert "26 tunes, in the keys as written" in result.err
     assert "kept 1 tune whose bars do not add up" in result.err
     assert result.err.splitlines()[-2] == "charrnn: to compose tunes:"
     shown = re.sub(" +", " ", cli("info", "m.safetensors").out)
-    for line in (" transpose none\n", " keep_titles True\n", " keep_irregular True\n"):
+    for line in (" transpose none\n", " keep_titles yes\n", " keep_irregular yes\n"):
         assert line in shown
     reading = json.loads(cli("info", "m.safetensors", "--json").out)["training"]["reading"]
     assert reading["documents"] == "tunes"
@@ -221,7 +244,7 @@ def test_a_model_file_stores_how_its_tunes_were_read(cli, tunes):
 
     held_out = cli("evaluate", "m.safetensors", tunes, "--split", "valid")
     assert held_out.code == 0, held_out.err
-    assert "26 tunes, in their own keys" in held_out.err
+    assert "26 tunes, in the keys as written" in held_out.err
     assert "not the text that the model was trained on" not in held_out.err
 
     on = cli("train", tunes, *TINY, "--init-from", "m.safetensors", "-o", "on.safetensors")
@@ -254,7 +277,7 @@ def test_a_resumed_run_keeps_its_reading_and_rejects_another(cli, tunes):
 def test_resuming_with_prose_or_a_damaged_file_is_an_error_in_one_line(cli, tunes, corpus_file):
     assert cli("train", tunes, *TINY, "-o", "m.safetensors").code == 0
     other = cli("train", corpus_file, "--resume", "-o", "m.safetensors")
-    assert "the corpus has changed since the run of m.safetensors started" in other.err
+    assert "not the corpus that m.safetensors was trained on, or it has changed" in other.err
     nothing = cli("train", tunes, "--resume", "-o", "none.safetensors")
     assert "none.safetensors does not exist" in nothing.err
 

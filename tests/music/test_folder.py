@@ -23,7 +23,7 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
     assert index == tmp_path / "new" / "tunes" / "index.html"
     made = {path.name: path.read_bytes() for path in index.parent.iterdir()}
     files = {
-        f"0{number}.{name}": written([tune], name)
+        f"0{number}.{name}": b"".join(written([tune], name))
         for number, tune in enumerate(TUNES, 1)
         for name in ("abc", "mid", "wav", "svg")
     }
@@ -33,7 +33,8 @@ def test_each_tune_has_its_files_and_the_page_has_all(tmp_path):
     for words in ("<h1>From me</h1>", "<h2>Air</h2>", "<h2>Tune 2</h2>", "seed 7"):
         assert words in page
     assert all(drawing(tune) in page for tune in TUNES)
-    assert "longest run in the corpus" not in page
+    assert all(drawing(tune, narrow=True) in page for tune in TUNES)
+    assert "longest copied run" not in page
 
 
 def test_only_the_requested_formats_are_written(tmp_path):
@@ -61,7 +62,7 @@ def test_each_drawing_each_text_and_the_index_are_made_once(tmp_path, monkeypatc
     def counted(module, name, what):
         function = getattr(module, name)
         monkeypatch.setattr(
-            module, name, lambda *arguments: [made.append(what), function(*arguments)][1]
+            module, name, lambda *args, **given: [made.append(what), function(*args, **given)][1]
         )
 
     for name in ("engraved", "piano_roll"):  # with verovio, and without
@@ -69,8 +70,10 @@ def test_each_drawing_each_text_and_the_index_are_made_once(tmp_path, monkeypatc
     counted(folder, "write_abc", "text")
     counted(metrics, "CopyIndex", "index")
     page = write_folder(tmp_path, TUNES, against=Sample(TUNES))
-    assert sorted(made) == ["drawing", "drawing", "index", "text", "text"]
-    assert "longest run in the corpus" in page.read_text("utf-8")
+    assert sorted(made) == [*["drawing"] * 4, "index", "text", "text"], (
+        "a wide and a narrow drawing"
+    )
+    assert "longest copied run" in page.read_text("utf-8")
 
 
 # ---- replacing an earlier folder -----------------------------------------------------------------

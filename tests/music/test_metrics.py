@@ -215,15 +215,31 @@ def test_held_out_tunes_are_measured_in_groups_as_large_as_the_tunes():
 def test_the_table_shows_what_was_measured(monkeypatch):
     monkeypatch.setitem(FIGURES, "highest", Figure("highest note", ".0f", lambda _: 71.0))
     alone = table(assess([tune(PITCHES)])).splitlines()
-    assert alone[0].split() == ["tunes"]
+    assert alone[0].split() == ["your", "tunes"]
     assert alone[-1].split() == ["highest", "note", "71"]
     assert not any("corpus" in line for line in alone)
     beside = table(assess([tune(PITCHES)], [tune(PITCHES)], [tune([60])])).splitlines()
-    assert beside[0].split() == ["tunes", "held", "out"]
+    assert beside[0].split() == ["your", "tunes", "held", "out"]
     measured = [name for name in FIGURES if name not in ("second_like_first", "halves_alike")]
-    assert len(beside) == 1 + len(measured)
-    copies = next(line for line in beside if "runs of 16 notes" in line)
+    assert len(beside) == 1 + len(measured) + 1
+    assert beside[-1].startswith("differences range from 0")
+    assert beside[-3].split() == ["longest", "copied", "run,", "maximum", "20", "below", "6"]
+    copies = next(line for line in beside if "16-note runs" in line)
     assert copies.split()[-2:] == ["100.0%", "-"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "note"),
+    [
+        (8, "* mean of 4 groups of 2 of the 8 held-out tunes"),
+        (9, "* mean of 4 groups of 2 or 3 of the 9 held-out tunes"),
+    ],
+)
+def test_the_table_says_over_which_tunes_the_figures_are_means(held_out, note):
+    tunes = random_tunes(2, seed=8)
+    lines = table(assess(tunes, tunes, random_tunes(held_out, seed=9))).splitlines()
+    assert lines[0].split() == ["your", "tunes", "held", "out*"]
+    assert lines[-1] == note
 
 
 @needs_data

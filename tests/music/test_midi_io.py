@@ -10,6 +10,7 @@ import pytest
 
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.music.midi_io import read_midi, write_midi
+from charrnn.music.performance import Style, performance
 from charrnn.music.tune import Bar, Key, Note, Tune
 from tests.helpers import compares_with
 from tests.music.midi_examples import heard, meter_message, midi_file, played, read, scale
@@ -178,6 +179,20 @@ def test_midi2abc_reads_the_same_notes(tmp_path):
     assert notes == [
         (pitch, start + Fraction(7, 8), length) for pitch, start, length in heard(REEL)
     ]
+
+
+def test_notes_are_accented_as_in_the_performance():
+    notes = mido.MidiFile(file=io.BytesIO(write_midi(REEL))).tracks[0]
+    loud = [note.velocity for note in notes if note.type == "note_on"]
+    assert loud == [note.velocity for note in performance(REEL) if note.sounds]
+    assert len(set(loud)) > 4
+
+
+@pytest.mark.parametrize("swing", [1.1, 1.3, 1.4, 1.5, 5 / 3, 2, 2.2, 2.5])
+def test_a_swung_tune_is_read_back_with_even_eighths(swing):
+    bar = make_bar(*((pitch, 1) for pitch in (60, 62, 64, 65, 67, 65, 64, 62)))
+    tune = Tune((bar, bar, make_bar((60, 8))))
+    assert heard(read(write_midi(tune, style=Style(swing)))) == heard(tune)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_tune_without_a_meter_and_with_a_title_comes_back():
 
 @pytest.mark.slow
 def test_the_project_s_tunes_come_back():
-    for tune in TUNES[::6]:
+    for tune in TUNES[::12]:
         assert back(tune) == tune
 
 
@@ -105,7 +105,7 @@ def test_the_project_s_tunes_come_back():
 @needs_data
 def test_people_s_tunes_come_back():
     tunes = [tune for path in corpus_files() for tune in read_abc(path.read_text("utf-8")).tunes]
-    for tune in tunes[::40]:
+    for tune in tunes[::80]:
         assert back(tune) == tune
 
 
@@ -157,6 +157,29 @@ def test_a_part_without_notes_is_skipped():
     drums = "<note><unpitched/><duration>2</duration></note>"
     first = f"<measure>{START}{drums}</measure>"
     assert pitches(score(first, f'<part id="P2">{SIMPLE}</part>')) == [60, 62]
+
+
+@pytest.mark.parametrize("attribute", ['number="1a"', 'number="2" implicit="yes"'])
+def test_a_bar_that_is_divided_between_lines_is_one_bar(attribute):
+    first, second = f'<measure number="1">{START}{note("C")}', f"<measure {attribute}>{note('D')}"
+    end = "</measure>"
+    tune, _ = read_musicxml(score(first + end + second + end), "x.musicxml")
+    assert [len(bar.notes) for bar in tune.bars] == [2]
+    line = '<barline location="right"><bar-style>light-light</bar-style></barline>'
+    tune, _ = read_musicxml(score(first + line + end + second + end), "x.musicxml")
+    assert [len(bar.notes) for bar in tune.bars] == [1, 1]
+
+
+def test_rounded_triplets_are_exact():
+    """Some programs divide a quarter note into 256."""
+    parts = "<time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes>"
+    more = f"<type>eighth</type>{parts}</time-modification>"
+    notes = "".join(note("C", duration, more=more) for duration in (85, 86, 85))
+    start = START.replace("<divisions>1<", "<divisions>256<")
+    tune, _ = read_musicxml(score(f"<measure>{start}{notes}{note('D', 256)}</measure>"), "x.xml")
+    assert [each.duration for each in tune.bars[0].notes] == [Fraction(1, 12)] * 3 + [
+        Fraction(1, 4)
+    ]
 
 
 def test_time_without_notes_is_a_rest():
@@ -229,6 +252,7 @@ LYING = LYING.replace(
         ("x.musicxml", b" " * (17 << 20), "is larger than 16 MB, the limit"),
         ("x.musicxml", score(SIMPLE * 1001), "1,001 <measure> elements; the limit is 1,000"),
         ("x.musicxml", score(SIMPLE.replace(">2<", ">9999<")), "its <beats> is '9999'"),
+        ("x.musicxml", score(f"<measure>{note('B', octave=9)}</measure>"), "the range of MIDI"),
         ("x.musicxml", score(SIMPLE.replace("<step>C", "<step>H")), "its <step> is 'H'"),
         (
             "x.musicxml",
@@ -242,6 +266,11 @@ LYING = LYING.replace(
         ("x.mxl", mxl(score(SIMPLE), LAUGHS), "is damaged or not a MusicXML file"),
         ("x.mxl", mxl(score(SIMPLE), CONTAINER.replace("a.xml", "../a.xml")), "is damaged or not"),
         ("x.mxl", mxl(score(SIMPLE), method=zipfile.ZIP_LZMA), "is damaged or not"),
+        (
+            "x.mxl",
+            mxl(score(SIMPLE), "<rootfile " * (1 << 22)),
+            "is damaged or not a MusicXML file",
+        ),
         ("x.mxl", packed({"a.xml": "x"}), "is damaged or not a MusicXML file"),
         ("x.mxl", mxl(b" " * (1 << 26)), "is larger than 16 MB, the limit"),
         ("x.mxl", mxl(LAUGHS), "it declares XML entities"),

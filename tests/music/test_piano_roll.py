@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from charrnn.music.layout import beat, performance
+from charrnn.music.layout import beat, measures_of, systems_of
 from charrnn.music.piano_roll import piano_roll
 from charrnn.music.tune import Bar, Key, Note, Tune
 
@@ -55,6 +55,19 @@ def test_a_note_is_drawn_at_its_time_and_pitch_with_its_duration():
     assert later - x == pytest.approx(width + 1.4, abs=0.2)
     long = rects(JIG)[7]
     assert long[3] + 1.4 == pytest.approx(2 * (width + 1.4), abs=0.2)
+
+
+@pytest.mark.parametrize(("meter", "bars"), [((4, 4), 2), ((6, 8), 2), ((2, 4), 4)])
+def test_a_narrow_drawing_has_two_bars_or_four_short_ones_per_line(meter, bars):
+    """A pick-up and a second ending make no difference."""
+    full = Fraction(*meter)
+    section = [Bar((Note(60, full),))] * 7 + [Bar((Note(60, full),), ending=1, repeats=True)]
+    pick_up = Bar((Note(60, full / 4),), opens=True)
+    tune = Tune((pick_up, *section, Bar((Note(60, full),), ending=2)), meter=meter)
+    lines = systems_of(measures_of(tune), narrow=True)
+    assert [len(line) for line in lines] == [bars + 1] + [bars] * (8 // bars - 1) + [1]
+    assert [len(line) for line in systems_of(measures_of(tune))] == ([10] if bars == 4 else [5, 5])
+    assert ET.fromstring(piano_roll(tune, narrow=True)).get("viewBox").startswith("0 0 400 ")
 
 
 def test_a_tied_note_reaches_the_next():
@@ -138,28 +151,6 @@ def test_any_title_is_valid_xml(title):
 
 def test_the_same_tune_gives_the_same_drawing():
     assert piano_roll(JIG) == piano_roll(replace(JIG))
-
-
-def test_a_performance_follows_repeats_and_endings():
-    played = performance(JIG)
-    assert [note.number for note in played] == [*range(9), *range(7), 9]
-
-
-def test_the_first_of_tied_notes_sounds():
-    tied = Tune((Bar((Note(60, EIGHTH, tied=True),)), Bar((Note(60, QUARTER),))))
-    assert [(note.start, note.sounds) for note in performance(tied)] == [(0, DOTTED), (EIGHTH, 0)]
-
-
-def test_a_performance_sounds_like_the_tune_s_events():
-    played = [(note.pitch, note.start, note.sounds) for note in performance(JIG) if note.sounds]
-    assert played == [(event.pitch, event.start, event.duration) for event in JIG.events()]
-
-
-def test_a_performance_is_stressed_on_the_beat():
-    bar = Bar(notes(*range(60, 66)))
-    upbeat = Tune((Bar(notes(60), opens=True), bar), meter=(6, 8))
-    assert [note.stress for note in performance(upbeat)] == [0, 2, 0, 0, 1, 0, 0]
-    assert [note.stress for note in performance(Tune((bar,), meter=(3, 4)))] == [2, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from charrnn.cli.terminal import one_line, wrapped
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.music.abc_parser import read_abc
 from charrnn.music.dataset import TuneReading
-from charrnn.music.prompt import as_text, require_regular
+from charrnn.music.prompt import as_text, begun_by, require_regular
 from tests.helpers import ROOT
 
 LINES = "M:6/8\nK:Dmaj\n|:A2d fdA|G2"
@@ -88,6 +88,23 @@ def test_a_prompt_without_a_key_is_an_error(prompt):
 def test_a_prompt_without_notes_is_an_error(prompt):
     with pytest.raises(CharRNNError, match="no tunes found"):
         read_abc(as_text(prompt))
+
+
+@pytest.mark.parametrize(
+    ("music", "opens"),
+    [
+        ("|:c4|d4", [0]),
+        ("c4|d4", []),
+        ("c4|:d4|e4", [1]),
+        ("c4:|d4|e4", [0]),
+        ("|:c4::d4|e4", [0, 1]),
+        ("|:c4:||:d4|e4|", [0, 1]),
+        ("|:c4|1d4:|2e4||f4", [0]),
+    ],
+)
+def test_a_repeat_that_is_not_closed_yet_is_open(music, opens):
+    for text in (as_text(f"M:2/4 K:C {music}"), as_text(f"M:2/4\nL:1/8\nK:C\n{music}\n")):
+        assert [n for n, bar in enumerate(begun_by(text).bars) if bar.opens] == opens
 
 
 def test_the_first_bar_that_does_not_add_up_is_named():

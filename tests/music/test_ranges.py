@@ -14,11 +14,15 @@ def test_an_instrument_has_a_range(name):
     assert parse_range(name) == INSTRUMENTS[name]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "kazoo", "D4", "B5-D4", "D4-D4", "D4-X5", "D4-B5-C6", "4-5", "-", "D4-"]
-)
+@pytest.mark.parametrize("text", ["", "kazoo", "D4", "D4-X5", "D4-B5-C6", "4-5", "-", "D4-"])
 def test_other_text_is_an_error(text):
     with pytest.raises(ConfigError, match=r"pitches must be one of fiddle, .*, or two pitches"):
+        parse_range(text)
+
+
+@pytest.mark.parametrize("text", ["B5-D4", "D4-D4"])
+def test_the_lower_pitch_comes_first(text):
+    with pytest.raises(ConfigError, match=f"pitches must give the lower pitch first; got '{text}'"):
         parse_range(text)
 
 

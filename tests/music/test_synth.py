@@ -9,9 +9,11 @@ import pytest
 
 from charrnn.errors import ConfigError
 from charrnn.music import synth
-from charrnn.music.synth import RATE, VOICES, synthesise, wav_bytes
+from charrnn.music.performance import Style
+from charrnn.music.synth import GAP, RATE, RELEASE, VOICES, synthesise, wav_parts
 from charrnn.music.tune import Bar, Note, Tune, tempo_of
 
+TAIL = round(RELEASE * RATE)  # samples after the end of a tune
 EIGHTH = Fraction(1, 8)
 voices = pytest.mark.parametrize("voice", VOICES)
 
@@ -42,27 +44,53 @@ def test_each_note_has_its_time(voice):
     tune = make_tune((None, 1), (69, 1), (None, 2), (76, Fraction(2, 3)), (None, 1))
     sound = synthesise(tune, tempo=100, voice=voice)
     eighth = 60 / 100 / 2 * RATE
-    assert len(sound) == round(eighth * (5 + 2 / 3))
+    assert len(sound) == round(eighth * (5 + 2 / 3)) + TAIL
     audible = np.flatnonzero(np.abs(sound) > 1e-6)
     (gap,) = np.flatnonzero(np.diff(audible) > RATE / 20)
     borders = [audible[0], audible[gap], audible[gap + 1], audible[-1]]
-    expected = np.array([1, 2, 4, 4 + 2 / 3]) * eighth
-    np.testing.assert_allclose(borders, expected, atol=RATE / 1000)
+    expected = np.array([1, 2, 4, 4 + 2 / 3]) * eighth + [0, TAIL, 0, TAIL]
+    np.testing.assert_allclose(borders, expected, atol=RATE / 500)
 
 
 @voices
-def test_nothing_clicks(voice):
-    """Where notes meet, the samples change no faster than within the notes."""
-    pitches = [62, 74, 62, 62, 69, 81, 62]
-    sound = synthesise(make_tune(*((pitch, 1) for pitch in pitches)), tempo=173, voice=voice)
-    steps = np.abs(np.diff(sound))
-    eighth = 60 / 173 / 2 * RATE
-    assert sound[0] == 0
-    assert abs(sound[-1]) < 1e-3
-    assert np.max(steps) < 0.4
-    for border in range(1, len(pitches)):
-        at = round(border * eighth)
-        assert np.max(steps[at - 20 : at + 20]) < 0.05
+@pytest.mark.parametrize("pitch", [45, 69, 93])
+@pytest.mark.parametrize("length", [1, Fraction(1, 8), 8])
+def test_no_note_begins_or_ends_with_a_click(voice, pitch, length):
+    """The sound neither jumps at the ends of a note, nor changes faster than inside it."""
+    sound = synthesise(make_tune((pitch, length), (None, 1)), tempo=173, voice=voice)
+    end = round(length * 60 / 173 / 2 * RATE)
+    steps = np.abs(np.diff(sound, prepend=0, append=0))
+    inside = np.max(steps[: end - 20])
+    assert np.max(steps[:4]) < 0.02 * inside
+    rising = 1.05 if length >= 1 else 3  # a whistle's tone has just begun
+    assert np.max(steps[end - 20 :]) < rising * inside
+    assert np.max(steps[end + TAIL - 20 :]) < 0.02 * inside
+    assert np.max(np.abs(sound[end + TAIL :])) == 0
+
+
+@voices
+def test_a_note_rings_on_while_the_next_begins(voice):
+    whole = synthesise(make_tune((62, 2), (74, 2)), tempo=120, voice=voice)
+    parts = [make_tune((62, 2), (None, 2)), make_tune((None, 2), (74, 2))]
+    first, second = (synthesise(part, tempo=120, voice=voice) for part in parts)
+    border = RATE // 2 + np.arange(100)
+    together, alone = (sound[border] / np.max(sound[: RATE // 4]) for sound in (whole, first))
+    assert np.max(np.abs(alone)) > 0.1
+    assert np.max(np.abs(second[border[:4]])) < 0.01, "it begins softly"
+    np.testing.assert_allclose(together[:4], alone[:4], atol=0.01)
+
+
+def test_accents_are_heard():
+    sound = synthesise(make_tune(*[(69, 1), (None, 1)] * 4), tempo=60)
+    beats = [np.max(np.abs(sound[n * RATE :][: RATE // 8])) for n in range(4)]
+    assert beats[0] > beats[2] > beats[1]
+
+
+def test_swing_is_heard():
+    tune = make_tune((69, 1), (None, 1), (69, 1), (69, 1))
+    swung = synthesise(tune, tempo=60, style=Style(1.5))
+    assert not swung[round(RATE * 0.6) + TAIL : RATE].any()
+    assert swung[RATE + round(RATE * 0.6) + 200 :].any()
 
 
 @voices
@@ -87,7 +115,7 @@ def test_no_partial_is_above_half_the_sampling_rate(voice):
 
 @voices
 def test_repeats_are_played(voice):
-    note = Bar((Note(69, Fraction(1, 4)),))
+    note = Bar((Note(69, Fraction(1, 4)),), closes=True)
     twice = Tune((Bar(note.notes, opens=True, repeats=True),))
     np.testing.assert_array_equal(
         synthesise(twice, voice=voice), synthesise(Tune((note, note)), voice=voice)
@@ -97,15 +125,44 @@ def test_repeats_are_played(voice):
 @pytest.mark.parametrize("tune", [Tune(()), make_tune((None, 4))], ids=["no bars", "a rest"])
 def test_silence_is_silent(tune):
     assert not synthesise(tune).any()
-    assert wav_bytes(tune)[:4] == b"RIFF"
+    assert next(wav_parts([tune]))[:4] == b"RIFF"
+
+
+def samples_of(data):
+    with wave.open(io.BytesIO(data)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32_767
 
 
 def test_the_file_is_a_wave_file_of_the_same_sound():
     tune = make_tune((69, 2), (None, 1), (72, 1))
-    with wave.open(io.BytesIO(wav_bytes(tune, 90, "whistle"))) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32_767
+    samples = samples_of(b"".join(wav_parts([tune], 90, "whistle")))
     np.testing.assert_allclose(samples, synthesise(tune, 90, "whistle"), atol=1 / 32_767)
+
+
+def test_a_file_of_several_tunes_plays_them_with_gaps():
+    tunes = [make_tune((69, 2)), make_tune((72, 1)), make_tune((74, 1))]
+    samples = samples_of(b"".join(wav_parts(tunes)))
+    gap = np.zeros(round(GAP * RATE))
+    sounds = [synthesise(tune) for tune in tunes]
+    expected = np.concatenate([sounds[0], gap, sounds[1], gap, sounds[2]])
+    np.testing.assert_allclose(samples, expected, atol=1 / 32_767)
+
+
+def test_only_one_tune_is_synthesised_at_a_time(monkeypatch):
+    made = []
+    monkeypatch.setattr(synth, "synthesise", lambda *_: made.append(1) or np.zeros(9))
+    parts = wav_parts([make_tune((69, 8))] * 1000)
+    next(parts), next(parts)
+    assert len(made) == 1
+
+
+def test_tunes_that_are_too_long_fail_before_anything_is_written(monkeypatch):
+    with pytest.raises(ConfigError, match="the tune lasts 1,500 s; the limit is 600 s"):
+        next(wav_parts([make_tune((69, 8)), make_tune((69, 8000))]))
+    monkeypatch.setattr(synth, "LARGEST", 500_000)
+    with pytest.raises(ConfigError, match=r"4 tunes last 0\.0 hours; a \.wav file holds at most"):
+        next(wav_parts([make_tune((69, 8))] * 4))
 
 
 def test_a_new_voice_is_one_entry(monkeypatch):
@@ -117,7 +174,7 @@ def test_the_default_tempo_suits_the_meter():
     assert tempo_of((6, 8)) == tempo_of((9, 8)) == 168
     assert tempo_of(None) == tempo_of((4, 4))
     assert tempo_of((6, 8), 90) == 90
-    assert len(synthesise(make_tune((69, 8)), 240)) == RATE
+    assert len(synthesise(make_tune((69, 8)), 240)) == RATE + TAIL
 
 
 def test_invalid_tempos_and_voices_are_errors():

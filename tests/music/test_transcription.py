@@ -99,7 +99,7 @@ def test_a_tune_out_of_range_moves_by_octaves():
     notes = [(pitch - 36, start, end) for pitch, start, end in scale()]
     tune, notices = read_midi(midi_file(played(notes)), "x")
     assert [event.pitch for event in tune.events()] == [pitch - 24 for pitch in SCALE * 2]
-    assert "moved notes that were out of range by octaves" in notices
+    assert "moved out-of-range notes up or down by octaves" in notices
 
 
 @needs_data

@@ -105,9 +105,11 @@ def test_resets_wrap_around_the_text():
 
 
 def test_a_text_shorter_than_a_chunk_is_refused_with_the_sizes():
-    with pytest.raises(CorpusError, match=r"14 characters .*batch_size 3 x seq_len 5 needs 15"):
+    with pytest.raises(
+        CorpusError, match=r"14 training characters, fewer than 3 x 5 .batch_size x seq_len."
+    ):
         Streams(numbered(14), B, T, 0)
-    with pytest.raises(CorpusError, match="0 characters"):
+    with pytest.raises(CorpusError, match="0 training characters"):
         Streams(Encoded(np.empty(0, np.uint8), np.empty(0, np.int64)), 1, 1, 0)
 
 
@@ -146,7 +148,9 @@ def test_fitted_sizes_fit_and_never_grow():
             assert [batch_size, seq_len] == asked
 
 
-@pytest.mark.parametrize(("characters", "named"), [(0, "0 characters"), (1, "1 character ")])
+@pytest.mark.parametrize(
+    ("characters", "named"), [(0, "0 training characters;"), (1, "1 training character;")]
+)
 def test_fewer_than_two_characters_are_refused(characters, named):
     with pytest.raises(CorpusError, match=named):
         fit(characters, 1, 1)

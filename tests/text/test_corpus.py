@@ -56,7 +56,7 @@ def test_unknown_characters_are_folded_and_counted(monkeypatch, block):
     assert tokenizer.decode(text.ids) == 'a la"ab"'
     np.testing.assert_array_equal(text.ends, [3, 7])
     assert texts.replaced(tokenizer, "fold") == (
-        "folded 3 characters to similar ones in the model's alphabet",
+        "replaced 3 characters with similar ones from the model's alphabet",
         "skipped 2 characters not in the model's alphabet",
     )
     assert texts.replaced(tokenizer, "skip") == (

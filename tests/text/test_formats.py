@@ -33,8 +33,8 @@ def test_text_that_is_not_utf_8_is_refused_with_the_offset_and_a_suggestion():
     with pytest.raises(CorpusError) as caught:
         read(["old.txt"])
     assert str(caught.value) == (
-        "old.txt is not valid utf-8: byte 0xE9 at offset 1,503; "
-        "set its encoding, for example encoding='latin-1'"
+        "old.txt is not valid UTF-8: byte 0xE9 at offset 1,503; "
+        "specify its encoding, for example with encoding='latin-1'"
     )
 
 
@@ -47,7 +47,7 @@ def test_utf_16_is_suggested_from_the_byte_order_mark(encoding):
     assert read(["wide.txt"], "utf-16").texts == ("café",)
     put("bare.txt", "café".encode(encoding))
     with pytest.raises(
-        CorpusError, match=r"^bare.txt is not valid utf-16: .* encoding='utf-16-le'$"
+        CorpusError, match=r"^bare.txt is not valid UTF-16: .* encoding='utf-16-le'$"
     ):
         read(["bare.txt"], "utf-16")
     assert read(["bare.txt"], encoding).texts == ("café",)
@@ -58,7 +58,7 @@ def test_other_encodings_can_be_selected():
     put("old.txt", "café".encode("latin-1"))
     assert read(["old.txt"], "latin-1").texts == ("café",)
     assert read(["old.txt"], "cp1252").texts == ("café",)
-    with pytest.raises(CorpusError, match=r"old\.txt is not valid ascii: byte 0xE9 at offset 3"):
+    with pytest.raises(CorpusError, match=r"old\.txt is not valid ASCII: byte 0xE9 at offset 3"):
         read(["old.txt"], "ascii")
 
 
@@ -94,7 +94,7 @@ def test_characters_may_span_blocks(monkeypatch, encoding, block):
 )
 def test_a_decoding_error_has_its_offset_in_the_file(monkeypatch, data, place, block):
     monkeypatch.setattr("charrnn.text.formats.BLOCK", block)
-    with pytest.raises(CorpusError, match=f"is not valid utf-8: byte {place};"):
+    with pytest.raises(CorpusError, match=f"is not valid UTF-8: byte {place};"):
         read(put("a.txt", data))
 
 

@@ -118,7 +118,7 @@ def test_binary_files_in_a_folder_are_skipped_with_a_notice(folder):
     (notice,) = found.notices
     assert notice.startswith(
         "skipped 2 files (tales/b.png, tales/d.bin); "
-        "the first: tales/b.png is not valid utf-8: byte 0x89"
+        "the first: tales/b.png is not valid UTF-8: byte 0x89"
     )
 
 
@@ -240,6 +240,22 @@ def test_a_fifo_in_a_folder_is_ignored(folder):
     assert read("tales").texts == ("one",)
 
 
+@pytest.mark.usefixtures("folder")
+def test_texts_in_a_folder_of_tunes_are_skipped_with_a_notice():
+    Path("tales").mkdir()
+    put("tales/air.abc", "X:1\nM:2/4\nL:1/8\nK:D\nDEFG|A4|]\n")
+    for name in "abcd":
+        put(f"tales/{name}.txt", name)
+    notice = "skipped 4 files without tunes (tales/a.txt, tales/b.txt, tales/c.txt, ...)"
+    assert read("tales").notices[0] == f"{notice}; to use text files, name them"
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_empty_path_is_an_error():
+    with pytest.raises(ConfigError, match="the path of the corpus is empty"):
+        read(["", "a.txt"])
+
+
 @pytest.mark.parametrize("files", [{}, {".hidden": "text"}, {"a.png": b"\xff"}, {"a.txt": ""}])
 def test_a_folder_without_text_is_refused(folder, files):
     (folder / "tales").mkdir()
@@ -266,7 +282,7 @@ def test_a_dash_reads_standard_input(monkeypatch):
 
 @pytest.mark.parametrize(
     ("data", "named"),
-    [(b"", "standard input is empty"), (b"ab\xff", "is not valid utf-8: byte 0xFF at offset 2")],
+    [(b"", "standard input is empty"), (b"ab\xff", "is not valid UTF-8: byte 0xFF at offset 2")],
 )
 def test_standard_input_is_checked_like_a_file(monkeypatch, data, named):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))

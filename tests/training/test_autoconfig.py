@@ -42,6 +42,14 @@ def test_two_cores_for_five_minutes_select_the_same_as_one_for_ten():
     assert two.minutes == pytest.approx(one.minutes / 2)
 
 
+def test_faster_kernels_select_larger_networks(monkeypatch):
+    sizes = []
+    for name in ("", "Haswell", "SkylakeX"):
+        monkeypatch.setattr("charrnn.training.autoconfig.kernels", lambda name=name: name)
+        sizes.append(choose(**NOVEL, limits=Limits(minutes=1)).model.hidden_size)
+    assert sizes[0] == sizes[1] < sizes[2]
+
+
 def test_more_epochs_mean_more_dropout():
     runs = [choose(n, 65, 2, Limits(minutes=3)) for n in (10_000_000, 1_000_000, 100_000)]
     for share in ("dropout", "weight_dropout"):

@@ -23,7 +23,7 @@ def test_a_short_text_reduces_the_batch_with_a_notice():
     assert sizes[0] * sizes[1] <= 90
     (notice,) = trainer.notices
     assert notice.startswith("the corpus has 90 training characters")
-    assert notice.endswith(f"reduced to `batch_size` {sizes[0]} and `seq_len` {sizes[1]}")
+    assert notice.endswith(f"using `batch_size={sizes[0]}` and `seq_len={sizes[1]}` instead")
     finish(trainer)
     config = trainer.checkpoint().training.config
     assert (config.batch_size, config.seq_len) == sizes
@@ -40,7 +40,7 @@ def test_a_run_with_a_reduced_batch_resumes(tmp_path):
 
 @pytest.mark.parametrize("text", ["a", "ab", "\n"])
 def test_a_text_too_short_to_train_on_is_rejected(text):
-    with pytest.raises(CorpusError, match=r"[01] characters? to train on"):
+    with pytest.raises(CorpusError, match=r"[01] training characters?; training needs at least 2"):
         make_trainer(corpus=Corpus.from_texts(text))
 
 
@@ -52,7 +52,7 @@ def test_the_shortest_texts_train(text):
 
 def test_a_held_out_part_that_is_too_short_is_reported():
     trainer = make_trainer(corpus=Corpus.from_texts("abcdefghij"), train=replace(TRAIN, seq_len=2))
-    assert any("held-out part is too short" in notice for notice in trainer.notices)
+    assert any("too little text for validation" in notice for notice in trainer.notices)
     assert all(report.evaluation is None for report in finish(trainer))
 
 
@@ -71,7 +71,7 @@ def test_unknown_characters_in_the_validation_text_are_folded_with_a_notice():
     data = prepare(corpus, TRAIN, valid, unknown="fold")
     assert data.tokenizer.decode(data.valid.ids) == "cafe  cafe  "
     assert data.notices == (
-        "folded 2 characters to similar ones in the model's alphabet",
+        "replaced 2 characters with similar ones from the model's alphabet",
         "skipped 2 characters not in the model's alphabet",
     )
 

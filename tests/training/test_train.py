@@ -82,7 +82,7 @@ def test_a_list_gets_a_suggestion_unless_its_documents_are_stated():
 
     def suggested(corpus, **settings):
         notices = charrnn.train(corpus, **TINY, **settings).notices
-        return any("to train on its lines as documents" in notice for notice in notices)
+        return any("to treat each line as a document" in notice for notice in notices)
 
     assert suggested(names)
     assert not suggested(names, documents="lines")
@@ -93,7 +93,7 @@ def test_a_list_gets_a_suggestion_unless_its_documents_are_stated():
 def test_the_suggestion_for_a_list_names_the_option(cli, tmp_path):
     (tmp_path / "names.txt").write_text("Ada\nGrace\nJoan Clarke\n" * 30)
     result = cli("train", "names.txt", *options(TINY))
-    assert "charrnn: the corpus looks like a list; to train on its lines as documents, pass " in (
+    assert "charrnn: the corpus looks like a list; to treat each line as a document, pass " in (
         result.err
     )
     assert "pass --documents lines" in result.err

@@ -34,7 +34,7 @@ function startAbout() {
     make("p", {}, "Everything happens in this page: nothing is sent anywhere, and it works without a network. " +
       "Your text stays in this browser until you delete it."),
     make("p", {}, "The model predicts one character at a time from those before it, and knows nothing else: what it " +
-      "states need not be true. It may have memorized parts of its training text."),
+      "writes may be false. It may have memorized parts of its training text."),
   );
   if (description.tunes) {
     parts.push(make("p", {}, "In charrnn, the command ", make("code", {}, "compose"), " follows a grammar, so that the bars of a " +

@@ -91,8 +91,8 @@ function startInside() {
   opened.inside = lookInside;
   const { num_layers: layers, hidden_size: size } = description.config;
   byId("inside-lead").textContent =
-    `While it reads, the model keeps all it knows about the text in ${number(layers * size)} numbers, its hidden ` +
-    "units. No one designed them, yet some track something with a name: the position in a line, or whether " +
+    `While it reads, the model keeps everything it knows about the text in ${number(layers * size)} numbers, its hidden ` +
+    "units. Nobody designed them, but some track something with a name: the position in a line, or whether " +
     "a quotation is open. Here one unit at a time colors the text, blue below zero and orange above.";
   const features = ["position in the line", "inside quotes", "inside brackets", "capitals", "line ends", "word ends"];
   byId("feature").append(make("option", { value: "" }, "what it tracks best"),

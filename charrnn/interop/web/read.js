@@ -93,7 +93,7 @@ function showFigures() {
     ? [
       [number(mean, 3), "bits per character"],
       [number(2 ** mean, 2), "perplexity"],
-      [`${number(100 * right, 1)} %`, "guessed right"],
+      [`${number(100 * right, 1)}%`, "guessed right"],
       [number(predicted.length), "characters"],
     ]
     : [];

@@ -171,8 +171,10 @@ function beatOf(meter) {
   return (beats > 3 && beats % 3 === 0 ? 3 : 1) / unit;
 }
 
-// The notes as the player takes them: [number, pitch, start, duration, sounds, stress], as in
-// charrnn/music/layout.py: performance.
+const VELOCITIES = [70, 78, 92]; // of a note off the beat, on it, at the beginning of a bar
+
+// The notes as the player takes them: [number, pitch, start, duration, sounds, velocity], as in
+// charrnn/music/performance.py, but without its phrases.
 function performanceOf(tune) {
   const measures = measuresOf(tune);
   const played = [];
@@ -189,7 +191,7 @@ function performanceOf(tune) {
         continue;
       }
       const joins = tied !== null && tied[1] === pitch;
-      const note = [number, pitch, now + offset, length, joins ? 0 : length, stress];
+      const note = [number, pitch, now + offset, length, joins ? 0 : length, VELOCITIES[stress]];
       if (joins) tied[4] += length;
       played.push(note);
       tied = ties ? (joins ? tied : note) : null;

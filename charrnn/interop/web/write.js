@@ -419,7 +419,7 @@ function stopWriting(why = "") {
   lastRun = at > start ? { start, end: at } : null;
   byId("again").disabled = !lastRun;
   const speed = count / ((performance.now() - began) / 1000);
-  const figures = count > 50 ? `${number(count)} characters, ${number(speed)} a second` : "";
+  const figures = count > 50 ? `${number(count)} characters, ${number(speed)} per second` : "";
   const reasons = {
     document: "The model ended the document.",
     limit: "Reached the limit.",

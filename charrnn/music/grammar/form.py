@@ -26,7 +26,7 @@ Section(letter='A', repeats=False))
     require(
         re.fullmatch("[A-Z]{0,32}", form) is not None and not re.search(r"(.)\1\1", form),
         "`form` must be up to 32 capital letters such as AABB, with at most two equal letters in "
-        f"a row, got {form!r}",
+        f"a row; got {form!r}",
     )
     return tuple(Section(letter, len(list(run)) == 2) for letter, run in groupby(form))
 
@@ -48,7 +48,8 @@ def section_size(bars: int | None, form: tuple[Section, ...]) -> int:
     near = " or ".join(str(len(form) * n) for n in (size, size + 1) if n)
     require(
         rest == 0,
-        f"`bars` must be a multiple of {len(form)}, the number of written sections, such as "
-        f"{near}, got {bars}",
+        f"`form` {''.join(letter * (1 + repeats) for letter, repeats in form)} has {len(form)} "
+        f"written sections, so `bars` must be a multiple of {len(form)}, such as {near}; got "
+        f"{bars}",
     )
     return size

@@ -32,8 +32,8 @@ def meter_lines(alphabet: Alphabet, fills: int, meter: Meter | None) -> dict[str
         n, d = meter
         require(
             n > 0 and d in (1, 2, 4, 8, 16, 32) and ticks_of(meter) <= MAX_TICKS,
-            "`meter` must be like 6/8, with 1, 2, 4, 8, 16 or 32 below and bars of at most two "
-            f"whole notes, got {n}/{d}",
+            "`meter` must be a time signature such as 6/8: the lower number must be 1, 2, 4, 8, 16 "
+            f"or 32, and a bar may last at most two whole notes; got '{n}/{d}'",
         )
     lines = {f"M:{n}/{d}\n": (n, d) for n, d in ([meter] if meter else METERS)}
     writable = alphabet.writable("the meter", lines)

@@ -27,7 +27,7 @@ def test_an_open_meter_may_be_any_that_can_be_written_and_filled():
 
 @pytest.mark.parametrize("meter", [(4, 3), (0, 4), (9, 4), (-3, 4)])
 def test_meters_out_of_range_are_errors(meter):
-    with pytest.raises(ConfigError, match=f"meter must be .* got {meter[0]}/{meter[1]}"):
+    with pytest.raises(ConfigError, match=f"meter must be .* got '{meter[0]}/{meter[1]}'"):
         meter_lines(ALL, EVERYTHING, meter)
 
 
