@@ -107,6 +107,12 @@ def compose(
             require_regular(begun)
         key = key or begun.key
         start = opening(begun, text, reading, bars, form, alphabet)
+        lacking = sorted(set(start) - set(checkpoint.tokenizer.alphabet))
+        if lacking:
+            raise ConfigError(
+                f"the prompt is written with {lacking[0]!r}, which the model's training tunes "
+                "lack; use a prompt that is more like them"
+            )
         require(
             span is None or _widened(span, begun) == span,
             f"the prompt has notes outside `pitches` {pitches}; widen the range",

@@ -205,6 +205,7 @@ def test_max_copy_limits_the_notes_shared_with_the_corpus(model, tunes_file):
         ({"count": 12_501}, "count must be between 1 and 12,500, got 12,501"),
         ({"bars": 7, "form": "AABB"}, "form AABB has 2 .* bars must be a multiple of 2"),
         ({"prompt": "ABc"}, "no key"),
+        ({"prompt": "M:17/16\nK:C\nC"}, "the prompt is written with '.', which .* tunes lack"),
         ({"max_copy": 5}, "tunes to compare with"),
         ({"constrained": False, "bars": 8}, "constrained=False cannot be combined with bars"),
         ({"meter": (7, 16)}, "7/16"),
