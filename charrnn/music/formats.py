@@ -118,10 +118,10 @@ def read_tunes(path: str | Path) -> Found:
     Raises CorpusError if the file cannot be read, has no tunes, or has an unknown suffix.
     """
     format = format_of(path)
-    if format.documents != "tunes":
-        suffixes = ", ".join(suffixes_of("tunes"))
-        raise CorpusError(f"{path} is not a tune file; known suffixes: {suffixes}")
     with opened(path) as file:
+        if format.documents != "tunes":
+            suffixes = ", ".join(suffixes_of("tunes"))
+            raise CorpusError(f"{path} is not a tune file; known suffixes: {suffixes}")
         found: Found = format.read(file, str(path), "utf-8")
     return found
 

@@ -78,7 +78,7 @@ def transcribe(played: Performance) -> tuple[Tune, tuple[str, ...]]:
     )
     folded = with_repeats(tune)
     if folded != tune:
-        notices.append("repeated passages are written with repeat signs")
+        notices.append("treated repeated passages as repeated sections")
     return folded, tuple(notices)
 
 

@@ -118,7 +118,7 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
     assert aside == (
         "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
     )
-    assert repeats == "8 of 24 files: repeated passages are written with repeat signs"
+    assert repeats == "8 of 24 files: treated repeated passages as repeated sections"
     assert kept.startswith("24 tunes, ")
 
     (tmp_path / "m01.mid").write_bytes(without_meter(data))

@@ -117,7 +117,7 @@ def test_a_mapped_array_is_shared_with_another_process():
 
 
 def descriptors():
-    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 @linux
@@ -130,7 +130,7 @@ def test_spool_files_are_unnamed_and_closed_with_their_arrays(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
     assert str(tmp_path) in Path("/proc/self/maps").read_text()
     del array
-    assert descriptors() == before
+    assert descriptors() <= before
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
