@@ -15,7 +15,7 @@ test: .venv/tested
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
-	$(VENV)/python -m pytest -q
+	$(VENV)/python -m pytest -q --numprocesses auto --dist worksteal
 
 torture: .venv/tested
 	$(VENV)/python -m tests.torture --full
