@@ -61,8 +61,8 @@ def read(constraint: Constraint, text: str) -> Any:
             allowed = "".join(np.array(list(constraint.alphabet))[mask].tolist())
             before = text[max(0, index - CONTEXT) : index]
             raise ConfigError(
-                f"character {index + 1:,} cannot be {character!r} after {before!r}; "
-                f"allowed: {allowed!r}"
+                f"character {index + 1:,} of the prompt cannot be {character!r} after {before!r}; "
+                f"the requirements allow {allowed!r}"
             )
         state = constraint.advance(state, character)
     return state

@@ -230,7 +230,8 @@ def fits(pitches: range, key: Key) -> bool:
 def _unfit(pitches: range, key: Key | None) -> str:
     return (
         f"`pitches` {name_of(pitches.start)}-{name_of(pitches.stop - 1)} fits no tune in "
-        f"{key or 'any key'}; it must include the tonic and {MIN_NOTES} notes of the scale"
+        f"{key or 'any key'}; it must include at least {MIN_NOTES} notes of the "
+        "scale, among them the tonic"
     )
 
 

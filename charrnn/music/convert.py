@@ -38,11 +38,11 @@ def convert(
     style = Style(swing, chords)
     format = Path(target).suffix.removeprefix(".").lower()
     require_format(format)
-    playing = ", ".join(f".{name}" for name, writer in WRITERS.items() if writer.plays)
+    *first, last = (f".{name}" for name, writer in WRITERS.items() if writer.plays)
     for name, given in (("swing", swing != 1), ("chords", chords)):
         require(
             WRITERS[format].plays or not given,
-            f"`{name}` has no effect on .{format} files; convert to {playing}",
+            f"`{name}` has no effect on .{format} files; convert to {', '.join(first)} or {last}",
         )
     _require_different(source, target)
     require_writable(Path(target))

@@ -104,6 +104,6 @@ def written(tunes: Sequence[Tune], format: str, style: Style = PLAIN) -> Iterabl
     require_format(format)
     if len(tunes) > 1 and not WRITERS[format].several:
         raise ConfigError(
-            f"a .{format} file holds one tune, but there are {len(tunes):,}; select one with `tune`"
+            f".{format} files hold one tune, but there are {len(tunes):,}; select one with `tune`"
         )
     return WRITERS[format].write(tunes, style)

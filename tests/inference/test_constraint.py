@@ -77,7 +77,7 @@ def test_the_constraint_reads_the_prompt(model):
 @pytest.mark.parametrize("documents", ["whole", "paragraphs"])
 def test_a_prompt_that_is_not_allowed_is_refused_with_the_position(documents):
     model = random_model(documents=documents)
-    with pytest.raises(ConfigError, match=r"character 4 cannot be 'a' after 'aba'; allowed: 'bc'"):
+    with pytest.raises(ConfigError, match=r"character 4 of the prompt cannot be 'a' after 'aba'"):
         generate(model, "abaa", constraint=AB)
 
 

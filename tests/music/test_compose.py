@@ -358,7 +358,7 @@ def test_convert_keeps_the_tune(cli, tunes_file, tmp_path):
     ("arguments", "words"),
     [
         (("x.abc", "y.abc"), "does not exist"),
-        (("{tunes}", "y.mid"), "a .mid file holds one tune, but there are 30; select"),
+        (("{tunes}", "y.mid"), ".mid files hold one tune, but there are 30; select"),
         (("{tunes}", "y.doc"), "unknown format"),
         (("{tunes}", "y.mid", "--tune", "99"), "--tune is 99"),
     ],
