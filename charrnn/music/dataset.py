@@ -17,7 +17,7 @@ from typing import Any
 from charrnn.errors import ConfigError, CorpusError, counted
 from charrnn.music.abc_writer import canonical
 from charrnn.music.countdown import countdown, unmarked
-from charrnn.music.formats import Found, read_tunes, together, without_repeated
+from charrnn.music.formats import Found, listed, read_tunes, together, without_repeated
 from charrnn.music.ranges import range_of
 from charrnn.music.repair import repaired
 from charrnn.music.structure import closes
@@ -198,8 +198,7 @@ def collect(
         tunes = [tune for tune, _ in repairs]
         if changed := sum(bool(kinds) for _, kinds in repairs):
             kinds = sum((kinds for _, kinds in repairs), Counter[str]())
-            listed = ", ".join(counted(count, kind) for kind, count in kinds.most_common())
-            notices.append(f"repaired {counted(changed, 'tune')}: {listed}")
+            notices.append(f"repaired {counted(changed, 'tune')}: {listed(kinds)}")
     regular = [tune for tune in tunes if not tune.irregular_bars()]
     wanted = tunes if keep_irregular else regular
     kept: dict[object, Tune] = {}

@@ -30,10 +30,11 @@ UNREAD = 5  # number of unreadable tunes or files to name
 def listed(kinds: Counter[str]) -> str:
     """Return the numbers of each kind of notation in words.
 
-    >>> listed(Counter({"slur": 2, "ornament": 1}))
-    '2 slurs, 1 ornament'
+    >>> listed(Counter({"slur": 3, "chord symbol": 2, "ornament": 1}))
+    '3 slurs, 2 chord symbols and 1 ornament'
     """
-    return ", ".join(counted(number, kind) for kind, number in kinds.most_common())
+    *others, last = (counted(number, kind) for kind, number in kinds.most_common())
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,11 @@ class Tokenizer:
 def _describe_unknown(lacking: Sequence[str]) -> str:
     some = ", ".join(describe(character) for character in lacking[:5])
     more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    one = len(lacking) == 1
+    it, similar = ("it", "a similar character") if one else ("them", "similar characters")
     return (
-        f"the model's alphabet lacks {some}{more}; replace them with similar characters "
-        "(`unknown='fold'`), or skip them (`unknown='skip'`)"
+        f"the model's alphabet lacks {some}{more}; replace {it} with {similar} "
+        f"(`unknown='fold'`), or skip {it} (`unknown='skip'`)"
     )
 
 

@@ -115,7 +115,7 @@ def test_from_abc_to_abc_a_tune_keeps_its_text(source, cli, tmp_path):
 def test_to_other_formats_the_notation_that_is_lost_is_counted(source, cli):
     result = cli("convert", source, "air.mid")
     assert result.err.endswith(
-        "air.abc: ignored 1 ornament, 1 grace note, 1 lyric line (not part of the melody)\n"
+        "air.abc: ignored 1 ornament, 1 grace note and 1 lyric line (not part of the melody)\n"
     )
 
 

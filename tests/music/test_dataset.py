@@ -116,7 +116,7 @@ def test_notices_stay_short_for_any_number_of_files(tmp_path):
     ]
     assert more == "skipped 8 more tunes or files"
     assert aside == (
-        "24 files: ignored 12 ornaments, 8 slurs, 4 chord symbols (not part of the melody)"
+        "24 files: ignored 12 ornaments, 8 slurs and 4 chord symbols (not part of the melody)"
     )
     assert repeats == "8 of 24 files: treated repeated passages as repeated sections"
     assert kept.startswith("24 tunes, ")

@@ -288,7 +288,7 @@ def test_only_the_notation_of_the_rewritten_bars_is_reported_as_lost(cli, model_
     told = cli("compose", model_file, *options, "--rewrite", 8).err
     assert "ignored" not in told
     told = cli("compose", model_file, *options, "--rewrite", "1-3").err
-    assert "tune.abc: removed 1 chord symbol, 1 grace note from the rewritten bars" in told
+    assert "tune.abc: removed 1 chord symbol and 1 grace note from the rewritten bars" in told
 
 
 def test_a_midi_file_is_rewritten_as_abc(cli, model_file, tune_file, tmp_path):
