@@ -166,7 +166,7 @@ def test_training_reads_repaired_tunes_and_counts_the_repairs(book):
     assert (
         f"repaired {len(EXAMPLES)} tunes: 7 incomplete sections, 5 extra bar lines, "
         "3 missing bar lines, 2 unmarked meter changes, 2 misplaced repeats, 1 wrong meter, "
-        "1 missing triplet, 1 wrong tuplet, 1 misprinted rhythm"
+        "1 missing triplet, 1 wrong tuplet and 1 misprinted rhythm"
     ) in corpus.notices
     texts = corpus.texts[0].split("\n\n")[:-1]
     assert len(texts) > 15
