@@ -17,6 +17,8 @@ import math
 import time
 from pathlib import Path
 
+from turns import table_head, table_row
+
 import charrnn
 from charrnn.training.autoconfig import SIZES
 
@@ -33,7 +35,7 @@ def training_part(files: list[Path]) -> charrnn.Corpus:
 def measure(
     corpus: charrnn.Corpus, units: int, batch: int, chunk: int, characters: float
 ) -> dict[str, float]:
-    """Train on so many characters; return the loss, and the processor time."""
+    """Train on this many characters; return the loss and the processor time."""
     rate = next(rate for _, size, rate in SIZES if size == units)
     began = time.process_time()
     trainer = charrnn.train(
@@ -84,10 +86,9 @@ def main() -> None:
             print(rows[-1], flush=True)
             with options.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |\n|" + " --- |" * len(names))
+    print(table_head(*rows[0]))
     for row in rows:
-        print("| " + " | ".join(str(value) for value in row.values()) + " |")
+        print(table_row(*row.values()))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from turns import table_head, table_row
+
 COLUMNS = {
     "minutes": "minutes",
     "seed": "seed",
@@ -89,10 +91,9 @@ def main() -> None:
             rows.append(measure(options.corpus, minutes, seed))
             with options.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-    print("| " + " | ".join(COLUMNS.values()) + " |")
-    print("|" + " --- |" * len(COLUMNS))
+    print(table_head(*COLUMNS.values()))
     for row in sorted(rows, key=lambda row: (row["corpus"], row["minutes"], row["seed"])):
-        print("| " + " | ".join(str(row[name]) for name in COLUMNS) + " |")
+        print(table_row(*(row[name] for name in COLUMNS)))
 
 
 if __name__ == "__main__":

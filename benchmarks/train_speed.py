@@ -128,7 +128,7 @@ def new_trainer(job: Job, model: ModelConfig, train: TrainConfig) -> Trainer:
 
 
 def random_corpus(characters: int) -> Corpus:
-    """Return a corpus of so many random characters."""
+    """Return a corpus of this many random characters."""
     alphabet = np.frombuffer(ALPHABET.encode("ascii"), np.uint8)
     return Corpus.from_texts(alphabet[random_ids()[:characters]].tobytes().decode("ascii"))
 

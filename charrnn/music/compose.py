@@ -68,10 +68,11 @@ def compose(
     frequent as in its training tunes.
 
     Under the grammar, bars of earlier phrases are favored (`charrnn.music.repetition`), and each
-    tune is the best of CANDIDATES with the same header. As many tunes as of the training tunes
-    should end on the tonic, drawn in advance: the best candidate ends as its tune should, so do
-    most of its sections, and of several the grammar constrained it least. Without the grammar
-    (`constrained=False`), texts that do not parse are dropped, so there may be fewer tunes.
+    tune is the best of CANDIDATES with the same header. Whether it should end on the tonic is drawn
+    in advance, with the share of the training tunes that do. The best candidate ends as drawn;
+    of several, it is the one with the most sections that do, and of these the one that the grammar
+    constrained least. Without the grammar (`constrained=False`), texts that do not parse are
+    dropped, so there may be fewer tunes.
 
     With `max_copy`, no tune shares more consecutive notes with one of `against`, in any
     transposition. `temperature`, `seed` and `filters` are those of `charrnn.SamplingOptions`.
@@ -244,8 +245,8 @@ def _way(header: str, key: Key | None) -> int:
 
 
 def _drawn_keys(counts: Mapping[Key, int], pitches: range, count: int, rng: Rng) -> list[Key]:
-    """Draw keys that fit in a range, as often as `counts` says; if none of those does, of their
-    transpositions.
+    """Draw keys that fit in a range, each as often as `counts` says; if none of them fits, draw
+    from their transpositions.
     """
     keys = [key for key in counts if fits(pitches, key)]
     if not keys:

@@ -46,7 +46,7 @@ MAX_BARS = 64  # of a tune whose number of bars is open
 MAX_TITLE = 60  # words, and so about as many characters
 
 NO_KEY = Key()
-# The index of the mark of a last bar that lacks so many ticks of its meter.
+# The index of the mark of a last bar that lacks this many ticks of its meter.
 SHORTNESS = [shortness(Fraction(ticks, WHOLE)) for ticks in range(MAX_TICKS + 1)]
 
 
